@@ -1,0 +1,192 @@
+"""The closed union of events. A run *is* the list of them; state is their fold.
+
+Events carry no display code and no vendor fields. The union is closed here and versioned
+on disk: a field may be added with a default, nothing may be removed or renamed while a log
+in ``tests/fixtures/logs`` still has it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from honk.core.base import Frozen
+from honk.core.messages import Completion, ToolResult
+from honk.core.types import (
+    Base,
+    Change,
+    Finding,
+    Finish,
+    Outcome,
+    PullRequest,
+    Report,
+    Request,
+    Verdict,
+    VerifyCommand,
+)
+
+
+class RunRequested(Frozen):
+    """The first event of every run. ``replayed`` marks a session that no model thought up."""
+
+    kind: Literal["run_requested"] = "run_requested"
+    version: int = 1  # of the log format
+    honk: str  # honk's own version
+    request: Request
+    replayed: bool = False
+
+
+class BaseResolved(Frozen):
+    """The base commit is in the mirror; ``branch`` is where honk will push."""
+
+    kind: Literal["base_resolved"] = "base_resolved"
+    base: Base
+    branch: str
+    verify: tuple[VerifyCommand, ...]
+    notices: tuple[str, ...] = ()  # for people: uncommitted changes not included, and the like
+
+
+class SandboxStarted(Frozen):
+    """A container for the session runs. ``image`` is its id (``sha256:…``)."""
+
+    kind: Literal["sandbox_started"] = "sandbox_started"
+    image: str
+
+
+class Instructed(Frozen):
+    """Words for the model, from whomever. The system prompt is the first one (``origin`` system)."""
+
+    kind: Literal["instructed"] = "instructed"
+    origin: Literal["system", "task", "nudge", "limit", "gate", "verify", "judge", "resume", "human"]
+    text: str
+
+
+class ModelReplied(Frozen):
+    """A finished model call; never made again on resume."""
+
+    kind: Literal["model_replied"] = "model_replied"
+    purpose: Literal["work", "judge"]
+    completion: Completion
+    cost_usd: float
+    seconds: float
+
+
+class ToolReturned(Frozen):
+    """The answer to one tool call of the last model turn."""
+
+    kind: Literal["tool_returned"] = "tool_returned"
+    result: ToolResult
+    seconds: float
+
+
+class Checkpointed(Frozen):
+    """The change so far is safe. ``artifact`` is the digest of a git pack that holds ``commit``
+    and what it needs beyond the base; ``commit`` is its id."""
+
+    kind: Literal["checkpointed"] = "checkpointed"
+    artifact: str
+    commit: str
+
+
+class SessionEnded(Frozen):
+    """The model is finished, or was stopped (``stopped``: why a limit or the loop itself ended it)."""
+
+    kind: Literal["session_ended"] = "session_ended"
+    finish: Finish
+    stopped: Literal["limit", "stuck", "refusal"] | None = None
+
+
+class ChangeFrozen(Frozen):
+    """The tree was handed over as ``change.head``; ``artifact`` as in Checkpointed."""
+
+    kind: Literal["change_frozen"] = "change_frozen"
+    change: Change
+    artifact: str
+
+
+class Gated(Frozen):
+    kind: Literal["gated"] = "gated"
+    commit: str
+    findings: tuple[Finding, ...]
+
+
+class Verified(Frozen):
+    """``stage``: inside the session (advice) or on the frozen commit (decides)."""
+
+    kind: Literal["verified"] = "verified"
+    stage: Literal["session", "final"]
+    commit: str | None  # None inside the session
+    image: str
+    report: Report
+
+
+class Judged(Frozen):
+    kind: Literal["judged"] = "judged"
+    commit: str
+    verdict: Verdict
+
+
+class Pushed(Frozen):
+    """The remote branch was read back and holds ``sha``."""
+
+    kind: Literal["pushed"] = "pushed"
+    branch: str
+    sha: str
+
+
+class Published(Frozen):
+    kind: Literal["published"] = "published"
+    pull_request: PullRequest
+    title: str
+    body: str
+
+
+class RegistryAsked(Frozen):
+    """Requests that went through the package proxy since the last such event."""
+
+    kind: Literal["registry_asked"] = "registry_asked"
+    requests: tuple[str, ...]  # "GET pypi /simple/acme-log/ 200"
+
+
+class RunEnded(Frozen):
+    """The last event. ``patch`` is the artifact digest of the work so far as a git patch, if any."""
+
+    kind: Literal["run_ended"] = "run_ended"
+    outcome: Outcome
+    reason: str
+    patch: str | None = None
+    seconds: float
+
+
+Event = Annotated[
+    RunRequested
+    | BaseResolved
+    | SandboxStarted
+    | Instructed
+    | ModelReplied
+    | ToolReturned
+    | Checkpointed
+    | SessionEnded
+    | ChangeFrozen
+    | Gated
+    | Verified
+    | Judged
+    | Pushed
+    | Published
+    | RegistryAsked
+    | RunEnded,
+    Field(discriminator="kind"),
+]
+
+EVENT: TypeAdapter[Event] = TypeAdapter(Event)
+
+
+class Recorded(Frozen):
+    """An event in its place: ``seq`` counts from 1 without gaps within a run; ``at`` is UTC."""
+
+    run_id: str
+    seq: int
+    at: datetime
+    event: Event

@@ -1,0 +1,37 @@
+"""What one run may spend: data, checked at two fixed places of the session loop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from honk.core.base import Frozen
+
+if TYPE_CHECKING:
+    from honk.core.state import RunState
+
+
+class Limits(Frozen):
+    """``max_cost_usd`` in dollars, ``timeout_seconds`` of wall clock over all attempts."""
+
+    max_cost_usd: float = Field(default=5.0, gt=0)
+    max_turns: int = Field(default=100, gt=0)
+    timeout_seconds: float = Field(default=3600.0, gt=0)
+    command_seconds: float = Field(default=600.0, gt=0)  # ceiling of one shell command
+    verify_seconds: float = Field(default=1800.0, gt=0)  # of one verify command
+    max_attempts: int = Field(default=4, gt=0)  # rounds through the stop gate
+    max_judge_rounds: int = Field(default=2, gt=0)
+
+    def exceeded(self, state: RunState, seconds: float) -> str | None:
+        """The reason why the session must end now, or None.
+
+        ``seconds`` is the wall clock that the run has used so far.
+        """
+        if state.cost_usd >= self.max_cost_usd:
+            return f"The cost limit of ${self.max_cost_usd:g} is reached (${state.cost_usd:.2f} spent)."
+        if state.turns >= self.max_turns:
+            return f"The limit of {self.max_turns} turns is reached."
+        if seconds >= self.timeout_seconds:
+            return f"The time limit of {self.timeout_seconds / 60:g} minutes is reached."
+        return None

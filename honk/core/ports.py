@@ -1,0 +1,296 @@
+"""What the pipeline needs from the outside. Tiny protocols; each has one contract suite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from honk.core.cancel import Cancel
+from honk.core.events import Event, Recorded
+from honk.core.messages import Completion, Dialect, ModelRequest, TextDelta
+from honk.core.types import (
+    Base,
+    Change,
+    CommandResult,
+    Proposal,
+    PullRequest,
+    PushAccess,
+    RepoRef,
+)
+
+# ---- models ---------------------------------------------------------------------------
+
+
+class Model(Protocol):
+    """A language model. Retrying is done once, by ``honk.models.retry`` around it."""
+
+    @property
+    def name(self) -> str:
+        """``provider:NAME``, as prices and people know it."""
+        ...
+
+    @property
+    def dialect(self) -> Dialect: ...
+
+    def complete(
+        self, request: ModelRequest, *, on_delta: Callable[[TextDelta], None], cancel: Cancel
+    ) -> Completion:
+        """Make one call, streaming words to ``on_delta``.
+
+        Raises ModelError, or Cancelled if ``cancel`` was set meanwhile.
+        """
+        ...
+
+
+# ---- sandboxes ------------------------------------------------------------------------
+
+
+class Shell(Protocol):
+    """The session's one long-lived shell; it keeps working folder and environment."""
+
+    def run(self, command: str, *, timeout: float) -> CommandResult:
+        """Run one command, which may be many lines. ``timeout`` in seconds.
+
+        At the deadline every process of the session is killed and the shell starts anew.
+        Raises SandboxError if the container is gone.
+        """
+        ...
+
+    def restart(self) -> None: ...
+
+
+class Workspace(Protocol):
+    """Files of the sandbox, read and written inside it, as its own user.
+
+    Paths are absolute or relative to the repository. Each raises ToolError with the
+    reason (no such file, a folder, no permission, too large) for the model to read.
+    """
+
+    def read(self, path: str) -> bytes: ...
+
+    def write(self, path: str, data: bytes) -> None:
+        """Create or replace, with missing folders; an existing file keeps its mode."""
+        ...
+
+    def remove(self, path: str) -> None: ...
+
+    def listing(self, path: str, depth: int) -> list[str]:
+        """Paths below a folder, sorted, folders with a trailing slash, hidden ones left out.
+
+        Raises ToolError if ``path`` is not a folder. ``depth`` 1 is its direct content.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class TreeChanges:
+    """Paths (relative, raw bytes) that differ from the last scan, and those that are gone."""
+
+    changed: tuple[bytes, ...]
+    deleted: tuple[bytes, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.changed or self.deleted)
+
+
+class Tree(Protocol):
+    """The work tree as honk's own trusted reader sees it, beside the container of the model."""
+
+    def scan(self) -> TreeChanges:
+        """What changed since the previous scan (the first one compares with the seed)."""
+        ...
+
+    def export(self, paths: Sequence[bytes] | None = None) -> AbstractContextManager[Iterator[bytes]]:
+        """A POSIX tar stream of the whole tree without its top-level ``.git``, or of some paths."""
+        ...
+
+
+class Sandbox(Protocol):
+    """One run's container with its companion. A context manager closes it, always."""
+
+    @property
+    def image(self) -> str: ...
+
+    @property
+    def shell(self) -> Shell: ...
+
+    @property
+    def files(self) -> Workspace: ...
+
+    @property
+    def tree(self) -> Tree: ...
+
+    def run(self, command: str, *, timeout: float) -> CommandResult:
+        """Run ``command`` in a fresh shell in the repository, apart from the session's shell."""
+        ...
+
+    def freeze(self) -> None:
+        """Kill everything that the model may have started. Only ``tree`` works afterwards."""
+        ...
+
+    def thaw(self) -> None:
+        """Start a new container on the same files; the shell is a new one."""
+        ...
+
+    def asked(self) -> tuple[str, ...]:
+        """Requests through the package proxy since the last call, for the run's log."""
+        ...
+
+
+@dataclass(frozen=True)
+class SandboxSpec:
+    """What a sandbox is made from.
+
+    ``packs``: git packs, base first, that together hold ``commit`` with ``depth`` commits
+    of history; ``checkout`` is what the work tree shows, ``head`` what HEAD points to (a
+    checkpoint's tree over the base commit shows as uncommitted edits). ``setup`` runs
+    again in this container, through the package proxy only, before anything else.
+    """
+
+    run_id: str
+    role: Literal["work", "verify"]
+    image: str
+    packs: tuple[bytes, ...]
+    shallow: tuple[str, ...]
+    head: str
+    checkout: str
+    setup: tuple[str, ...] = ()
+
+
+OpenSandbox = Callable[[SandboxSpec, Cancel], AbstractContextManager[Sandbox]]
+
+
+# ---- git ------------------------------------------------------------------------------
+
+
+class Source(Protocol):
+    """A repository's objects on the host, trusted ones only. Implemented by a bare mirror."""
+
+    def files(self, commit: str) -> Mapping[str, str]:
+        """Path to blob id of every regular file of ``commit`` (paths as UTF-8 text)."""
+        ...
+
+    def read(self, blob: str) -> bytes: ...
+
+    def diff(self, base: str, head: str) -> Change: ...
+
+
+class HandOver(Protocol):
+    """Trees from the sandbox become commits in the mirror; nothing is ever checked out."""
+
+    def seed(self, commit: str, depth: int) -> tuple[bytes, tuple[str, ...]]:
+        """A pack of ``commit`` with ``depth`` commits of history, and its shallow boundary."""
+        ...
+
+    def commit(
+        self,
+        stream: Iterable[bytes],
+        *,
+        base: str,
+        message: str,
+        previous: str | None = None,
+        deleted: Sequence[bytes] = (),
+    ) -> str:
+        """Turn a tar stream into a commit on ``base``.
+
+        With ``previous`` the stream holds only changed paths, laid over that commit's tree
+        less ``deleted``. An unchanged tree returns ``base`` itself. Raises HandOverError.
+        """
+        ...
+
+    def pack(self, commit: str, base: str) -> bytes:
+        """A self-contained pack of what ``commit`` needs beyond ``base``."""
+        ...
+
+    def unpack(self, pack: bytes) -> None: ...
+
+
+class Remote(Protocol):
+    """The repository's remote side."""
+
+    def fetch(self, base: str | None) -> Base:
+        """Update the mirror and resolve the base branch. Raises GitError or UserError."""
+        ...
+
+    def head(self, branch: str, access: PushAccess) -> str | None:
+        """The commit that the remote branch points to now, or None."""
+        ...
+
+    def push(self, sha: str, branch: str, access: PushAccess, expect: str | None) -> None:
+        """Push exactly ``sha``; the remote must hold ``expect`` (None: nothing). Reads it back.
+
+        ``expect`` equal to ``sha`` on the remote already is success. Raises GitError.
+        """
+        ...
+
+
+# ---- forges ---------------------------------------------------------------------------
+
+
+class Publisher(Protocol):
+    """The forge's writing side."""
+
+    def access(self, repo: RepoRef, *, fork: bool) -> PushAccess:
+        """Where honk may push. Raises UserError if nowhere: asked before any model cost."""
+        ...
+
+    def find(self, repo: RepoRef, base: str, branch: str, head_owner: str = "") -> PullRequest | None:
+        """The newest pull request from ``branch``, in whatever state."""
+        ...
+
+    def publish(self, proposal: Proposal) -> PullRequest:
+        """Open a pull request, or update the open one of the same branch. Never reopens one."""
+        ...
+
+
+# ---- stores ---------------------------------------------------------------------------
+
+
+class EventStore(Protocol):
+    """The log. One writer for each run, fenced."""
+
+    def append(self, run_id: str, event: Event, *, seq: int, fence: int) -> Recorded:
+        """Append as number ``seq``. Raises StaleWriter if another owner took the run."""
+        ...
+
+    def read(self, run_id: str, after: int = 0) -> list[Recorded]: ...
+
+    def runs(self) -> list[str]:
+        """Ids of all runs, newest first."""
+        ...
+
+
+class Leases(Protocol):
+    """Who owns a run now."""
+
+    def claim(self, run_id: str, owner: str) -> int:
+        """Take the run and return the new fence. Raises StaleWriter if a live owner holds it."""
+        ...
+
+    def renew(self, run_id: str, fence: int) -> None:
+        """Say that the owner lives. Raises StaleWriter if the fence is not the newest."""
+        ...
+
+    def release(self, run_id: str, fence: int) -> None: ...
+
+    def live(self, run_id: str) -> bool: ...
+
+
+class Inbox(Protocol):
+    """Words from other processes to the owner of a run, in order, each taken once."""
+
+    def send(self, run_id: str, kind: Literal["cancel", "say", "allow"], text: str) -> None: ...
+
+    def take(self, run_id: str) -> list[tuple[str, str]]: ...
+
+
+class Artifacts(Protocol):
+    """Immutable bytes by digest (``sha256:…``)."""
+
+    def put(self, data: bytes) -> str: ...
+
+    def get(self, digest: str) -> bytes:
+        """Raises StoreError if there is none."""
+        ...

@@ -1,0 +1,32 @@
+"""``.honk.yml``: what a repository says about itself, read from the base commit only."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from honk.core.base import Frozen
+from honk.core.limits import Limits
+
+
+class PullRequestConfig(Frozen):
+    """``title`` and ``template`` are plain text; ``{title}`` in ``title`` stands for the model's."""
+
+    title: str = "{title}"
+    labels: tuple[str, ...] = ()
+    reviewers: tuple[str, ...] = ()
+    template: str | None = None
+
+
+class RepoConfig(Frozen):
+    """The file as data. All fields are optional; see ``honk schema config``."""
+
+    image: str | None = None
+    dockerfile: str | None = None  # path in the repository
+    setup: tuple[str, ...] = ()  # run online once, cached as an image
+    verify: Literal["auto"] | dict[str, str] = "auto"  # name -> command
+    protect: tuple[str, ...] = ()  # globs, added to honk's own
+    limits: Limits | None = None
+    pull_request: PullRequestConfig = PullRequestConfig()
+    guidance: tuple[str, ...] = Field(default=("AGENTS.md", "CLAUDE.md"))

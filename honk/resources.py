@@ -1,0 +1,13 @@
+"""Where the data folders ``prompts/`` and ``sandbox/`` are, installed or in a checkout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def folder(name: str) -> Path:
+    """The folder ``prompts`` or ``sandbox``: packed beside the code in a wheel, else at the top."""
+    packed = _PACKAGE / "_data" / name
+    return packed if packed.is_dir() else _PACKAGE.parent / name

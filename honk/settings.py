@@ -1,0 +1,199 @@
+"""Settings: flag, then environment, then ``honk.toml``, then default. Frozen once read.
+
+The only module that reads ``os.environ``.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+import yaml
+from pydantic import Field, SecretStr, ValidationError
+
+from honk.core.base import Frozen
+from honk.core.errors import UserError
+from honk.core.limits import Limits
+from honk.core.repoconfig import RepoConfig
+
+
+class Price(Frozen):
+    """Dollars per million tokens, for a model that the price table does not know."""
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+    cache_read: float | None = Field(default=None, ge=0)
+    cache_write: float | None = Field(default=None, ge=0)
+
+
+class Registry(Frozen):
+    """One package registry behind the proxy.
+
+    ``url`` is its base address (a PEP 503 ``…/simple/`` for pypi, the root for npm) or a
+    folder of wheels and sdists (pypi) or tarballs (npm). Earlier ones win. Credentials
+    stay on the host.
+    """
+
+    kind: Literal["pypi", "npm"]
+    url: str
+    username: str | None = None
+    password: SecretStr | None = None
+    token: SecretStr | None = None
+
+
+class SandboxSettings(Frozen):
+    """The operator's ceiling for every container. Sizes in bytes; None means sized from the host."""
+
+    memory: int | None = None  # half of the host's, at most 8 GB
+    cpus: float | None = None  # all of the host's
+    pids: int = 4096
+    file_size: int = 4 << 30
+    tmp_size: int | None = None  # as memory
+    workspace_size: int = 20 << 30
+    runtime: str | None = None  # "runsc" for gVisor
+
+
+class GitHubSettings(Frozen):
+    api_url: str = "https://api.github.com"
+    token: SecretStr | None = None
+    app_id: str | None = None
+    private_key: SecretStr | None = None  # PEM text
+
+    @property
+    def configured(self) -> bool:
+        return self.token is not None or (self.app_id is not None and self.private_key is not None)
+
+
+class SigningSettings(Frozen):
+    """Commit signature: ``format`` as git's gpg.format, ``key`` a key file (ssh) or key id (openpgp)."""
+
+    format: Literal["ssh", "openpgp"]
+    key: str
+
+
+class Settings(Frozen):
+    home: Path
+    database_url: str
+    model: str | None = None
+    judge: str | None = "same"  # "same": the run's own model; "off": none
+    limits: Limits = Limits()
+    anthropic_api_key: SecretStr | None = None
+    anthropic_base_url: str | None = None
+    openai_api_key: SecretStr | None = None
+    openai_base_url: str | None = None
+    openai_wire: Literal["auto", "responses", "chat"] = "auto"
+    price: dict[str, Price] = {}  # by "provider:NAME"
+    github: GitHubSettings = GitHubSettings()
+    registries: tuple[Registry, ...] = ()
+    sandbox: SandboxSettings = SandboxSettings()
+    author_name: str = "honk"
+    author_email: str = "honk@localhost"
+    signing: SigningSettings | None = None
+    labels: tuple[str, ...] = ()
+    protect: tuple[str, ...] = ()
+    no_install: bool = False
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret value known to honk, to be masked where tool output enters."""
+        found = [self.anthropic_api_key, self.openai_api_key, self.github.token]
+        found += [s for r in self.registries for s in (r.password, r.token)]
+        return tuple(s.get_secret_value() for s in found if s is not None and s.get_secret_value())
+
+
+def _config_file(explicit: Path | None) -> Path | None:
+    if explicit is not None:
+        if not explicit.is_file():
+            raise UserError(f"There is no settings file {explicit}.", "Give another path with --config.")
+        return explicit
+    default = Path(platformdirs.user_config_dir("honk")) / "honk.toml"
+    return default if default.is_file() else None
+
+
+_ENVIRONMENT: dict[str, tuple[str, ...]] = {
+    "HONK_HOME": ("home",),
+    "HONK_DATABASE_URL": ("database_url",),
+    "HONK_MODEL": ("model",),
+    "HONK_JUDGE": ("judge",),
+    "HONK_OPENAI_WIRE": ("openai_wire",),
+    "HONK_AUTHOR_NAME": ("author_name",),
+    "HONK_AUTHOR_EMAIL": ("author_email",),
+    "HONK_NO_INSTALL": ("no_install",),
+    "HONK_MAX_COST": ("limits", "max_cost_usd"),
+    "HONK_MAX_TURNS": ("limits", "max_turns"),
+    "ANTHROPIC_API_KEY": ("anthropic_api_key",),
+    "ANTHROPIC_BASE_URL": ("anthropic_base_url",),
+    "OPENAI_API_KEY": ("openai_api_key",),
+    "OPENAI_BASE_URL": ("openai_base_url",),
+    "GITHUB_TOKEN": ("github", "token"),
+    "GITHUB_API_URL": ("github", "api_url"),
+    "HONK_GITHUB_APP_ID": ("github", "app_id"),
+    "HONK_GITHUB_PRIVATE_KEY": ("github", "private_key"),
+}
+
+
+def _private_key(value: str) -> str:
+    if "-----BEGIN" in value:
+        return value
+    try:
+        return Path(value).expanduser().read_text()
+    except OSError as error:
+        raise UserError(
+            f"HONK_GITHUB_PRIVATE_KEY is neither a PEM key nor a readable file: {error.strerror}.",
+            "Give the key's text or its path.",
+        ) from error
+
+
+def _put(data: dict[str, Any], path: tuple[str, ...], value: str) -> None:
+    for part in path[:-1]:
+        data = data.setdefault(part, {})
+    data[path[-1]] = value
+
+
+def load(config: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings. Raises UserError naming the file or variable and the field."""
+    env = os.environ if environ is None else environ
+    file = _config_file(config)
+    try:
+        data: dict[str, Any] = tomllib.loads(file.read_text()) if file else {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{file} is not valid TOML: {error}.", "Mend the file.") from error
+    for variable, path in _ENVIRONMENT.items():
+        if value := env.get(variable):
+            _put(data, path, value)
+    github = data.get("github", {})
+    if isinstance(github, dict) and isinstance(github.get("private_key"), str):
+        github["private_key"] = _private_key(github["private_key"])
+    home = Path(data.get("home") or platformdirs.user_data_dir("honk")).expanduser().absolute()
+    data["home"] = home
+    data.setdefault("database_url", f"sqlite:///{home / 'honk.sqlite'}")
+    try:
+        return Settings.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(p) for p in first["loc"])
+        names = {".".join(p): v for v, p in _ENVIRONMENT.items()}
+        raise UserError(
+            f"Setting {where} is not usable: {first['msg']}.",
+            f"Mend it in {file}." if not env.get(names.get(where, "")) else f"Mend {names[where]}.",
+        ) from error
+
+
+def parse_repo_config(text: str) -> RepoConfig:
+    """Read ``.honk.yml``. Raises UserError naming the line or the field."""
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(f".honk.yml is not valid YAML: {error}.", "Mend it on the base branch.") from error
+    try:
+        return RepoConfig.model_validate({} if data is None else data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(p) for p in first["loc"]) or "the file"
+        raise UserError(
+            f".honk.yml: {where}: {first['msg']}.",
+            "Mend it on the base branch; `honk schema config` prints the format.",
+        ) from error
