@@ -18,43 +18,8 @@ from pydantic import Field, SecretStr, ValidationError
 from honk.core.base import Frozen
 from honk.core.errors import UserError
 from honk.core.limits import Limits
+from honk.core.operator import Price, Registry, SandboxCeiling
 from honk.core.repoconfig import RepoConfig
-
-
-class Price(Frozen):
-    """Dollars per million tokens, for a model that the price table does not know."""
-
-    input: float = Field(ge=0)
-    output: float = Field(ge=0)
-    cache_read: float | None = Field(default=None, ge=0)
-    cache_write: float | None = Field(default=None, ge=0)
-
-
-class Registry(Frozen):
-    """One package registry behind the proxy.
-
-    ``url`` is its base address (a PEP 503 ``…/simple/`` for pypi, the root for npm) or a
-    folder of wheels and sdists (pypi) or tarballs (npm). Earlier ones win. Credentials
-    stay on the host.
-    """
-
-    kind: Literal["pypi", "npm"]
-    url: str
-    username: str | None = None
-    password: SecretStr | None = None
-    token: SecretStr | None = None
-
-
-class SandboxSettings(Frozen):
-    """The operator's ceiling for every container. Sizes in bytes; None means sized from the host."""
-
-    memory: int | None = None  # half of the host's, at most 8 GB
-    cpus: float | None = None  # all of the host's
-    pids: int = 4096
-    file_size: int = 4 << 30
-    tmp_size: int | None = None  # as memory
-    workspace_size: int = 20 << 30
-    runtime: str | None = None  # "runsc" for gVisor
 
 
 class GitHubSettings(Frozen):
@@ -86,10 +51,10 @@ class Settings(Frozen):
     openai_api_key: SecretStr | None = None
     openai_base_url: str | None = None
     openai_wire: Literal["auto", "responses", "chat"] = "auto"
-    price: dict[str, Price] = {}  # by "provider:NAME"
+    price: dict[str, Price] = Field(default={})  # by "provider:NAME"
     github: GitHubSettings = GitHubSettings()
     registries: tuple[Registry, ...] = ()
-    sandbox: SandboxSettings = SandboxSettings()
+    sandbox: SandboxCeiling = SandboxCeiling()
     author_name: str = "honk"
     author_email: str = "honk@localhost"
     signing: SigningSettings | None = None

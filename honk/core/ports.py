@@ -16,6 +16,7 @@ from honk.core.types import (
     CommandResult,
     Proposal,
     PullRequest,
+    PullRequestRecord,
     PushAccess,
     RepoRef,
 )
@@ -242,6 +243,20 @@ class Publisher(Protocol):
 
     def publish(self, proposal: Proposal) -> PullRequest:
         """Open a pull request, or update the open one of the same branch. Never reopens one."""
+        ...
+
+
+class PullRequestTable(Protocol):
+    """Pull requests of the local forge, kept by honk."""
+
+    def add(self, record: PullRequestRecord) -> PullRequestRecord:
+        """Store a new one; its number is the next free one of its repository."""
+        ...
+
+    def update(self, record: PullRequestRecord) -> None: ...
+
+    def of_branch(self, repo: str, base: str, branch: str) -> list[PullRequestRecord]:
+        """Newest first."""
         ...
 
 

@@ -244,6 +244,23 @@ class PullRequest(Frozen):
     state: Literal["open", "closed", "merged"] = "open"
 
 
+class PullRequestRecord(Frozen):
+    """A pull request of the local forge. ``number`` 0 means not stored yet."""
+
+    number: int = 0
+    repo: str
+    base: str
+    branch: str
+    head_sha: str
+    title: str
+    body: str
+    draft: bool
+    labels: tuple[str, ...] = ()
+    reviewers: tuple[str, ...] = ()
+    state: Literal["open", "closed", "merged"] = "open"
+    run_id: str
+
+
 class VerificationResult(Frozen):
     """One row of the evidence. ``before`` is the base's result where a baseline ran."""
 

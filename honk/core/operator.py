@@ -1,0 +1,45 @@
+"""What the operator of an installation decides: prices, registries, the ceiling of a sandbox."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, SecretStr
+
+from honk.core.base import Frozen
+
+
+class Price(Frozen):
+    """Dollars per million tokens. None for the cache means: as ``input``."""
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+    cache_read: float | None = Field(default=None, ge=0)
+    cache_write: float | None = Field(default=None, ge=0)
+
+
+class Registry(Frozen):
+    """One package registry behind the proxy.
+
+    ``url`` is its base address (a PEP 503 ``…/simple/`` for pypi, the root for npm) or the
+    path of a folder of wheels and sdists (pypi) or tarballs (npm). Earlier ones win.
+    Credentials stay on the host.
+    """
+
+    kind: Literal["pypi", "npm"]
+    url: str
+    username: str | None = None
+    password: SecretStr | None = None
+    token: SecretStr | None = None
+
+
+class SandboxCeiling(Frozen):
+    """The ceiling of every container. Sizes in bytes; None means sized from the engine's host."""
+
+    memory: int | None = None  # half of the host's, at most 8 GiB
+    cpus: float | None = None  # all of the host's
+    pids: int = 4096
+    file_size: int = 4 << 30
+    tmp_size: int | None = None  # as memory
+    workspace_size: int = 20 << 30
+    runtime: str | None = None  # "runsc" for gVisor
