@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from honk.core.base import Frozen
+from honk.core.limits import Limits
 from honk.core.messages import Completion, ToolResult
 from honk.core.types import (
     Base,
@@ -36,6 +37,13 @@ class RunRequested(Frozen):
     honk: str  # honk's own version
     request: Request
     replayed: bool = False
+
+
+class RunResumed(Frozen):
+    """The run goes on after a crash, a failure, a cancellation or a limit; an earlier end is void."""
+
+    kind: Literal["run_resumed"] = "run_resumed"
+    limits: Limits  # those in force from now on
 
 
 class BaseResolved(Frozen):
@@ -95,7 +103,7 @@ class SessionEnded(Frozen):
 
     kind: Literal["session_ended"] = "session_ended"
     finish: Finish
-    stopped: Literal["limit", "stuck", "refusal"] | None = None
+    stopped: Literal["limit", "stuck", "refusal", "idle"] | None = None
 
 
 class ChangeFrozen(Frozen):
@@ -162,6 +170,7 @@ class RunEnded(Frozen):
 
 Event = Annotated[
     RunRequested
+    | RunResumed
     | BaseResolved
     | SandboxStarted
     | Instructed

@@ -35,3 +35,11 @@ class Limits(Frozen):
         if seconds >= self.timeout_seconds:
             return f"The time limit of {self.timeout_seconds / 60:g} minutes is reached."
         return None
+
+    def nearly(self, state: RunState, seconds: float, share: float = 0.85) -> bool:
+        """Whether ``share`` of any limit is used up: time to tell the model to wrap up."""
+        return (
+            state.cost_usd >= share * self.max_cost_usd
+            or state.turns >= share * self.max_turns
+            or seconds >= share * self.timeout_seconds
+        )

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 from honk.core.cancel import Cancel
 from honk.core.events import Event, Recorded
 from honk.core.messages import Completion, Dialect, ModelRequest, TextDelta
+from honk.core.state import RunState
 from honk.core.types import (
     Base,
     Change,
@@ -20,6 +21,22 @@ from honk.core.types import (
     PushAccess,
     RepoRef,
 )
+
+# ---- the run ---------------------------------------------------------------------------
+
+
+class RunLog(Protocol):
+    """The log of the run at hand: the only way to read or change its state."""
+
+    @property
+    def state(self) -> RunState: ...
+
+    def record(self, event: Event) -> None: ...
+
+    def seconds(self) -> float:
+        """Wall clock that the run has used so far."""
+        ...
+
 
 # ---- models ---------------------------------------------------------------------------
 

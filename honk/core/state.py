@@ -22,13 +22,15 @@ from honk.core.events import (
     RegistryAsked,
     RunEnded,
     RunRequested,
+    RunResumed,
     SandboxStarted,
     SessionEnded,
     ToolReturned,
     Verified,
 )
+from honk.core.limits import Limits
 from honk.core.messages import AssistantMessage, Message, Text, ToolCall, ToolResult, Usage, UserMessage
-from honk.core.types import Report
+from honk.core.types import Report, Request
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,10 @@ class RunState:
     """
 
     requested: RunRequested | None = None
-    started_at: datetime | None = None
+    limits: Limits = Limits()  # noqa: RUF009 -- frozen
+    started_at: datetime | None = None  # of the run, or of its last resumption
+    last_at: datetime | None = None
+    earlier_seconds: float = 0.0  # wall clock used before the last resumption
     base: BaseResolved | None = None
     system: str = ""
     messages: tuple[Message, ...] = ()
@@ -52,7 +57,9 @@ class RunState:
     usage: Usage = Usage()  # noqa: RUF009 -- frozen
     image: str | None = None
     checkpoint: Checkpointed | None = None
-    unsaved: bool = False  # a tool ran after the last checkpoint or start
+    unsaved: bool = False  # tools of the last turn ran, and what they did is not yet safe
+    warned: bool = False  # the model knows that a limit is near
+    nudged: bool = False  # the model was reminded to use its tools, and has not since
     session: SessionEnded | None = None
     attempts: int = 0  # changes frozen so far
     frozen: ChangeFrozen | None = None
@@ -70,6 +77,18 @@ class RunState:
     asked: tuple[str, ...] = field(default=())
 
     @property
+    def request(self) -> Request:
+        """What was asked for. Only the empty state has none, and raises ValueError."""
+        if self.requested is None:
+            raise ValueError("the log of this run has no first event")
+        return self.requested.request
+
+    def seconds(self, now: datetime) -> float:
+        """Wall clock that the run has used until ``now``, pauses between resumptions left out."""
+        running = (now - self.started_at).total_seconds() if self.started_at else 0.0
+        return self.earlier_seconds + running
+
+    @property
     def instructed(self) -> bool:
         """The last thing in the conversation is for the model to answer."""
         return bool(self.messages) and isinstance(self.messages[-1], UserMessage)
@@ -82,6 +101,8 @@ def _instruct(state: RunState, event: Instructed) -> RunState:
     return replace(
         state,
         messages=(*state.messages, message),
+        nudged=event.origin == "nudge",
+        warned=state.warned or event.origin == "limit",
         session=None,
         frozen=None,
         gated=None,
@@ -100,6 +121,7 @@ def _reply(state: RunState, event: ModelReplied) -> RunState:
         turns=state.turns + 1,
         messages=(*state.messages, completion.message),
         pending=completion.message.calls,
+        unsaved=False,
     )
 
 
@@ -110,15 +132,33 @@ def _answer(state: RunState, result: ToolResult) -> RunState:
     else:  # all answers to one turn travel in one message: parallel calls, answered in order
         messages = (*state.messages[:-1], UserMessage(parts=(*last.parts, result)))
     pending = tuple(call for call in state.pending if call.id != result.call_id)
-    return replace(state, messages=messages, pending=pending, unsaved=True)
+    return replace(state, messages=messages, pending=pending, unsaved=True, nudged=False)
+
+
+def _resume(state: RunState, event: RunResumed, at: datetime, was_at: datetime | None) -> RunState:
+    used = (was_at - state.started_at).total_seconds() if was_at and state.started_at else 0.0
+    stopped = state.session is not None and state.session.stopped is not None
+    return replace(
+        state,
+        limits=event.limits,
+        started_at=at,
+        earlier_seconds=state.earlier_seconds + used,
+        session=None if stopped else state.session,  # a session cut short goes on
+        ended=None,
+        warned=False,
+    )
 
 
 def step(state: RunState, recorded: Recorded) -> RunState:  # noqa: C901 -- one case per event
     """The state after one more event. A forgotten event type is a type error here."""
     event: Event = recorded.event
+    was_at = state.last_at
+    state = replace(state, last_at=recorded.at)
     match event:
         case RunRequested():
-            return replace(state, requested=event, started_at=recorded.at)
+            return replace(state, requested=event, limits=event.request.limits, started_at=recorded.at)
+        case RunResumed():
+            return _resume(state, event, recorded.at, was_at)
         case BaseResolved():
             return replace(state, base=event)
         case SandboxStarted():

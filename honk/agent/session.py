@@ -1,0 +1,195 @@
+"""The session loop: the model works until it is finished, or until a limit ends it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from honk.core.cancel import Cancel
+from honk.core.events import Instructed, ModelReplied, SessionEnded, ToolReturned
+from honk.core.messages import (
+    AssistantMessage,
+    Completion,
+    Message,
+    ModelRequest,
+    StopReason,
+    TextDelta,
+    ToolCall,
+    ToolResult,
+    ToolSpec,
+    Usage,
+    UserMessage,
+)
+from honk.core.ports import Model, RunLog
+from honk.core.types import Finish, FinishStatus
+from honk.prompts import render
+
+SAME_TURNS = 5
+"""So many identical turns with identical results in a row count as being stuck."""
+
+
+@dataclass(frozen=True)
+class Toolbox:
+    """What the model can do. ``run`` answers any call but ``finish``, and never raises for its mistakes."""
+
+    specs: tuple[ToolSpec, ...]
+    run: Callable[[ToolCall], ToolResult]
+
+
+@dataclass(frozen=True)
+class Session:
+    """What the loop works with. ``save`` makes the changed files safe after a turn;
+    ``cost`` is the price of a call in dollars."""
+
+    log: RunLog
+    model: Model
+    toolbox: Toolbox
+    save: Callable[[], None]
+    cost: Callable[[Usage], float]
+    on_delta: Callable[[TextDelta], None]
+    cancel: Cancel
+    cache_key: str
+
+
+def work(session: Session) -> None:
+    """Take turns until the log holds a SessionEnded. Raises ModelError, SandboxError, Cancelled."""
+    log = session.log
+    while log.state.session is None:
+        if _limit_reached(log) or _repeating(log):
+            return
+        completion = _ask(session)
+        if completion.stop in (StopReason.REFUSAL, StopReason.CONTEXT_FULL):
+            log.record(_stopped(completion))
+        elif completion.message.calls:
+            _answer(session, completion.message.calls)
+        elif completion.stop is not StopReason.PAUSE:  # a paused turn is sent back as it is
+            _idle(log, cut_off=completion.stop is StopReason.MAX_TOKENS)
+
+
+def _limit_reached(log: RunLog) -> bool:
+    """The first fixed place where limits are looked at: before every model call."""
+    limits, state, seconds = log.state.limits, log.state, log.seconds()
+    if reason := limits.exceeded(state, seconds):
+        finish = Finish(status=FinishStatus.GAVE_UP, reason=reason)
+        log.record(SessionEnded(finish=finish, stopped="limit"))
+        return True
+    if limits.nearly(state, seconds) and not state.warned and state.turns:
+        text = render(
+            "wrap_up.md",
+            turns_left=limits.max_turns - state.turns,
+            dollars_left=limits.max_cost_usd - state.cost_usd,
+            minutes_left=int((limits.timeout_seconds - seconds) / 60),
+        )
+        log.record(Instructed(origin="limit", text=text))
+    return False
+
+
+def _ask(session: Session) -> Completion:
+    state = session.log.state
+    request = ModelRequest(
+        purpose="work",
+        turn=state.turns,
+        system=state.system,
+        messages=state.messages,
+        tools=session.toolbox.specs,
+        cache_key=session.cache_key,
+    )
+    began = time.monotonic()
+    completion = session.model.complete(request, on_delta=session.on_delta, cancel=session.cancel)
+    session.log.record(
+        ModelReplied(
+            purpose="work",
+            completion=completion,
+            cost_usd=session.cost(completion.usage),
+            seconds=time.monotonic() - began,
+        )
+    )
+    return completion
+
+
+def _stopped(completion: Completion) -> SessionEnded:
+    if completion.stop is StopReason.REFUSAL:
+        reason = f"The model declined: {completion.detail or completion.message.text or 'no reason given'}"
+        return SessionEnded(finish=Finish(status=FinishStatus.GAVE_UP, reason=reason), stopped="refusal")
+    reason = "The model's context window is full."
+    return SessionEnded(finish=Finish(status=FinishStatus.GAVE_UP, reason=reason), stopped="limit")
+
+
+def _answer(session: Session, calls: tuple[ToolCall, ...]) -> None:
+    """Answer all calls of a turn in their order; ``finish`` ends the session after them."""
+    log, finish = session.log, None
+    over = log.state.limits.exceeded(log.state, log.seconds())
+    if over and not any(call.name == "finish" for call in calls):
+        # The second fixed place: what the reply cost may have used up the limit. Its calls
+        # are not run, but answered, so that the session can be resumed with higher limits.
+        for call in calls:
+            log.record(_returned(call, f"Not run: {over}", error=True))
+        log.record(SessionEnded(finish=Finish(status=FinishStatus.GAVE_UP, reason=over), stopped="limit"))
+        return
+    for call in calls:
+        session.cancel.check()
+        began = time.monotonic()
+        if call.name == "finish":
+            finish, result = _finish(call)
+        else:
+            result = session.toolbox.run(call)
+        log.record(ToolReturned(result=result, seconds=time.monotonic() - began))
+    session.save()
+    if finish is not None:
+        log.record(SessionEnded(finish=finish))
+
+
+def _returned(call: ToolCall, text: str, *, error: bool = False) -> ToolReturned:
+    result = ToolResult(call_id=call.id, name=call.name, text=text, error=error)
+    return ToolReturned(result=result, seconds=0.0)
+
+
+def _finish(call: ToolCall) -> tuple[Finish | None, ToolResult]:
+    try:
+        finish = Finish.model_validate_json(call.arguments or "{}")
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "arguments"
+        text = f"finish was not understood: {where}: {first['msg']}. Call it again."
+        return None, ToolResult(call_id=call.id, name=call.name, text=text, error=True)
+    return finish, ToolResult(call_id=call.id, name=call.name, text="The session is finished.")
+
+
+def _idle(log: RunLog, *, cut_off: bool) -> None:
+    """A turn without tool calls is nudged once; the second one in a row ends the session."""
+    if not log.state.nudged:
+        log.record(Instructed(origin="nudge", text=render("nudge.md", cut_off=cut_off)))
+        return
+    last = log.state.messages[-1]
+    words = last.text if isinstance(last, AssistantMessage) else ""
+    log.record(SessionEnded(finish=Finish(status=FinishStatus.DONE, description=words), stopped="idle"))
+
+
+def _repeating(log: RunLog) -> bool:
+    """Whether the model does the same thing again and again, with the same result."""
+    if not _same(log.state.messages[-2 * SAME_TURNS :]):
+        return False
+    reason = f"The model repeated the same step {SAME_TURNS} times with the same result."
+    log.record(SessionEnded(finish=Finish(status=FinishStatus.GAVE_UP, reason=reason), stopped="stuck"))
+    return True
+
+
+def _same(messages: tuple[Message, ...]) -> bool:
+    if len(messages) < 2 * SAME_TURNS:
+        return False
+    seen = {_essence(message) for message in messages}
+    return len(seen) == 2 and () not in seen
+
+
+def _essence(message: Message) -> tuple[str, ...]:
+    """What a message says, without the ids that differ in every turn; empty if it is only words."""
+    if isinstance(message, AssistantMessage):
+        return tuple(f"call {call.name} {call.arguments}" for call in message.calls)
+    return _results(message)
+
+
+def _results(message: UserMessage) -> tuple[str, ...]:
+    return tuple(f"result {p.name} {p.text}" for p in message.parts if isinstance(p, ToolResult))

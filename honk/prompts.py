@@ -1,0 +1,45 @@
+"""Rendering of the templates in ``prompts/``. A missing value is an error, never an empty line."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from honk import resources
+
+
+def _cell(text: str) -> str:
+    """Text that stays inside one cell of a Markdown table."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _code_cell(text: str) -> str:
+    """Code inside one cell of a Markdown table, whatever backticks it has."""
+    text = _cell(text)
+    fence = "`"
+    while fence in text:
+        fence += "`"
+    pad = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{pad}{text}{pad}{fence}"
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(resources.folder("prompts")),
+        undefined=StrictUndefined,
+        autoescape=False,  # Markdown and plain text, sanitised where they are made
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(cell=_cell, code_cell=_code_cell)
+    return environment
+
+
+def render(name: str, /, **values: object) -> str:
+    """The template ``prompts/NAME.j2`` filled with ``values``, stripped at both ends.
+
+    Raises jinja2.UndefinedError if the template asks for a value that is not given.
+    """
+    return _environment().get_template(f"{name}.j2").render(**values).strip()
