@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
+from pydantic_core import PydanticSerializationError
 
 from honk.core.base import Frozen
 from honk.core.limits import Limits
@@ -199,3 +200,27 @@ class Recorded(Frozen):
     seq: int
     at: datetime
     event: Event
+
+
+def _mend(value: object) -> object:
+    """Every string of ``value`` without lone surrogates: pairs are joined, the rest becomes U+FFFD."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {key: _mend(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return tuple(_mend(item) for item in value)
+    return value
+
+
+def to_json(event: Event) -> tuple[Event, str]:
+    """The event as JSON text, and the event that this text says.
+
+    They differ from ``event`` only where a string holds lone surrogates (half an emoji that
+    a model or a tool cut in two), which pydantic accepts but UTF-8 cannot write.
+    """
+    try:
+        return event, event.model_dump_json()
+    except PydanticSerializationError:
+        mended = EVENT.validate_python(_mend(event.model_dump()))
+        return mended, mended.model_dump_json()

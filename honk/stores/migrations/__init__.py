@@ -1,0 +1,1 @@
+"""Alembic's scripts, shipped with the code. ``honk.stores.database`` runs them; people need not."""
