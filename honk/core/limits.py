@@ -20,8 +20,8 @@ class Limits(Frozen):
     timeout_seconds: float = Field(default=3600.0, gt=0)
     command_seconds: float = Field(default=600.0, gt=0)  # ceiling of one shell command
     verify_seconds: float = Field(default=1800.0, gt=0)  # of one verify command
-    max_attempts: int = Field(default=4, gt=0)  # rounds through the stop gate
-    max_judge_rounds: int = Field(default=2, gt=0)
+    max_attempts: int = Field(default=4, gt=0)  # times that a change may reach the stop gate
+    max_judge_rounds: int = Field(default=2, ge=0)  # times that the judge may send the model back
 
     def exceeded(self, state: RunState, seconds: float) -> str | None:
         """The reason why the session must end now, or None.

@@ -244,6 +244,10 @@ class Remote(Protocol):
         ...
 
 
+class Mirror(Source, HandOver, Remote, Protocol):
+    """One repository on the host: the three views above of one bare clone."""
+
+
 # ---- forges ---------------------------------------------------------------------------
 
 

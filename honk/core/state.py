@@ -61,7 +61,7 @@ class RunState:
     warned: bool = False  # the model knows that a limit is near
     nudged: bool = False  # the model was reminded to use its tools, and has not since
     session: SessionEnded | None = None
-    attempts: int = 0  # changes frozen so far
+    rounds: int = 0  # times that gates, verification or judge sent the model back to work
     frozen: ChangeFrozen | None = None
     gated: Gated | None = None
     verified: Verified | None = None
@@ -101,6 +101,7 @@ def _instruct(state: RunState, event: Instructed) -> RunState:
     return replace(
         state,
         messages=(*state.messages, message),
+        rounds=state.rounds + (event.origin in ("gate", "verify", "judge")),
         nudged=event.origin == "nudge",
         warned=state.warned or event.origin == "limit",
         session=None,
@@ -137,7 +138,7 @@ def _answer(state: RunState, result: ToolResult) -> RunState:
 
 def _resume(state: RunState, event: RunResumed, at: datetime, was_at: datetime | None) -> RunState:
     used = (was_at - state.started_at).total_seconds() if was_at and state.started_at else 0.0
-    stopped = state.session is not None and state.session.stopped is not None
+    stopped = state.session is not None and state.session.stopped == "limit"
     return replace(
         state,
         limits=event.limits,
@@ -174,7 +175,7 @@ def step(state: RunState, recorded: Recorded) -> RunState:  # noqa: C901 -- one 
         case SessionEnded():
             return replace(state, session=event)
         case ChangeFrozen():
-            return replace(state, frozen=event, last_change=event, attempts=state.attempts + 1, unsaved=False)
+            return replace(state, frozen=event, last_change=event, unsaved=False)
         case Gated():
             return replace(state, gated=event, last_findings=event)
         case Verified():

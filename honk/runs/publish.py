@@ -1,0 +1,117 @@
+"""The last step: the words of commit and pull request, the push, the pull request itself."""
+
+from __future__ import annotations
+
+from honk.core.events import Published, Pushed
+from honk.core.types import Proposal, PushAccess, Report
+from honk.prompts import render
+from honk.runs.run import Run
+from honk.runs.services import Plan, Services, Wording
+
+
+def title(run: Run, wording: Wording) -> str:
+    """The model's title if it gave a usable one, else the request's first line."""
+    finish = run.state.session.finish if run.state.session else None
+    own = wording.title(finish.title) if finish else ""
+    return own or wording.title(run.state.request.text.splitlines()[0]) or "Change by honk"
+
+
+def commit_message(run: Run, wording: Wording) -> str:
+    """Set by the host before verification, so that the verified commit is the pushed one."""
+    finish = run.state.session.finish if run.state.session else None
+    return render(
+        "commit.txt",
+        title=title(run, wording),
+        description=wording.body(finish.description) if finish else "",
+        run_id=run.id,
+        requester=run.state.request.requester,
+    )
+
+
+def publish(run: Run, services: Services, plan: Plan, access: PushAccess) -> str:
+    """Push the verified commit and open or update the pull request.
+
+    Returns why the words may not be published (a secret, say), or an empty string.
+    """
+    state = run.state
+    if state.base is None or state.frozen is None:
+        raise ValueError("nothing is ready to be published")
+    branch, head = state.base.branch, state.frozen.change.head
+    heading, body = _words(run, services, plan)
+    if findings := services.wording.scan(f"{heading}\n{body}"):
+        return "; ".join(f"pull request text: {f.detail}" for f in findings)
+    if state.pushed is None or state.pushed.sha != head:
+        expect = state.pushed.sha if state.pushed else None
+        services.mirror.push(head, branch, access, expect)
+        run.record(Pushed(branch=branch, sha=head))
+    if state.published is None:
+        proposal = Proposal(
+            run_id=run.id,
+            repo=state.base.base.repo,
+            base=state.base.base.branch,
+            branch=branch,
+            head_owner=access.owner if access.fork else "",
+            head_sha=head,
+            title=heading,
+            body=body,
+            draft=state.request.draft or not plan.commands,
+            labels=plan.labels,
+            reviewers=plan.reviewers(state.frozen.change),
+        )
+        pull_request = services.publisher.publish(proposal)
+        run.record(Published(pull_request=pull_request, title=heading, body=body))
+    return ""
+
+
+def _words(run: Run, services: Services, plan: Plan) -> tuple[str, str]:
+    """Title and body. The model's description gives way if the forge's limit asks for it."""
+    state, wording = run.state, services.wording
+    finish = state.session.finish if state.session else None
+    description = wording.body(finish.description) if finish else ""
+    body = _body(run, services, plan, description)
+    excess = len(body) - wording.body_limit
+    if excess > 0:
+        kept = description[: max(0, len(description) - excess - 40)]
+        body = _body(run, services, plan, f"{kept}\n\n(The rest was cut off.)")
+    return plan.title.replace("{title}", title(run, wording)), body
+
+
+def _body(run: Run, services: Services, plan: Plan, description: str) -> str:
+    state = run.state
+    assert state.base is not None and state.frozen is not None  # checked by publish()
+    report = state.verified.report if state.verified else Report(checks=())
+    issue = services.wording.issue(state.request.text)
+    requester = state.request.requester
+    return render(
+        "pull_request.md",
+        replayed=state.requested is not None and state.requested.replayed,
+        description=description,
+        fixes=issue,
+        template=_unused_template(plan, description),
+        request=services.wording.body(state.request.text),
+        checks=report.checks,
+        flags=tuple(f for f in state.gated.findings if f.result == "flag") if state.gated else (),
+        judge=state.judged is not None,
+        judge_rounds=state.judge_rounds,
+        base=state.base.base.branch,
+        base_sha=state.base.base.sha,
+        head_sha=state.frozen.change.head,
+        image=state.verified.image if state.verified else (state.image or ""),
+        model=state.request.model,
+        turns=state.turns,
+        cost=state.cost_usd,
+        run_id=run.id,
+        remote="origin",
+        branch=state.base.branch,
+        requester=requester,
+        requester_name=requester.split("<")[0].strip() or requester,
+    )
+
+
+def _unused_template(plan: Plan, description: str) -> str:
+    """The repository's template, unless the model's description already has its headings."""
+    if not plan.template:
+        return ""
+    headings = [line.strip() for line in plan.template.splitlines() if line.startswith("#")]
+    used = bool(headings) and all(heading in description for heading in headings)
+    return "" if used else plan.template

@@ -1,0 +1,82 @@
+"""What the pipeline works with: every adapter behind a port, every policy as a plain function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from honk.agent.judge import Judge
+from honk.agent.session import Toolbox
+from honk.core.cancel import Cancel
+from honk.core.messages import TextDelta, Usage
+from honk.core.ports import Artifacts, Mirror, Model, OpenSandbox, Publisher, Sandbox
+from honk.core.types import (
+    Base,
+    Change,
+    Check,
+    CommandResult,
+    Finding,
+    Report,
+    Request,
+    VerifyCommand,
+)
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """A file of the base commit that is shown to the model as data."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the base commit and the operator say about a run; derived again on resume.
+
+    ``setup`` is what made the image and runs again where manifests changed. ``title`` is
+    the pull request's title with ``{title}`` for the model's. ``reviewers`` gives the
+    owners of changed paths.
+    """
+
+    commands: tuple[VerifyCommand, ...]
+    setup: tuple[str, ...]
+    guidance: tuple[Guidance, ...]
+    template: str | None
+    title: str
+    labels: tuple[str, ...]
+    reviewers: Callable[[Change], tuple[str, ...]]
+    notices: tuple[str, ...]
+    image: Callable[[Cancel], str]
+    inspect: Callable[[Change], tuple[Finding, ...]]
+
+
+@dataclass(frozen=True)
+class Wording:
+    """Text rules of the forge for what a model wrote."""
+
+    title: Callable[[str], str]  # one safe line, may come back empty
+    body: Callable[[str], str]
+    scan: Callable[[str], tuple[Finding, ...]]  # secrets and hidden characters
+    issue: Callable[[str], int | None]  # the issue that a request names
+    body_limit: int  # characters
+
+
+@dataclass(frozen=True)
+class Services:
+    mirror: Mirror
+    publisher: Publisher
+    model: Model
+    cost: Callable[[Usage], float]
+    judge: Judge | None
+    plan: Callable[[Request, Base], Plan]
+    open_sandbox: OpenSandbox
+    toolbox: Callable[[Sandbox, Callable[[], str]], Toolbox]  # with the verify tool's function
+    check: Callable[[VerifyCommand, Callable[[str, float], CommandResult], float], Check]
+    feedback: Callable[[Report], str]
+    is_manifest: Callable[[str], bool]
+    wording: Wording
+    branch: Callable[[str, str], str]  # request text and run id to a branch name
+    artifacts: Artifacts
+    on_delta: Callable[[TextDelta], None]
+    cancel: Cancel

@@ -1,0 +1,130 @@
+"""The session's sandbox: opened when needed, restored from the log, checkpointed after turns."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from types import TracebackType
+
+from honk.core.errors import HandOverError
+from honk.core.events import Checkpointed, RegistryAsked, SandboxStarted
+from honk.core.ports import Sandbox, SandboxSpec
+from honk.runs.run import Run
+from honk.runs.services import Plan, Services
+
+
+class Workshop:
+    """A context manager around the one sandbox of a run's session."""
+
+    def __init__(self, run: Run, services: Services, plan: Plan) -> None:
+        self._run = run
+        self._services = services
+        self._plan = plan
+        self._stack = ExitStack()
+        self._box: Sandbox | None = None
+        self._frozen = False
+        self._changed: set[bytes] = set()
+        self._deleted: set[bytes] = set()
+
+    def __enter__(self) -> Workshop:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def box(self) -> Sandbox | None:
+        """The sandbox if it is open."""
+        return self._box
+
+    def open(self) -> Sandbox:
+        """The sandbox, running: started from the last checkpoint, or thawed after a freeze."""
+        if self._box is None:
+            image = self._plan.image(self._services.cancel)
+            spec = self._spec(image)
+            self._box = self._stack.enter_context(self._services.open_sandbox(spec, self._services.cancel))
+            self._run.record(SandboxStarted(image=image))
+        elif self._frozen:
+            self._box.thaw()
+            self._frozen = False
+        return self._box
+
+    def _spec(self, image: str) -> SandboxSpec:
+        state, mirror = self._run.state, self._services.mirror
+        base = _base_sha(self._run)
+        pack, shallow = mirror.seed(base, state.request.depth)
+        packs, checkout = (pack,), base
+        if state.checkpoint is not None:
+            packs = (pack, self._services.artifacts.get(state.checkpoint.artifact))
+            checkout = state.checkpoint.commit
+        return SandboxSpec(
+            run_id=self._run.id,
+            role="work",
+            image=image,
+            packs=packs,
+            shallow=shallow,
+            head=base,
+            checkout=checkout,
+        )
+
+    def save(self) -> None:
+        """Checkpoint the changed files, if any, and log what the package proxy was asked."""
+        box = self._box
+        if box is None or self._frozen:
+            return
+        if asked := box.asked():
+            self._run.record(RegistryAsked(requests=asked))
+        changes = box.tree.scan()
+        if not changes:
+            return
+        self._changed = (self._changed | set(changes.changed)) - set(changes.deleted)
+        self._deleted = (self._deleted | set(changes.deleted)) - set(changes.changed)
+        try:
+            commit = self._commit_changed(box)
+        except HandOverError:
+            return  # kept for the next turn; if it stays, the freeze tells the model why
+        self._changed.clear()
+        self._deleted.clear()
+        base = _base_sha(self._run)
+        previous = self._run.state.checkpoint
+        if commit == (previous.commit if previous else base):
+            return  # only files that the ignore rules cover
+        artifact = self._services.artifacts.put(self._services.mirror.pack(commit, base))
+        self._run.record(Checkpointed(artifact=artifact, commit=commit))
+
+    def _commit_changed(self, box: Sandbox) -> str:
+        previous = self._run.state.checkpoint
+        base = _base_sha(self._run)
+        with box.tree.export(sorted(self._changed)) as stream:
+            return self._services.mirror.commit(
+                stream,
+                base=base,
+                message="honk checkpoint",
+                previous=previous.commit if previous else base,
+                deleted=sorted(self._deleted),
+            )
+
+    def freeze(self, message: str) -> str:
+        """Kill what the model may have started and hand the tree over as a commit on the base.
+
+        After a crash there is no sandbox, and the checkpoint made before the session
+        ended is the tree. Raises HandOverError.
+        """
+        base, mirror = _base_sha(self._run), self._services.mirror
+        if self._box is None:
+            checkpoint = self._run.state.checkpoint
+            if checkpoint is None:
+                return base
+            mirror.unpack(self._services.artifacts.get(checkpoint.artifact))
+            return mirror.commit((), base=base, message=message, previous=checkpoint.commit)
+        self._box.freeze()
+        self._frozen = True
+        with self._box.tree.export() as stream:
+            return mirror.commit(stream, base=base, message=message)
+
+
+def _base_sha(run: Run) -> str:
+    if run.state.base is None:
+        raise ValueError("the base of this run is not resolved yet")
+    return run.state.base.base.sha
