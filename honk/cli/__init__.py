@@ -1,0 +1,1 @@
+"""The command line. Declarations in ``main``; everything heavy is imported inside the commands."""

@@ -329,8 +329,8 @@ def _judge(run: Run, services: Services, plan: Plan, workshop: Workshop) -> Endi
         change = _frozen(run)
         report = run.state.verified.report if run.state.verified else Report(checks=())
         flags = run.state.gated.findings if run.state.gated else ()
-        verdict = services.judge.review(run, change, report, flags)
-        run.record(Judged(commit=change.head, verdict=verdict))
+        answer = services.judge.review(run, change, report, flags)
+        run.record(Judged(commit=change.head, verdict=answer))
     verdict = run.state.judged.verdict if run.state.judged else None
     if verdict is None or verdict.verdict == "approve":
         return None

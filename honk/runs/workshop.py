@@ -54,7 +54,8 @@ class Workshop:
         state, mirror = self._run.state, self._services.mirror
         base = _base_sha(self._run)
         pack, shallow = mirror.seed(base, state.request.depth)
-        packs, checkout = (pack,), base
+        packs: tuple[bytes, ...] = (pack,)
+        checkout = base
         if state.checkpoint is not None:
             packs = (pack, self._services.artifacts.get(state.checkpoint.artifact))
             checkout = state.checkpoint.commit

@@ -1,0 +1,224 @@
+"""The commands and their options, and nothing else: `honk --help` must not pay for a run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="honk",
+    help="A change request in plain language becomes a verified pull request.\n\n"
+    'honk "CHANGE REQUEST" is short for honk run "CHANGE REQUEST".',
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Config = Annotated[
+    Path | None, typer.Option("--config", help="Settings file instead of the default honk.toml.")
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="One JSON object on stdout; people's output goes to stderr.")
+]
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, or the beginning of it.")]
+Repo = Annotated[
+    str | None,
+    typer.Option(
+        "--repo", "-r", help="A path, a git URL, or owner/name. [default: the repository around here]"
+    ),
+]
+MaxCost = Annotated[float | None, typer.Option("--max-cost", help="Dollars.", min=0.0)]
+MaxTurns = Annotated[int | None, typer.Option("--max-turns", help="Model calls of the session.", min=1)]
+Timeout = Annotated[str | None, typer.Option("--timeout", help="Wall clock, such as 90s, 45m or 2h.")]
+Judge = Annotated[str | None, typer.Option("--judge", help="Model of the judge, 'same' or 'off'.")]
+
+
+def _version(value: bool) -> None:
+    if value:
+        from honk import __version__
+
+        typer.echo(f"honk {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def run(
+    request: Annotated[str, typer.Argument(metavar="CHANGE_REQUEST", help="What to change; - reads stdin.")],
+    repo: Repo = None,
+    base: Annotated[str | None, typer.Option("--base", "-b", help="Branch to change.")] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="anthropic:NAME, openai:NAME or replay:FILE.")
+    ] = None,
+    verify: Annotated[
+        list[str] | None,
+        typer.Option("--verify", help="Command that must pass; repeatable; replaces detection."),
+    ] = None,
+    image: Annotated[str | None, typer.Option("--image", help="Sandbox image.")] = None,
+    draft: Annotated[bool, typer.Option("--draft/--ready", help="State of the pull request.")] = True,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Everything but push and pull request.")] = False,
+    max_cost: MaxCost = None,
+    max_turns: MaxTurns = None,
+    timeout: Timeout = None,
+    untested: Annotated[
+        str, typer.Option("--untested", help="refuse or draft: what to do where nothing verifies.")
+    ] = "refuse",
+    allow: Annotated[
+        list[str] | None, typer.Option("--allow", help="Protected paths (glob) that may change; repeatable.")
+    ] = None,
+    broken_base: Annotated[
+        str, typer.Option("--broken-base", help="continue or skip where the base fails its own verifiers.")
+    ] = "continue",
+    depth: Annotated[int, typer.Option("--depth", help="Commits of history in the sandbox.", min=1)] = 50,
+    fork: Annotated[
+        bool, typer.Option("--fork", help="Push to a fork where there is no push right.")
+    ] = False,
+    judge: Judge = None,
+    record: Annotated[
+        Path | None, typer.Option("--record", help="Write a session that replay: plays.")
+    ] = None,
+    json: Json = False,
+    config: Config = None,
+) -> None:
+    """Turn a change request into a verified pull request."""
+    from honk.cli.run import Options, run_command
+
+    options = Options(
+        request=request, repo=repo, base=base, model=model, verify=tuple(verify or ()), image=image,
+        draft=draft, dry_run=dry_run, max_cost=max_cost, max_turns=max_turns, timeout=timeout,
+        untested=untested, allow=tuple(allow or ()), broken_base=broken_base, depth=depth, fork=fork,
+        judge=judge, record=record, json=json, config=config,
+    )  # fmt: skip
+    raise typer.Exit(run_command(options))
+
+
+@app.command()
+def resume(
+    run_id: RunId,
+    max_cost: MaxCost = None,
+    max_turns: MaxTurns = None,
+    timeout: Timeout = None,
+    json: Json = False,
+    config: Config = None,
+) -> None:
+    """Go on with a run after a crash, a failure, a cancellation or a limit."""
+    from honk.cli.run import resume_command
+
+    raise typer.Exit(resume_command(run_id, max_cost, max_turns, timeout, json=json, config=config))
+
+
+@app.command()
+def cancel(run_id: RunId, config: Config = None) -> None:
+    """Stop a run in order: container gone, patch kept."""
+    from honk.cli.run import cancel_command
+
+    raise typer.Exit(cancel_command(run_id, config))
+
+
+@app.command()
+def runs(
+    limit: Annotated[int, typer.Option("--limit", "-n", help="How many, newest first.", min=1)] = 20,
+    json: Json = False,
+    config: Config = None,
+) -> None:
+    """List runs, newest first."""
+    from honk.cli.show import runs_command
+
+    raise typer.Exit(runs_command(limit, json=json, config=config))
+
+
+@app.command()
+def show(run_id: RunId, json: Json = False, config: Config = None) -> None:
+    """Show one run: request, outcome, evidence, pull request."""
+    from honk.cli.show import show_command
+
+    raise typer.Exit(show_command(run_id, json=json, config=config))
+
+
+@app.command()
+def logs(
+    run_id: RunId,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more until the run ends.")] = False,
+    json: Json = False,
+    config: Config = None,
+) -> None:
+    """Print the log of a run: the model's words, its tool calls and their results."""
+    from honk.cli.show import logs_command
+
+    raise typer.Exit(logs_command(run_id, follow=follow, json=json, config=config))
+
+
+@app.command()
+def diff(run_id: RunId, config: Config = None) -> None:
+    """Print the change of a run, or the work so far, as a patch for `git apply`."""
+    from honk.cli.show import diff_command
+
+    raise typer.Exit(diff_command(run_id, config))
+
+
+@app.command()
+def init(
+    path: Annotated[Path, typer.Argument(help="A repository.")] = Path("."),
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+) -> None:
+    """Write .honk.yml from what the repository contains."""
+    from honk.cli.doctor import init_command
+
+    raise typer.Exit(init_command(path, force=force))
+
+
+@app.command()
+def doctor(repo: Repo = None, json: Json = False, config: Config = None) -> None:
+    """Check engine, image, credentials and model access; say how to mend each."""
+    from honk.cli.doctor import doctor_command
+
+    raise typer.Exit(doctor_command(repo, json=json, config=config))
+
+
+@app.command()
+def schema(
+    name: Annotated[str, typer.Argument(metavar="run|config|events|settings", help="Which format.")],
+) -> None:
+    """Print the JSON Schema of a format."""
+    from honk.cli.doctor import schema_command
+
+    raise typer.Exit(schema_command(name))
+
+
+COMMANDS = frozenset({"run", "resume", "cancel", "runs", "show", "logs", "diff", "init", "doctor", "schema"})
+
+
+def _with_command(arguments: list[str]) -> list[str]:
+    """`honk "…"` is `honk run "…"`: anything that is no command is a change request."""
+    if not arguments or arguments[0] in COMMANDS or arguments[0] in ("--help", "--version"):
+        return arguments
+    return ["run", *arguments]
+
+
+def main() -> None:
+    """Entry point. Every expected error ends as one message and its exit code."""
+    from honk.core.errors import HonkError, UserError
+
+    try:
+        app(args=_with_command(sys.argv[1:]), prog_name="honk")
+    except HonkError as error:
+        print(f"honk: {error.message}", file=sys.stderr)
+        if error.hint:
+            print(f"      {error.hint}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, UserError) else 40)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)

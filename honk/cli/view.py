@@ -1,0 +1,202 @@
+"""What people see while a run works: a fold over its events, as rich or as plain lines."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, TextIO
+
+from honk.core.events import (
+    BaseResolved,
+    ChangeFrozen,
+    Checkpointed,
+    Gated,
+    Instructed,
+    Judged,
+    ModelReplied,
+    Published,
+    Pushed,
+    Recorded,
+    RegistryAsked,
+    RunEnded,
+    RunRequested,
+    RunResumed,
+    SandboxStarted,
+    SessionEnded,
+    ToolReturned,
+    Verified,
+)
+from honk.core.limits import Limits
+from honk.core.messages import TextDelta, ToolCall
+
+if TYPE_CHECKING:
+    from rich.live import Live
+    from rich.text import Text
+
+_CONTROL = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+)
+
+
+def clean(text: str) -> str:
+    """Text of model or sandbox without the control sequences that could take over a terminal."""
+    return _CONTROL.sub("", text)
+
+
+def call_line(call: ToolCall, width: int = 110) -> str:
+    """One tool call in one line: the tool's name and what matters of its arguments."""
+    try:
+        arguments = json.loads(call.arguments or "{}")
+    except ValueError:
+        arguments = {"?": call.arguments}
+    values = arguments.values() if isinstance(arguments, dict) else [arguments]
+    words = " ".join(" ".join(map(str, v)) if isinstance(v, list) else str(v) for v in values)
+    line = clean(" ".join(f"{call.name}: {words}".split()))
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def lines(recorded: Recorded) -> list[str]:  # noqa: C901 -- one case for each event
+    """What an event says to people, as plain lines; most say nothing or one thing."""
+    event = recorded.event
+    match event:
+        case RunRequested():
+            note = ["REPLAYED SESSION: recorded answers are played back, no model thinks here."]
+            return [f"run {recorded.run_id}: {event.request.text}"] + (note if event.replayed else [])
+        case RunResumed():
+            return ["resumed"]
+        case BaseResolved():
+            base = event.base
+            checks = ", ".join(c.name for c in event.verify) or "none found"
+            return [f"{base.repo.name} {base.branch} at {base.sha[:12]}; checks: {checks}", *event.notices]
+        case SandboxStarted():
+            return ["sandbox started"]
+        case Instructed() if event.origin in ("gate", "verify", "judge", "limit", "human"):
+            return [f"back to work ({event.origin}):", *("  " + x for x in event.text.splitlines())]
+        case ModelReplied() if event.purpose == "work":
+            message = event.completion.message
+            words = [f"  {line}" for line in clean(message.text).splitlines() if line.strip()]
+            return words + [f"> {call_line(c)}" for c in message.calls]
+        case ToolReturned() if event.result.error:
+            return [
+                f"  ! {clean(event.result.text).splitlines()[0][:110] if event.result.text else 'failed'}"
+            ]
+        case RegistryAsked():
+            return [f"  registry: {clean(request)}" for request in event.requests]
+        case ChangeFrozen():
+            files = event.change.files
+            added = sum(f.added or 0 for f in files)
+            removed = sum(f.removed or 0 for f in files)
+            return [f"handed over {event.change.head[:12]}: {len(files)} files, +{added} -{removed}"]
+        case Gated():
+            return [f"gate {f.result}: {f.path} {f.detail}" for f in event.findings] or ["gates: nothing"]
+        case Verified():
+            where = "verify" if event.stage == "session" else "verified outside"
+            return [
+                f"{where}: {c.name} {'passed' if c.passed else 'FAILED'} in {c.seconds:.1f}s"
+                for c in event.report.checks
+            ]
+        case Judged():
+            return [f"judge: {event.verdict.verdict}", *(f"  {clean(r)}" for r in event.verdict.reasons)]
+        case Pushed():
+            return [f"pushed {event.sha[:12]} to {event.branch}"]
+        case Published():
+            return [f"pull request {event.pull_request.url}"]
+        case RunEnded():
+            return [f"{event.outcome}: {clean(event.reason)}"]
+        case _:
+            return []
+
+
+_PHASES: dict[type, str] = {
+    RunRequested: "preparing",
+    RunResumed: "preparing",
+    BaseResolved: "starting the sandbox",
+    SandboxStarted: "working",
+    Instructed: "working",
+    ModelReplied: "working",
+    ToolReturned: "working",
+    Checkpointed: "working",
+    SessionEnded: "handing over",
+    ChangeFrozen: "checking the diff",
+    Gated: "verifying",
+    Judged: "publishing",
+    Pushed: "publishing",
+}
+
+
+class View:
+    """A context manager that prints a run as it happens: rich on a terminal, else plain lines."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._began = time.monotonic()
+        self._phase = "preparing"
+        self._turns = 0
+        self._cost = 0.0
+        self._limits = Limits()
+        self._words = ""
+        self._live: Live | None = None
+        self._print: Callable[[str], None] = self._plain
+
+    def __enter__(self) -> View:
+        if self._stream.isatty():
+            self._open_live()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def event(self, recorded: Recorded) -> None:
+        """Show one event."""
+        event = recorded.event
+        self._phase = _PHASES.get(type(event), self._phase)
+        if isinstance(event, RunRequested):
+            self._limits = event.request.limits
+        elif isinstance(event, RunResumed):
+            self._limits = event.limits
+        elif isinstance(event, ModelReplied):
+            self._cost += event.cost_usd
+            self._turns += event.purpose == "work"
+            self._words = ""
+        elif isinstance(event, Verified) and event.stage == "final":
+            self._phase = "judging"
+        for line in lines(recorded):
+            self._print(line)
+
+    def delta(self, delta: TextDelta) -> None:
+        """Show a piece of the model's words while it streams (terminal only)."""
+        self._words = (self._words + delta.text)[-400:]
+
+    def notice(self, text: str) -> None:
+        self._print(clean(text))
+
+    def _plain(self, line: str) -> None:
+        print(line, file=self._stream, flush=True)
+
+    def _open_live(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        console = Console(file=self._stream, highlight=False)
+        self._live = Live(get_renderable=self._status, console=console, refresh_per_second=8, transient=True)
+        self._print = lambda line: console.print(line, markup=False, soft_wrap=True)
+        self._live.start()
+
+    def _status(self) -> Text:
+        from rich.text import Text
+
+        seconds = int(time.monotonic() - self._began)
+        tail = clean(self._words).strip().splitlines()
+        status = Text(tail[-1][-100:] + "\n" if tail else "", style="italic")
+        status.append(f"{self._phase}  ", style="bold cyan")
+        status.append(f"{seconds // 60}:{seconds % 60:02d} of {self._limits.timeout_seconds / 60:g}m  ")
+        status.append(f"turn {self._turns} of {self._limits.max_turns}  ")
+        status.append(f"${self._cost:.2f} of ${self._limits.max_cost_usd:g}")
+        return status

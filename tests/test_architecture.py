@@ -1,0 +1,111 @@
+"""The package table of docs/architecture.md, enforced on the imports themselves."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent / "honk"
+
+# What each part may import from honk. A part is a package, or a module at the top.
+ALLOWED: dict[str, set[str]] = {
+    "core": set(),
+    "resources": set(),
+    "models": {"core"},
+    "tools": {"core"},
+    "sandboxes": {"core", "resources"},
+    "verifiers": {"core"},
+    "gates": {"core"},
+    "git": {"core"},
+    "stores": {"core"},
+    "forges": {"core"},
+    "testing": {"core"},
+    "prompts": {"resources"},
+    "settings": {"core"},
+    "agent": {"core", "prompts"},
+    "runs": {"core", "prompts", "agent"},
+}
+FREE = {"wiring", "planning", "cli"}  # the two places that put things together
+
+# Each vendor's SDK stays in its one family.
+VENDORS: dict[str, str] = {
+    "anthropic": "models",
+    "openai": "models",
+    "genai_prices": "models",
+    "docker": "sandboxes",
+    "github": "forges",
+    "codeowners": "forges",
+    "git": "git",
+    "sqlalchemy": "stores",
+    "alembic": "stores",
+    "typer": "cli",
+    "rich": "cli",
+    "jinja2": "prompts",
+    "detect_secrets": "gates",
+}
+
+
+def _part(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def _imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found.add(node.module or "")
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
+MODULES = sorted(p for p in ROOT.rglob("*.py") if p != ROOT / "__init__.py" and "_data" not in p.parts)
+
+
+def _own(imports: set[str]) -> set[str]:
+    return {name.split(".")[1] for name in imports if name.startswith("honk.")}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_module_imports_only_what_the_table_allows(path: Path) -> None:
+    part = _part(path)
+    imports = _imports(path)
+    inside = {p.name.removesuffix(".py") for p in ROOT.iterdir()}
+    own = {name for name in _own(imports) if name in inside} - {part}
+    if part not in FREE:
+        assert own <= ALLOWED[part], f"{part} may not import {own - ALLOWED[part]}"
+    assert "wiring" not in own or part in FREE
+    for vendor, family in VENDORS.items():
+        if any(name.split(".")[0] == vendor for name in imports):
+            assert part == family, f"{vendor} belongs to {family} alone"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_module_stays_small_enough_to_read(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 400
+
+
+def test_only_the_settings_read_the_environment() -> None:
+    readers = {
+        str(path.relative_to(ROOT))
+        for path in MODULES
+        if any(name in path.read_text() for name in ("os.environ", "getenv(")) and _part(path) != "testing"
+    }
+    assert readers <= {"settings.py"}
+
+
+def test_the_help_imports_nothing_heavy() -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys\nfrom honk.cli.main import app\n"
+        "print([m for m in ('anthropic','openai','docker','github','git','sqlalchemy','pydantic') "
+        "if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
