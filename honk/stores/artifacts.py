@@ -52,7 +52,7 @@ class FolderArtifacts:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             raise StoreError(
                 f"An artifact of {len(data):,} bytes cannot be written to {self._path}: {error.strerror}.",
-                "Free some space and run `honk resume`." if full else "Make the folder writable.",
+                "Free some space and run `honk resume`." if full else "Check the folder and its permissions.",
             ) from error
         return digest
 

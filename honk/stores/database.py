@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModu
 from honk.core.errors import StoreError, UserError
 from honk.stores.schema import HEAD
 
-_BUSY_SECONDS = 30.0
+_BUSY_SECONDS = 30.0  # how long to wait for another writer; ?timeout= in the URL overrides it
 _MIGRATION_LOCK = 0x686F6E6B  # any number that honk's processes agree on ("honk")
 
 _HINTS = {  # SQLite's result name, or PostgreSQL's SQLSTATE class, to what the operator can do
@@ -58,7 +58,9 @@ def _parse(url: str) -> URL:
             f"honk cannot keep its log in {parsed.render_as_string()}.",
             "Use sqlite:///PATH or postgresql://USER@HOST/NAME.",
         )
-    return parsed
+    if "timeout" in parsed.query:
+        return parsed
+    return parsed.update_query_dict({"timeout": str(_BUSY_SECONDS)})
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
@@ -74,7 +76,7 @@ def _begin_sqlite(connection: Connection) -> None:
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() == "postgresql":
         return create_engine(url, pool_pre_ping=True)
-    engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS, "isolation_level": None})
+    engine = create_engine(url, connect_args={"isolation_level": None})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -90,7 +92,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = _parse(url)
-        self._where = self.url.render_as_string(hide_password=True)
+        self._where = self.url.set(query={}).render_as_string(hide_password=True)
         self.postgres = self.url.get_backend_name() == "postgresql"
         if self.url.database and not self.postgres:
             self._make_folder(Path(self.url.database).parent)

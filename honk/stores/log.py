@@ -17,12 +17,18 @@ _LAST = select(func.coalesce(func.max(events.c.seq), 0)).where(events.c.run_id =
 
 # One statement checks fence and number and writes. FOR SHARE (PostgreSQL; SQLite has one writer
 # anyway) makes a claim that goes on meanwhile wait for this append, or this append for the claim.
-_APPEND = insert(events).from_select(
-    ["run_id", "seq", "at", "kind", "body"],
-    select(runs.c.run_id, bindparam("seq", type_=events.c.seq.type), *map(bindparam, ("at", "kind", "body")))
-    .where(runs.c.run_id == bindparam("run"), runs.c.fence == bindparam("fence"))
-    .where(_LAST.scalar_subquery() == bindparam("before"))
-    .with_for_update(read=True, of=runs),
+_APPEND = (
+    insert(events)
+    .from_select(
+        ["run_id", "seq", "at", "kind", "body"],
+        select(
+            runs.c.run_id, bindparam("seq", type_=events.c.seq.type), *map(bindparam, ("at", "kind", "body"))
+        )
+        .where(runs.c.run_id == bindparam("run"), runs.c.fence == bindparam("fence"))
+        .where(_LAST.scalar_subquery() == bindparam("before"))
+        .with_for_update(read=True, of=runs),
+    )
+    .returning(events.c.seq)
 )
 _READ = (
     select(events.c.seq, events.c.at, events.c.body)
@@ -54,10 +60,10 @@ class SqlEventStore:
         values |= {"at": at.isoformat(), "kind": event.kind, "body": body}
         with self._db.single() as connection:
             try:
-                written = connection.execute(_APPEND, values).rowcount
+                written = connection.execute(_APPEND, values).first()
             except IntegrityError:  # two appends of one fence in the same instant
-                written = 0
-            if not written:
+                written = None
+            if written is None:
                 raise _stale(connection, run_id, seq, fence)
         return Recorded(run_id=run_id, seq=seq, at=at, event=event)
 

@@ -1,0 +1,118 @@
+"""The store ports in memory: real implementations for tests, held to the same contract suites."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Literal
+
+from honk.core.errors import StaleWriter, StoreError
+from honk.core.events import Event, Recorded, to_json
+from honk.core.types import PullRequestRecord
+
+
+class MemoryStore:
+    """EventStore, Leases and Inbox together, since leases fence the log. Thread-safe."""
+
+    def __init__(self, clock: Callable[[], float] = time.time, *, seconds: float = 30.0) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._logs: dict[str, list[Recorded]] = {}
+        self._fences: dict[str, int] = {}
+        self._owners: dict[str, tuple[str, float]] = {}
+        self._inbox: dict[str, list[tuple[str, str]]] = {}
+
+    def append(self, run_id: str, event: Event, *, seq: int, fence: int) -> Recorded:
+        event, _ = to_json(event)
+        with self._lock:
+            log = self._logs.setdefault(run_id, [])
+            if self._fences.get(run_id) != fence or seq != len(log) + 1:
+                raise StaleWriter(f"Run {run_id} has another owner or another last event than expected.")
+            recorded = Recorded(run_id=run_id, seq=seq, at=datetime.now(UTC), event=event)
+            log.append(recorded)
+            return recorded
+
+    def read(self, run_id: str, after: int = 0) -> list[Recorded]:
+        with self._lock:
+            return self._logs.get(run_id, [])[after:]
+
+    def runs(self) -> list[str]:
+        with self._lock:
+            return [run_id for run_id in reversed(self._fences) if self._logs.get(run_id)]
+
+    def claim(self, run_id: str, owner: str) -> int:
+        with self._lock:
+            if self._lives(run_id):
+                raise StaleWriter(f"Run {run_id} is owned by {self._owners[run_id][0]}.")
+            self._fences[run_id] = self._fences.get(run_id, 0) + 1
+            self._owners[run_id] = (owner, self._clock() + self._seconds)
+            return self._fences[run_id]
+
+    def renew(self, run_id: str, fence: int) -> None:
+        with self._lock:
+            if run_id not in self._owners or self._fences[run_id] != fence:
+                raise StaleWriter(f"Run {run_id} is no longer owned by this process.")
+            self._owners[run_id] = (self._owners[run_id][0], self._clock() + self._seconds)
+
+    def release(self, run_id: str, fence: int) -> None:
+        with self._lock:
+            if self._fences.get(run_id) == fence:
+                self._owners.pop(run_id, None)
+
+    def live(self, run_id: str) -> bool:
+        with self._lock:
+            return self._lives(run_id)
+
+    def send(self, run_id: str, kind: Literal["cancel", "say", "allow"], text: str) -> None:
+        with self._lock:
+            self._inbox.setdefault(run_id, []).append((kind, text))
+
+    def take(self, run_id: str) -> list[tuple[str, str]]:
+        with self._lock:
+            return self._inbox.pop(run_id, [])
+
+    def _lives(self, run_id: str) -> bool:
+        return run_id in self._owners and self._owners[run_id][1] > self._clock()
+
+
+class MemoryPullRequests:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._records: dict[tuple[str, int], PullRequestRecord] = {}
+
+    def add(self, record: PullRequestRecord) -> PullRequestRecord:
+        with self._lock:
+            number = 1 + sum(repo == record.repo for repo, _ in self._records)
+            stored = record.model_copy(update={"number": number})
+            self._records[record.repo, number] = stored
+            return stored
+
+    def update(self, record: PullRequestRecord) -> None:
+        with self._lock:
+            if (record.repo, record.number) not in self._records:
+                raise StoreError(f"There is no pull request {record.number} of {record.repo}.")
+            self._records[record.repo, record.number] = record
+
+    def of_branch(self, repo: str, base: str, branch: str) -> list[PullRequestRecord]:
+        with self._lock:
+            found = [r for r in self._records.values() if (r.repo, r.base, r.branch) == (repo, base, branch)]
+        return sorted(found, key=lambda record: record.number, reverse=True)
+
+
+class MemoryArtifacts:
+    def __init__(self) -> None:
+        self._data: dict[str, bytes] = {}
+
+    def put(self, data: bytes) -> str:
+        digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+        self._data[digest] = data
+        return digest
+
+    def get(self, digest: str) -> bytes:
+        if digest not in self._data:
+            raise StoreError(f"There is no artifact {digest}.")
+        return self._data[digest]

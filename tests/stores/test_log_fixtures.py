@@ -1,0 +1,63 @@
+"""Logs of every release must be read and folded by this one.
+
+``v1.jsonl`` is a run of format 1, one ``Recorded`` to a line, written once and never edited.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from honk.core.events import Event, Recorded
+from honk.core.messages import UserMessage
+from honk.core.state import fold
+from honk.core.types import Outcome
+
+LOGS = Path(__file__).parents[1] / "fixtures" / "logs"
+
+
+def read(name: str) -> list[Recorded]:
+    return [Recorded.model_validate_json(line) for line in (LOGS / name).read_text().splitlines()]
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in LOGS.glob("*.jsonl")))
+def test_every_stored_log_folds_and_loses_nothing(name: str) -> None:
+    events = read(name)
+    assert [recorded.seq for recorded in events] == list(range(1, len(events) + 1))
+    assert fold(events).ended is not None
+    for line, recorded in zip((LOGS / name).read_text().splitlines(), events, strict=True):
+        assert holds(recorded.model_dump(mode="json"), json.loads(line))
+
+
+def holds(now: object, then: object) -> bool:
+    """Everything that was written is still there, with the same value; new fields may stand beside it."""
+    if isinstance(then, dict) and isinstance(now, dict):
+        return all(key in now and holds(now[key], value) for key, value in then.items())
+    if isinstance(then, list) and isinstance(now, list):
+        return len(now) == len(then) and all(map(holds, now, then))
+    return now == then
+
+
+def test_the_fixture_of_version_1_has_every_kind_of_event() -> None:
+    union, _ = get_args(Event)
+    kinds = {member.model_fields["kind"].default for member in get_args(union)}
+    assert {recorded.event.kind for recorded in read("v1.jsonl")} == kinds
+
+
+def test_the_fixture_of_version_1_folds_to_what_it_always_meant() -> None:
+    state = fold(read("v1.jsonl"))
+    assert state.requested is not None and state.requested.request.text == "bump logging lib"
+    assert (state.turns, state.judge_calls, state.judge_rounds) == (9, 2, 2)
+    assert state.limits.max_cost_usd == 3
+    assert state.cost_usd == pytest.approx(11 * 0.0125)
+    assert state.usage.cache_read_tokens == sum(4000 * n for n in range(11))
+    assert state.ended is not None and state.ended.outcome is Outcome.PUBLISHED
+    assert state.published is not None and state.published.pull_request.number == 17
+    assert state.pushed is not None and state.verified is not None
+    assert state.pushed.sha == state.verified.commit == "3b2e" * 10
+    assert len(state.asked) == 2 and state.pending == ()
+    answers = state.messages[2]
+    assert isinstance(answers, UserMessage) and [part.kind for part in answers.parts] == ["tool_result"] * 2
