@@ -67,9 +67,8 @@ def postgres() -> Iterator[str]:
         init = (str(POSTGRES / "initdb"), "-D", str(data), "-U", "honk", "-A", "trust", "-E", "UTF8", "-N")
         subprocess.run(_as_postgres(*init), check=True, capture_output=True, cwd=folder)
         options = f"-k {folder} -p {port} -c listen_addresses=127.0.0.1 -c fsync=off"
-        subprocess.run(
-            _as_postgres(*start, "-o", options, "start"), check=True, capture_output=True, cwd=folder
-        )
+        start = _as_postgres(*control, "-l", str(folder / "log"), "-o", options, "start")
+        subprocess.run(start, check=True, capture_output=True, cwd=folder)
         yield f"postgresql://honk@127.0.0.1:{port}/postgres"
     finally:  # pg_ctl knows the server by the process id in its data folder
         subprocess.run(_as_postgres(*control, "-m", "immediate", "stop"), capture_output=True, cwd=folder)
