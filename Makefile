@@ -1,0 +1,42 @@
+# `make demo` and `make test` set up all that they need; see README.md.
+SHELL := /bin/bash
+VENV ?= .venv
+PYTHON := $(VENV)/bin/python
+export HONK_TEST_TOOLS ?= $(abspath $(VENV))/test-tools
+JOBS ?= 2
+
+.PHONY: help demo test test-all lint setup engine bench clean
+help:
+	@echo "make demo      a change request becomes a verified pull request, in real Docker"
+	@echo "make test      every contract and one story of each failure class (what CI runs)"
+	@echo "make test-all  everything: every crash point, every story, load"
+	@echo "make lint      ruff and mypy"
+	@echo "make bench     the figures of benchmarks/"
+
+setup:
+	@sh scripts/bootstrap.sh
+
+engine: setup
+	@$(PYTHON) -m honk.sandboxes.engine
+
+demo: engine
+	@$(PYTHON) scripts/demo.py
+
+lint: setup
+	$(VENV)/bin/ruff check honk tests scripts examples benchmarks
+	$(VENV)/bin/ruff format --check honk tests scripts examples benchmarks
+	$(VENV)/bin/mypy honk
+
+test: lint engine
+	$(PYTHON) scripts/test_prepare.py
+	$(VENV)/bin/pytest -n $(JOBS) --dist loadgroup -m "not full"
+
+test-all: lint engine
+	$(PYTHON) scripts/test_prepare.py
+	$(VENV)/bin/pytest -n $(JOBS) --dist loadgroup
+
+bench: engine
+	$(PYTHON) benchmarks/run.py
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache dist build

@@ -1,0 +1,34 @@
+"""What all tests share: where the outside's material is, and the Docker engine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def corpora() -> Path:
+    """The folder of data files that no one of this project wrote (HONK_CORPORA)."""
+    value = os.environ.get("HONK_CORPORA")
+    if not value:
+        pytest.skip("HONK_CORPORA names no folder of corpora")
+    return Path(value)
+
+
+@pytest.fixture(autouse=True)
+def _no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test may speak to a paid service or a real forge by accident."""
+    for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "OPENAI_API_KEY", "OPENAI_BASE_URL",
+                 "GITHUB_TOKEN", "GITHUB_API_URL", "HONK_HOME", "HONK_MODEL", "HONK_DATABASE_URL"):  # fmt: skip
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    """A HONK_HOME of the test's own."""
+    folder = tmp_path / "honk-home"
+    folder.mkdir()
+    yield folder

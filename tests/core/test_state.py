@@ -1,0 +1,133 @@
+"""State is a fold, and the conversation only ever grows at its end."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from honk.core.events import (
+    EVENT,
+    Event,
+    Instructed,
+    ModelReplied,
+    Recorded,
+    RunEnded,
+    RunRequested,
+    RunResumed,
+    SessionEnded,
+    ToolReturned,
+)
+from honk.core.limits import Limits
+from honk.core.messages import (
+    AssistantMessage,
+    Completion,
+    StopReason,
+    Text,
+    ToolCall,
+    ToolResult,
+    Usage,
+    UserMessage,
+)
+from honk.core.state import RunState, fold, step
+from honk.core.types import Finish, Outcome, RepoRef, Request
+
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def request(**fields: object) -> Request:
+    repo = RepoRef(forge="local", name="/r", url="file:///r")
+    return Request.model_validate({"text": "do it", "repo": repo, "model": "anthropic:x", **fields})
+
+
+def log(*events: Event, seconds: float = 1.0) -> list[Recorded]:
+    return [
+        Recorded(run_id="r", seq=n, at=BEGIN + timedelta(seconds=n * seconds), event=event)
+        for n, event in enumerate(events, start=1)
+    ]
+
+
+def reply(*calls: ToolCall, text: str = "", cost: float = 0.5) -> ModelReplied:
+    message = AssistantMessage(provider="anthropic", parts=(Text(text=text), *calls) if text else calls)
+    completion = Completion(
+        message=message,
+        stop=StopReason.TOOL_USE if calls else StopReason.END,
+        usage=Usage(input_tokens=10, output_tokens=2),
+        model="x",
+    )
+    return ModelReplied(purpose="work", completion=completion, cost_usd=cost, seconds=1)
+
+
+def answer(call_id: str, text: str = "ok") -> ToolReturned:
+    return ToolReturned(result=ToolResult(call_id=call_id, name="bash", text=text), seconds=0.1)
+
+
+FIRST = RunRequested(honk="0", request=request())
+CALLS = (ToolCall(id="a", name="bash", arguments="{}"), ToolCall(id="b", name="bash", arguments="{}"))
+
+
+def test_answers_to_parallel_calls_travel_in_one_message_in_order() -> None:
+    state = fold(
+        log(FIRST, Instructed(origin="task", text="go"), reply(*CALLS), answer("a", "1"), answer("b", "2"))
+    )
+    last = state.messages[-1]
+    assert isinstance(last, UserMessage)
+    assert [p.text for p in last.parts] == ["1", "2"]
+    assert state.pending == ()
+
+
+def test_every_conversation_begins_with_the_whole_previous_one() -> None:
+    events: list[Event] = [FIRST, Instructed(origin="system", text="s"), Instructed(origin="task", text="go")]
+    for n in range(20):
+        call = ToolCall(id=f"c{n}", name="bash", arguments='{"command": "ls"}')
+        events += [reply(call), answer(call.id)]
+    state, asked = RunState(), []
+    for recorded in log(*events):
+        if isinstance(recorded.event, ModelReplied):
+            asked.append(state.messages)
+        state = step(state, recorded)
+    assert len(asked) == 20
+    for before, after in zip(asked, asked[1:], strict=False):
+        assert after[: len(before)] == before
+
+
+def test_calls_without_an_answer_are_pending() -> None:
+    state = fold(log(FIRST, Instructed(origin="task", text="go"), reply(*CALLS), answer("a")))
+    assert [c.id for c in state.pending] == ["b"]
+
+
+def test_cost_and_usage_add_up_over_work_and_judge() -> None:
+    judge = reply(text='{"verdict": "approve"}', cost=0.25).model_copy(update={"purpose": "judge"})
+    state = fold(log(FIRST, Instructed(origin="task", text="go"), reply(text="x"), judge))
+    assert state.cost_usd == 0.75
+    assert state.usage.input_tokens == 20
+    assert (state.turns, state.judge_calls) == (1, 1)
+    assert len(state.messages) == 2  # the judge's words are no part of the conversation
+
+
+def test_time_between_a_crash_and_its_resumption_does_not_count() -> None:
+    before = log(FIRST, Instructed(origin="task", text="go"))
+    resumed_at = BEGIN + timedelta(hours=5)
+    resumed = Recorded(run_id="r", seq=3, at=resumed_at, event=RunResumed(limits=Limits()))
+    state = fold([*before, resumed])
+    assert state.seconds(resumed_at + timedelta(seconds=7)) == 8.0
+
+
+def test_a_session_that_a_limit_ended_goes_on_when_resumed_with_more() -> None:
+    stopped = SessionEnded(finish=Finish(reason="limit"), stopped="limit")
+    ended = RunEnded(outcome=Outcome.EXHAUSTED, reason="limit", seconds=1)
+    more = Limits(max_turns=500)
+    state = fold(log(FIRST, Instructed(origin="task", text="go"), stopped, ended, RunResumed(limits=more)))
+    assert (state.session, state.ended, state.limits) == (None, None, more)
+
+
+def test_limits_name_the_one_that_is_reached() -> None:
+    limits = Limits(max_cost_usd=1, max_turns=3, timeout_seconds=60)
+    state = fold(log(FIRST, Instructed(origin="task", text="go"), reply(text="x", cost=1.0)))
+    assert "cost" in (limits.exceeded(state, 0) or "")
+    assert "turns" in (Limits(max_turns=1).exceeded(state, 0) or "")
+    assert "time" in (Limits(timeout_seconds=60).exceeded(state, 60) or "")
+    assert Limits().exceeded(state, 0) is None
+
+
+def test_an_event_survives_its_json_form() -> None:
+    for event in (FIRST, reply(*CALLS, text="words"), answer("a"), RunResumed(limits=Limits())):
+        assert EVENT.validate_json(event.model_dump_json()) == event
