@@ -18,11 +18,23 @@ def corpora() -> Path:
     return Path(value)
 
 
+_SETTINGS = (
+    "ANTHROPIC_API_KEY",
+    "ANTHROPIC_BASE_URL",
+    "OPENAI_API_KEY",
+    "OPENAI_BASE_URL",
+    "GITHUB_TOKEN",
+    "GITHUB_API_URL",
+    "HONK_HOME",
+    "HONK_MODEL",
+    "HONK_DATABASE_URL",
+)
+
+
 @pytest.fixture(autouse=True)
 def _no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test may speak to a paid service or a real forge by accident."""
-    for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "OPENAI_API_KEY", "OPENAI_BASE_URL",
-                 "GITHUB_TOKEN", "GITHUB_API_URL", "HONK_HOME", "HONK_MODEL", "HONK_DATABASE_URL"):  # fmt: skip
+    for name in _SETTINGS:
         monkeypatch.delenv(name, raising=False)
 
 

@@ -6,13 +6,10 @@ the log already has its result, and every side effect outside the log is idempot
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from honk.agent.session import Session, work
 from honk.core.errors import (
     Cancelled,
     GitError,
-    HandOverError,
     HonkError,
     InfrastructureError,
     StaleWriter,
@@ -20,33 +17,22 @@ from honk.core.errors import (
 )
 from honk.core.events import (
     BaseResolved,
-    ChangeFrozen,
-    Gated,
     Instructed,
-    Judged,
-    RegistryAsked,
     RunEnded,
     ToolReturned,
     Verified,
 )
 from honk.core.messages import ToolResult
-from honk.core.ports import Sandbox, SandboxSpec
-from honk.core.types import Change, Check, CommandResult, Finding, FinishStatus, Outcome, PushAccess, Report
+from honk.core.ports import Sandbox
+from honk.core.types import Change, FinishStatus, Outcome, PushAccess, Report
 from honk.prompts import render
-from honk.runs.publish import commit_message, publish
+from honk.runs.gate import Ending, base_sha, run_checks, stop_gate
+from honk.runs.publish import publish
 from honk.runs.run import Run
 from honk.runs.services import Plan, Services
 from honk.runs.workshop import Workshop
 
 PACKAGE_MANAGERS = "pip, uv, npm, pnpm, yarn"
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How and why a run ends."""
-
-    outcome: Outcome
-    reason: str
 
 
 def execute(run: Run, services: Services) -> None:
@@ -118,7 +104,7 @@ def _attempts(run: Run, services: Services, plan: Plan) -> Ending | None:
                 _session(run, services, plan, workshop)
             ending = _session_ending(run)
             if ending is None:
-                ending = _stop_gate(run, services, plan, workshop)
+                ending = stop_gate(run, services, plan, workshop)
             if ending is not None or run.state.session is not None:
                 return ending
 
@@ -180,19 +166,9 @@ def _verify_in_session(run: Run, services: Services, plan: Plan, box: Sandbox) -
     """The model's ``verify`` tool: advice, in its own sandbox. The stop gate runs it all again."""
     if not plan.commands:
         return "Nothing was found in this repository that verifies a change."
-    report = Report(checks=_run_checks(run, services, plan, box))
+    report = Report(checks=run_checks(run, services, plan, box))
     run.record(Verified(stage="session", commit=None, image=run.state.image or "", report=report))
     return services.feedback(report)
-
-
-def _run_checks(run: Run, services: Services, plan: Plan, box: Sandbox) -> tuple[Check, ...]:
-    seconds = run.state.limits.verify_seconds
-
-    def command(line: str, timeout: float) -> CommandResult:
-        services.cancel.check()
-        return box.run(line, timeout=timeout)
-
-    return tuple(services.check(c, command, seconds) for c in plan.commands)
 
 
 def _session_ending(run: Run) -> Ending | None:
@@ -209,142 +185,6 @@ def _session_ending(run: Run) -> Ending | None:
         return Ending(Outcome.SKIPPED, reason or "A precondition of the request does not hold.")
     if status is FinishStatus.GAVE_UP:
         return Ending(Outcome.STUCK, reason or "The model gave up.")
-    return None
-
-
-# ---- the stop gate ----------------------------------------------------------------------
-
-
-def _stop_gate(run: Run, services: Services, plan: Plan, workshop: Workshop) -> Ending | None:
-    """Freeze, gates, verification, judge. None: passed, or the model was sent back to work."""
-    for check in (_freeze, _gate, _verify, _judge):
-        ending = check(run, services, plan, workshop)
-        if ending is not None or run.state.session is None:
-            return ending
-    return None
-
-
-def _freeze(run: Run, services: Services, plan: Plan, workshop: Workshop) -> Ending | None:
-    state = run.state
-    if state.frozen is None and state.session is not None:
-        try:
-            commit = workshop.freeze(commit_message(run, services.wording))
-        except HandOverError as error:  # the model can mend it: a path, a type, a size
-            finding = Finding(gate="hand-over", result="block", path="", detail=error.message)
-            run.record(Gated(commit=_base_sha(run), findings=(finding,)))
-            return _send_back(run, "gate", _gate_feedback((finding,)), Ending(Outcome.REFUSED, error.message))
-        change = services.mirror.diff(_base_sha(run), commit)
-        artifact = services.artifacts.put(services.mirror.pack(commit, change.base))
-        run.record(ChangeFrozen(change=change, artifact=artifact))
-    if _frozen(run).empty:
-        idle = state.session is not None and state.session.stopped == "idle"
-        if idle:
-            return Ending(Outcome.STUCK, "The model stopped without changing anything or saying why.")
-        return Ending(Outcome.NO_CHANGE, "The session ended without a change.")
-    return None
-
-
-def _gate(run: Run, services: Services, plan: Plan, workshop: Workshop) -> Ending | None:
-    if run.state.gated is None:
-        change = _frozen(run)
-        run.record(Gated(commit=change.head, findings=plan.inspect(change)))
-    findings = run.state.gated.findings if run.state.gated else ()
-    blocking = tuple(f for f in findings if f.result == "block")
-    if not blocking:
-        return None
-    reason = "; ".join(f"{f.path}: {f.detail}" for f in blocking)
-    return _send_back(run, "gate", _gate_feedback(blocking), Ending(Outcome.REFUSED, reason))
-
-
-def _gate_feedback(findings: tuple[Finding, ...]) -> str:
-    return render("gate_feedback.md", findings=findings)
-
-
-def _verify(run: Run, services: Services, plan: Plan, workshop: Workshop) -> Ending | None:
-    if not plan.commands:
-        return None  # --untested draft
-    if run.state.verified is None:
-        run.record(_verify_frozen(run, services, plan))
-    report = run.state.verified.report if run.state.verified else Report(checks=())
-    if report.passed:
-        return None
-    feedback = services.feedback(report)
-    failed = ", ".join(c.name for c in report.checks if not c.passed)
-    ending = Ending(Outcome.UNVERIFIED, f"Verification fails: {failed}.")
-    return _send_back(run, "verify", render("verify_feedback.md", feedback=feedback), ending)
-
-
-def _verify_frozen(run: Run, services: Services, plan: Plan) -> Verified:
-    """Run every check on exactly the frozen commit, in a fresh container."""
-    change, mirror = _frozen(run), services.mirror
-    pack, shallow = mirror.seed(change.base, run.state.request.depth)
-    image = plan.image(services.cancel)
-    touched = any(services.is_manifest(f.path) for f in change.files)
-    spec = SandboxSpec(
-        run_id=run.id,
-        role="verify",
-        image=image,
-        packs=(pack, mirror.pack(change.head, change.base)),
-        shallow=shallow,
-        head=change.head,
-        checkout=change.head,
-    )
-    with services.open_sandbox(spec, services.cancel) as box:
-        checks: tuple[Check, ...] = ()
-        if touched:
-            checks = _run_setup(run, services, plan, box)
-        if all(c.passed for c in checks):
-            checks += _run_checks(run, services, plan, box)
-        if asked := box.asked():
-            run.record(RegistryAsked(requests=asked))
-    return Verified(stage="final", commit=change.head, image=image, report=Report(checks=checks))
-
-
-def _run_setup(run: Run, services: Services, plan: Plan, box: Sandbox) -> tuple[Check, ...]:
-    """Manifests changed: setup again, through the package proxy only, and never into the cache."""
-    checks = []
-    for number, command in enumerate(plan.setup, start=1):
-        services.cancel.check()
-        result = box.run(command, timeout=run.state.limits.verify_seconds)
-        tail = result.output.strip()[-1500:]
-        checks.append(
-            Check(
-                name=f"setup {number}",
-                command=command,
-                exit_code=result.exit_code,
-                seconds=result.seconds,
-                summary="done" if result.exit_code == 0 else tail,
-                timed_out=result.timed_out,
-            )
-        )
-        if result.exit_code != 0:
-            break
-    return tuple(checks)
-
-
-def _judge(run: Run, services: Services, plan: Plan, workshop: Workshop) -> Ending | None:
-    if services.judge is None:
-        return None
-    if run.state.judged is None:
-        change = _frozen(run)
-        report = run.state.verified.report if run.state.verified else Report(checks=())
-        flags = run.state.gated.findings if run.state.gated else ()
-        answer = services.judge.review(run, change, report, flags)
-        run.record(Judged(commit=change.head, verdict=answer))
-    verdict = run.state.judged.verdict if run.state.judged else None
-    if verdict is None or verdict.verdict == "approve":
-        return None
-    ending = Ending(Outcome.VETOED, " ".join(verdict.reasons) or "The judge refuses the change.")
-    if run.state.judge_rounds > run.state.limits.max_judge_rounds:
-        return ending
-    return _send_back(run, "judge", render("judge_feedback.md", reasons=verdict.reasons), ending)
-
-
-def _send_back(run: Run, origin: str, text: str, ending: Ending) -> Ending | None:
-    """Send the model back to work with ``text``, or end the run if its rounds are used up."""
-    if run.state.rounds + 1 >= run.state.limits.max_attempts:
-        return ending
-    run.record(Instructed.model_validate({"origin": origin, "text": text}))
     return None
 
 
@@ -373,7 +213,7 @@ def _keep_patch(run: Run, services: Services) -> str | None:
         if state.frozen is not None:
             change = state.frozen.change
         elif state.checkpoint is not None:
-            change = services.mirror.diff(_base_sha(run), state.checkpoint.commit)
+            change = services.mirror.diff(base_sha(run), state.checkpoint.commit)
         elif state.last_change is not None:
             change = state.last_change.change
         if change is None or change.empty:
@@ -381,15 +221,3 @@ def _keep_patch(run: Run, services: Services) -> str | None:
         return services.artifacts.put(change.patch.encode("utf-8", "surrogateescape"))
     except (GitError, StoreError):
         return None  # the end itself must be logged; the checkpoint's artifact still has the work
-
-
-def _base_sha(run: Run) -> str:
-    if run.state.base is None:
-        raise ValueError("the base of this run is not resolved yet")
-    return run.state.base.base.sha
-
-
-def _frozen(run: Run) -> Change:
-    if run.state.frozen is None:
-        raise ValueError("no change is frozen")
-    return run.state.frozen.change

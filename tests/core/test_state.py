@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime, timedelta
 
 from honk.core.events import (
@@ -85,7 +86,7 @@ def test_every_conversation_begins_with_the_whole_previous_one() -> None:
             asked.append(state.messages)
         state = step(state, recorded)
     assert len(asked) == 20
-    for before, after in zip(asked, asked[1:], strict=False):
+    for before, after in itertools.pairwise(asked):
         assert after[: len(before)] == before
 
 
