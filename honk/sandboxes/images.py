@@ -1,0 +1,165 @@
+"""Images to run sandboxes from: the stock image in layers, a person's own, a repository's Dockerfile.
+
+Everything that honk makes carries a hash of what it was made from as its tag, so that it is
+found at once the next time, and made by one honk at a time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+
+from honk.core.cancel import Cancel
+from honk.core.errors import SandboxError, UserError
+from honk.sandboxes import bootstrap
+from honk.sandboxes.build import (
+    LIMIT,
+    ContextFile,
+    Workbench,
+    build,
+    engine_errors,
+    local,
+    pull,
+    sparse,
+    visible,
+)
+from honk.sandboxes.locks import locked
+from honk.sandboxes.online import online, require
+
+REPOSITORY = "honk-sandbox"
+TOOLCHAINS = ("go", "jdk", "node-tools", "python-tools", "rust")
+
+_NETWORK_HINT = "Check this machine's way to the package registries, or name an image with --image."
+
+
+class StockImages:
+    """The stock image: ``recipes`` is the folder ``sandbox`` with Dockerfile and layers."""
+
+    def __init__(self, bench: Workbench, recipes: Path) -> None:
+        self._bench = bench
+        self._recipes = recipes
+
+    def companion(self, cancel: Cancel) -> str:
+        """Id of the base, made if it is missing. Raises SandboxError."""
+        return self.image(frozenset(), cancel)
+
+    def image(self, toolchains: frozenset[str], cancel: Cancel) -> str:
+        """Id of the base with the layers of ``toolchains``, those made that are missing.
+
+        Names not in TOOLCHAINS (``python``, ``node``) are in the base already.
+        """
+        names = [name for name in TOOLCHAINS if name in toolchains]
+        tags = self._tags(names)
+        if (top := local(self._bench.client, f"{REPOSITORY}:{tags[-1]}")) is not None:
+            return top
+        parent = self._once(tags[0], cancel, partial(self._base, tags[0], cancel))
+        for name, tag in zip(names, tags[1:], strict=True):
+            parent = self._once(tag, cancel, partial(self._layer, name, tag, parent, cancel))
+        return parent
+
+    def _tags(self, names: list[str]) -> list[str]:
+        """Each one's hash covers its own recipe and everything below it."""
+        tags = [_hash(self._recipe("Dockerfile"))]
+        for name in names:
+            tags.append(_hash(tags[-1].encode(), self._recipe(f"layers/{name}.sh")))
+        return tags
+
+    def _recipe(self, name: str) -> bytes:
+        return (self._recipes / name).read_bytes()
+
+    def _once(self, tag: str, cancel: Cancel, make: Callable[[], str]) -> str:
+        return once(self._bench, f"{REPOSITORY}:{tag}", cancel, make)
+
+    def _base(self, tag: str, cancel: Cancel) -> str:
+        recipe = self._recipe("Dockerfile")
+        found = re.search(rb"^FROM (\S+)", recipe, re.MULTILINE)
+        assert found, "sandbox/Dockerfile names its base"
+        name = found[1].decode()
+        bench = self._bench
+        if local(bench.client, name) is None and not pull(bench, name, cancel):
+            bootstrap.debian(
+                bench.client, name, install=bench.install, progress=sparse(bench.progress), cancel=cancel
+            )
+        bench.progress("Building the sandbox image (Python, Node, C; once).")
+        files = [ContextFile("Dockerfile", recipe)]
+        try:
+            image = build(bench, files, "Dockerfile", f"{REPOSITORY}:{tag}", cancel, sparse(bench.progress))
+        except UserError as error:
+            raise SandboxError(f"The sandbox image: {error.message}", _NETWORK_HINT) from error
+        bench.progress("The sandbox image is ready.")
+        return image
+
+    def _layer(self, name: str, tag: str, parent: str, cancel: Cancel) -> str:
+        bench = self._bench
+        bench.progress(f"Adding {name} to the sandbox image (once).")
+        script = self._recipe(f"layers/{name}.sh").decode()
+        with online(bench.client, parent, cancel=cancel, clients=bench.clients) as container:
+            done = container.run(script, progress=sparse(bench.progress), timeout=LIMIT)
+            if done.exit_code != 0:
+                lines = " / ".join(done.tail[-5:])
+                raise SandboxError(
+                    f"The {name} layer of the sandbox image could not be made: {lines}",
+                    _NETWORK_HINT,
+                )
+            image = container.commit(REPOSITORY, tag, {"honk.layer": name})
+        bench.progress(f"The sandbox image with {name} is ready.")
+        return image
+
+
+def named_image(bench: Workbench, name: str, cancel: Cancel) -> str:
+    """Id of the image that a person named, pulled if it is not here.
+
+    Raises UserError if there is none or it has neither bash nor sh.
+    """
+    image = local(bench.client, name)
+    if image is None and pull(bench, name, cancel):
+        image = local(bench.client, name)
+    if image is None:
+        raise UserError(
+            f"There is no image {name}: not on this engine, and no registry gave it.",
+            "Check the name, log in with `docker login`, or build or load it on this machine.",
+        )
+    try:
+        with online(bench.client, image, cancel=cancel) as container:
+            done = container.run("command -v sh", progress=lambda line: None, timeout=60)
+    except SandboxError as error:
+        raise UserError(f"Image {name} cannot be used: {error.message}", error.hint) from error
+    require(done, f"The shell of image {name}", "The image must contain bash or sh.")
+    return image
+
+
+def built_image(
+    bench: Workbench, dockerfile: str, tree: str, files: Callable[[], Iterable[ContextFile]], cancel: Cancel
+) -> str:
+    """Id of the image of a repository's own ``dockerfile`` (its path), with the commit as context.
+
+    ``tree`` is the commit's tree id: with the path it names the image; ``files`` is called
+    only if that is missing. ``.dockerignore`` is honoured. Raises UserError with the last lines.
+    """
+    tag = f"honk-dockerfile:{_hash(dockerfile.encode(), tree.encode())}"
+
+    def make() -> str:
+        context = visible(list(files()), dockerfile)
+        bench.progress(f"Building the image of {dockerfile}.")
+        return build(bench, context, dockerfile, tag, cancel, bench.progress)
+
+    return once(bench, tag, cancel, make)
+
+
+def once(bench: Workbench, tag: str, cancel: Cancel, make: Callable[[], str]) -> str:
+    """Id of the image ``tag``; if it is missing, ``make`` makes it, in one process at a time."""
+    with engine_errors(f"preparing {tag}"):
+        if (image := local(bench.client, tag)) is not None:
+            return image
+        with locked(bench.locks / f"{tag.replace(':', '-')}.lock", cancel):
+            return local(bench.client, tag) or make()
+
+
+def _hash(*parts: bytes) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(hashlib.sha256(part).digest())
+    return digest.hexdigest()[:24]

@@ -1,0 +1,230 @@
+"""A container that prepares an image online: commands run in it as root, then it is committed.
+
+Its own configuration is the image's, and everything of the host travels in the memory of
+the container or in the environment of one exec: neither becomes part of the new image.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from honk.core.cancel import Cancel
+from honk.core.errors import SandboxError, UserError
+from honk.sandboxes.clients import FOLDER, HostClients
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+    from docker.models.containers import Container
+
+Progress = Callable[[str], None]
+
+LABEL = "honk.preparing"
+_LIFETIME = 4 * 3600  # seconds; the container of a honk that was killed ends by itself
+_TAIL_LINES = 20
+
+
+@dataclass(frozen=True)
+class Finished:
+    """``tail`` holds the last lines of the output. ``timed_out``: killed at its deadline."""
+
+    exit_code: int | None
+    tail: tuple[str, ...]
+    timed_out: bool
+
+
+class Online:
+    """The running container. Made by :func:`online`."""
+
+    def __init__(
+        self, client: DockerClient, container: Container, env: Mapping[str, str], cancel: Cancel
+    ) -> None:
+        self._client = client
+        self._container = container
+        self._env = dict(env)
+        self._cancel = cancel
+
+    def run(self, command: str, *, progress: Progress, timeout: float, workdir: str = "/") -> Finished:
+        """Run ``command`` as root with sh, giving each line of output to ``progress``."""
+        shell = 'if command -v bash >/dev/null; then exec bash -c "$0"; else exec sh -c "$0"; fi'
+        exec_id = self._exec(["sh", "-c", shell, command], workdir=workdir)
+        tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        with self._deadline(timeout) as late:
+            for line in _lines(self._client.api.exec_start(exec_id, stream=True)):
+                tail.append(line)
+                progress(line)
+        if late.is_set():
+            return Finished(None, tuple(tail), timed_out=True)
+        return Finished(self._exit_code(exec_id), tuple(tail), timed_out=False)
+
+    def feed(self, command: list[str], chunks: Iterable[bytes], *, timeout: float) -> None:
+        """Run ``command`` with ``chunks`` as its standard input. Raises SandboxError if it fails."""
+        from docker.utils.socket import frames_iter
+
+        exec_id = self._exec(command, stdin=True)
+        with self._deadline(timeout) as late:
+            stream: Any = self._client.api.exec_start(exec_id, socket=True)
+            raw = getattr(stream, "_sock", stream)
+            try:
+                with suppress(BrokenPipeError, ConnectionResetError):
+                    for chunk in chunks:
+                        raw.sendall(chunk)
+                    raw.shutdown(1)  # SHUT_WR: the end of its input
+                frames: Iterator[tuple[int, bytes]] = frames_iter(stream, tty=False)  # type: ignore[no-untyped-call]
+                output = b"".join(data for _, data in frames)
+            finally:
+                stream.close()
+        if late.is_set() or (code := self._exit_code(exec_id)) != 0:
+            reason = "it took too long" if late.is_set() else f"exit code {code}"
+            text = output.decode("utf-8", "replace").strip()[-500:]
+            raise SandboxError(f"Could not write into the container ({reason}): {text}", "Try again.")
+
+    def output(self, command: list[str], *, timeout: float) -> Iterator[bytes]:
+        """Stream the standard output of ``command``. Raises SandboxError if it fails."""
+        exec_id = self._exec(command)
+        errors = b""
+        with self._deadline(timeout):
+            for out, err in self._client.api.exec_start(exec_id, stream=True, demux=True):
+                errors = (errors + (err or b""))[-500:]
+                if out:
+                    yield out
+        if (code := self._exit_code(exec_id)) != 0:
+            text = errors.decode("utf-8", "replace").strip()
+            raise SandboxError(
+                f"{command[0]} failed in the container (exit code {code}): {text}", "Try again."
+            )
+
+    def commit(self, repository: str, tag: str, labels: Mapping[str, str]) -> str:
+        """Make the image ``repository:tag`` of the container as it is now; returns its id."""
+        config = self._client.images.get(self._container.attrs["Image"]).attrs["Config"] or {}
+        # Only ENTRYPOINT was overridden (see online); an empty one is stated as such.
+        changes = [f"ENTRYPOINT {json.dumps(config.get('Entrypoint') or [])}"]
+        if config.get("Cmd"):
+            changes.append(f"CMD {json.dumps(config['Cmd'])}")
+        changes += [f"LABEL {json.dumps(key)}={json.dumps(value)}" for key, value in labels.items()]
+        changes.append(f"LABEL {LABEL}=image")
+        image = self._container.commit(repository, tag, changes=changes)
+        return str(image.id)
+
+    def _exec(self, command: list[str], *, stdin: bool = False, workdir: str = "/") -> str:
+        self._cancel.check()
+        made = self._client.api.exec_create(
+            self._container.id, command, stdin=stdin, user="0:0", workdir=workdir, environment=self._env
+        )
+        return str(made["Id"])
+
+    def _exit_code(self, exec_id: str) -> int | None:
+        self._cancel.check()
+        code = self._client.api.exec_inspect(exec_id)["ExitCode"]
+        return None if code is None else int(code)
+
+    @contextmanager
+    def _deadline(self, seconds: float) -> Iterator[threading.Event]:
+        """Kill the container after ``seconds`` or when cancelled: the engine cannot end an exec."""
+        late = threading.Event()
+
+        def end() -> None:
+            late.set()
+            _kill(self._container)
+
+        timer = threading.Timer(seconds, end)
+        timer.daemon = True
+        timer.start()
+        try:
+            with self._cancel.closing(lambda: _kill(self._container)):
+                yield late
+        finally:
+            timer.cancel()
+
+
+@contextmanager
+def online(
+    client: DockerClient,
+    image: str,
+    *,
+    cancel: Cancel,
+    clients: HostClients | None = None,
+    environment: Mapping[str, str] | None = None,
+    network: str = "bridge",
+) -> Iterator[Online]:
+    """Start a container of ``image``; it is removed at the end, whatever happened.
+
+    ``clients`` and ``environment`` reach every command in it. Raises SandboxError.
+    """
+    from docker.errors import APIError
+
+    _sweep(client)
+    try:
+        container = client.containers.create(
+            image,
+            entrypoint=["sh", "-c", f"sleep {_LIFETIME}"],
+            network_mode=network,
+            labels={LABEL: "container"},
+        )
+    except APIError as error:
+        raise _failed(image, error) from error
+    try:
+        try:
+            container.start()
+        except APIError as error:
+            raise _failed(image, error) from error
+        host = clients or HostClients()
+        ready = Online(client, container, {**host.environment, **(environment or {})}, cancel)
+        for name, data in host.files.items():
+            ready.feed(["sh", "-c", f'mkdir -p {FOLDER} && cat > {FOLDER}/"$0"', name], [data], timeout=60)
+        yield ready
+    finally:
+        with suppress(APIError):
+            container.remove(force=True, v=True)
+
+
+def require(finished: Finished, what: str, hint: str) -> None:
+    """Raise UserError with the last lines unless ``what`` ended well."""
+    if finished.exit_code == 0:
+        return
+    how = "ran into its time limit" if finished.timed_out else f"failed with exit code {finished.exit_code}"
+    lines = "\n".join(finished.tail)
+    raise UserError(f"{what} {how}." + (f" Its last lines:\n{lines}\n" if lines else ""), hint)
+
+
+def _failed(image: str, error: Exception) -> SandboxError:
+    return SandboxError(
+        f"A container of {image} does not start: {getattr(error, 'explanation', None) or error}",
+        "The image must contain sh and fit the engine's architecture.",
+    )
+
+
+def _kill(container: Container) -> None:
+    from docker.errors import APIError
+
+    with suppress(APIError, OSError):
+        container.kill()
+
+
+def _sweep(client: DockerClient) -> None:
+    """Remove what a killed honk left behind: its containers ended by themselves."""
+    from docker.errors import APIError
+
+    for container in client.containers.list(
+        all=True, filters={"label": f"{LABEL}=container", "status": "exited"}, ignore_removed=True
+    ):
+        with suppress(APIError):
+            container.remove(v=True)
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
+    """Lines of a byte stream; a carriage return ends one too (progress bars)."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    rest = ""
+    for chunk in chunks:
+        text = rest + decoder.decode(chunk)
+        *whole, rest = text.replace("\r", "\n").split("\n")
+        yield from (line.rstrip() for line in whole if line.strip())
+    if rest.strip():
+        yield rest.rstrip()
