@@ -1,0 +1,93 @@
+"""The HTTP connection under a provider's SDK: closed from another thread, and listened to.
+
+Imported lazily: httpx2 is the HTTP library of both SDKs, and as slow to import as they are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx2
+
+# Seconds. A service that accepts no connection is down; a stream may be silent for minutes
+# while the model thinks (Anthropic sends pings, the Responses API does not).
+TIMEOUT = httpx2.Timeout(connect=10.0, read=600.0, write=60.0, pool=10.0)
+# A connection outlives the tool calls between two requests, within what services allow.
+LIMITS = httpx2.Limits(max_connections=4, max_keepalive_connections=2, keepalive_expiry=60.0)
+
+
+class _Tee(httpx2.SyncByteStream):
+    """A response body that is also copied as it passes."""
+
+    def __init__(self, inner: httpx2.SyncByteStream, copy: bytearray) -> None:
+        self._inner = inner
+        self._copy = copy
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self._inner:
+            self._copy += chunk
+            yield chunk
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+class Connection:
+    """Hooks for one SDK client: its open sockets and, if ``listen``, the last response's body."""
+
+    def __init__(self, *, listen: bool) -> None:
+        self._listen = listen
+        self._streams: list[Any] = []  # httpcore's network streams, which have no common public type
+        self._shut = False
+        self.status: int | None = None
+        self.body = bytearray()
+
+    def client(self, make: Callable[..., httpx2.Client], base_url: str) -> httpx2.Client:
+        """The SDK's HTTP client (``make`` is its own class, for its socket options and proxies).
+
+        Redirects are not followed: an API key must not travel to another host.
+        """
+        hooks: dict[str, list[Callable[..., Any]]] = {"request": [self._sending]}
+        if self._listen:
+            hooks["response"] = [self._received]
+        local = httpx2.URL(base_url).host in ("127.0.0.1", "localhost", "::1")
+        direct = {"transport": httpx2.HTTPTransport(limits=LIMITS)} if local else {}  # never by a proxy
+        return make(timeout=TIMEOUT, limits=LIMITS, event_hooks=hooks, follow_redirects=False, **direct)
+
+    def begin(self) -> None:
+        """Before each call."""
+        self._shut = False
+        self.status = None
+        self.body = bytearray()
+
+    def shut(self) -> None:
+        """From any thread: wake up whoever reads or writes, for whom the connection has ended."""
+        self._shut = True
+        for stream in list(self._streams):
+            self._end(stream)
+
+    def _end(self, stream: Any) -> None:
+        sock = stream.get_extra_info("socket")
+        if isinstance(sock, socket.socket):
+            with contextlib.suppress(OSError):  # it may be closed already
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+    def _sending(self, request: httpx2.Request) -> None:
+        request.extensions = {**request.extensions, "trace": self._trace}
+        if self._listen:
+            request.headers["Accept-Encoding"] = "identity"
+
+    def _received(self, response: httpx2.Response) -> None:
+        self.status = response.status_code
+        if isinstance(response.stream, httpx2.SyncByteStream):
+            response.stream = _Tee(response.stream, self.body)
+
+    def _trace(self, event: str, info: dict[str, Any]) -> None:
+        if not event.endswith((".connect_tcp.complete", ".start_tls.complete")):
+            return
+        self._streams = [*self._streams[-3:], info["return_value"]]  # older ones are closed by now
+        if self._shut:
+            self._end(info["return_value"])
