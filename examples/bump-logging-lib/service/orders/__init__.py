@@ -1,0 +1,1 @@
+"""The orders service: stock, payment and shipping of what customers order."""

@@ -1,0 +1,8 @@
+import pytest
+from acme_log import capture
+
+
+@pytest.fixture
+def records():
+    with capture() as found:
+        yield found
