@@ -1,0 +1,119 @@
+"""``apply_patch``: OpenAI's native tool, and the same called from the shell.
+
+A container whose image has Python gets :mod:`honk.tools.apply_patch` as an executable. A
+command that is nothing but a call of it is applied through the Workspace, so that other
+images behave the same.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar
+
+from honk.core.base import Frozen
+from honk.core.errors import ToolError
+from honk.core.ports import Workspace
+from honk.core.types import CommandResult
+from honk.tools import apply_patch as v4a
+from honk.tools.tool import Answer, ToolContext
+
+_T = TypeVar("_T")
+_CALL = re.compile(r"(?:cd[ \t]+(?P<folder>[^\n;|<>]+?)[ \t]*&&[ \t]*)?apply_?patch[ \t]+(?P<rest>.*)", re.S)
+_HEREDOC = re.compile(
+    r"""<<[ \t]*(?P<quote>['"]?)(?P<word>\w+)(?P=quote)[ \t]*\n(?P<body>.*\n)(?P=word)""", re.S
+)
+
+
+class PatchArguments(Frozen):
+    """OpenAI's ``operation``."""
+
+    type: Literal["create_file", "update_file", "delete_file"]
+    path: str
+    diff: str | None = None
+
+
+@dataclass(frozen=True)
+class WorkspaceFiles:
+    """The sandbox's files as apply_patch wants them; relative paths start at ``folder``."""
+
+    files: Workspace
+    folder: str = ""
+
+    def read(self, path: str) -> bytes:
+        return self._do(lambda: self.files.read(self._full(path)))
+
+    def write(self, path: str, data: bytes) -> None:
+        self._do(lambda: self.files.write(self._full(path), data))
+
+    def remove(self, path: str) -> None:
+        self._do(lambda: self.files.remove(self._full(path)))
+
+    def _full(self, path: str) -> str:
+        return posixpath.normpath(posixpath.join(self.folder, path))
+
+    def _do(self, action: Callable[[], _T]) -> _T:
+        try:
+            return action()
+        except ToolError as error:
+            raise v4a.PatchError(str(error)) from error
+
+
+def run_patch(arguments: PatchArguments, context: ToolContext) -> Answer:
+    """One native operation. As in an enveloped patch, a new file may replace an old one."""
+    files = WorkspaceFiles(context.files)
+    try:
+        done = v4a.apply([_hunk(arguments)], files, lenient=True)
+    except v4a.PatchError as error:
+        raise ToolError(str(error)) from error
+    return Answer("\n".join(done))
+
+
+def _hunk(arguments: PatchArguments) -> v4a.Hunk:
+    kind, diff = arguments.type.removesuffix("_file"), (arguments.diff or "").rstrip("\n")
+    if kind == "delete":
+        return v4a.DeleteFile(arguments.path)
+    if arguments.diff is None:
+        raise ToolError("The field `diff` is missing.", f"{arguments.type} needs a V4A diff.")
+    header = "*** Add File: x" if kind == "create" else "*** Update File: x"
+    hunks = v4a.parse("\n".join(filter(None, [v4a.BEGIN, header, diff, v4a.END])), lenient=True)
+    if len(hunks) != 1:
+        raise ToolError("The diff holds headers of other files.", "Give one file's diff in each call.")
+    return replace(hunks[0], path=arguments.path)
+
+
+def intercept(command: str, context: ToolContext, seconds: float) -> CommandResult | None:
+    """The result of a command that is only a call of apply_patch, or None for any other."""
+    call = _CALL.fullmatch(command.strip())
+    patch = None if call is None else _patch_of(call["rest"])
+    if call is None or patch is None:
+        return None
+    # The shell itself goes there: it knows its folder, and stays in the new one.
+    where = context.shell.run(f"cd {call['folder']} && pwd" if call["folder"] else "pwd", timeout=seconds)
+    if where.exit_code != 0:
+        return where
+    files = WorkspaceFiles(context.files, where.output.removesuffix("\n").rpartition("\n")[2])
+    try:
+        done = v4a.apply(v4a.parse(patch, lenient=True), files, lenient=True)
+    except v4a.PatchError as error:
+        return CommandResult(output=f"{error}\n", exit_code=1, seconds=where.seconds)
+    summary = "\n".join(["Success. Updated the following files:", *done, ""])
+    return CommandResult(output=summary, exit_code=0, seconds=where.seconds)
+
+
+def _patch_of(rest: str) -> str | None:
+    """The patch in what follows ``apply_patch``: a here-document or one single-quoted word."""
+    heredoc = _HEREDOC.fullmatch(rest)
+    if heredoc is not None:
+        body = heredoc["body"]
+        return None if heredoc["word"] in body.splitlines() else body
+    if not rest.startswith("'"):
+        return None
+    try:
+        words = shlex.split(rest)
+    except ValueError:
+        return None
+    return words[0] if len(words) == 1 else None
