@@ -81,8 +81,9 @@ def test_a_title_is_one_short_line_without_anything_active(attack: str) -> None:
 
 fragments = st.sampled_from(
     [*ATTACKS, "`", "``", "```", "~~~", "*", "**", "_", "[", "](", ")", "![", "<", ">", "<b>", "&", "#1",
-     "@a",      "\n", "\n\n", "    ", "- ", "1. ", "> ", "# ", "|", "---", "\\", "$", "http://a.b", " ", "word", "&#64;",
-     "&#10;", "[x]: http://a.b\n", "List<String>", "é", "😀", "\u202e", "\t"]
+     "@a", "\n", "\n\n", "    ", "- ", "1. ", "> ", "# ", "|", "---", "\\", "$", "http://a.b", " ", "word",
+     "&#64;",
+ "&#10;", "[x]: http://a.b\n", "List<String>", "é", "😀", "\u202e", "\t"]
 )  # fmt: skip
 
 
