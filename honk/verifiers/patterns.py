@@ -1,0 +1,143 @@
+"""What lines of build and test logs mean: one table, ordered, where the first match decides.
+
+A row for a new tool is added here and nowhere else. Every expression is searched in a line
+of at most ``distil.LINE`` characters and has only bounded repetition after its first
+characters, so that the work stays linear in the size of the log. The formats come from the
+tools' own output: the 49 logs of reviewdog/errorformat, and the tools that the tests run.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Weight(IntEnum):
+    """How much a line tells about a failure; heavier ones get the room first."""
+
+    NOISE = 0
+    CONTEXT = 1  # near a telling line, or at the end
+    WARNING = 2
+    FRAME = 3  # of a stack trace, in the repository's own code
+    POSITION = 4  # a place without a word on how bad it is
+    DETAIL = 5  # expected and actual values
+    ERROR = 6
+    VERDICT = 7  # the test that failed; the sum at the end
+
+
+@dataclass(frozen=True)
+class Row:
+    """``after`` lines of context follow; ``headed``: the line is about the last heading's file."""
+
+    weight: Weight
+    pattern: re.Pattern[str]
+    after: int = 0
+    headed: bool = False
+
+
+def _row(weight: Weight, pattern: str, after: int = 0, headed: bool = False) -> Row:
+    return Row(weight, re.compile(pattern), after, headed)
+
+
+_FILE = r"(?:\.[A-Za-z]\w{0,11}|/[\w.-]{1,80}|\b(?:[A-Z][a-z]{2,12}file|BUILD|WORKSPACE))"
+_LINE = r"""(?::\d+\b|:\[\d+,\d+\]|\[\d+, ?\d+\]|\(\d+(?:,\d+)?\)|['"]?[:,] line \d+)"""
+_PLACE = rf"(?:{_FILE}{_LINE}|\bon line \d+$|^\S{{1,200}}\.\w{{1,10}}\s{{1,20}}\d+\s)"
+_MILD = r"(?i:\b(?:warning|warn|note|info|style|convention|refactor|suggestion|W)\b|⚠)"
+_BAD = r"(?i:\b(?:error|fatal|failed|failure|panic|panicked|exception|unresolved|undefined)\b|✖|✗|✘)"
+
+ROWS: tuple[Row, ...] = (
+    # what every log of its kind says
+    _row(Weight.NOISE, r"^\s*$|^[\s=\-_*.#~^|]+$"),
+    _row(Weight.NOISE, r"^\[ERROR\] *(?:$|-> |To see the full|Re-run Maven|For more information|\[Help)"),
+    _row(
+        Weight.NOISE, r"^npm (?:ERR!|error) (?:A complete log|Lifecycle script|errno|code|path|workspace|$)"
+    ),
+    _row(
+        Weight.NOISE, r"^> |^\d+ files? (?:inspected|checked)|^\s*(?:note: run with `RUST_BACKTRACE|Skipped )"
+    ),
+    # frames outside the repository
+    _row(Weight.NOISE, r"site-packages/|dist-packages/|node_modules/.*:\d+|\(node:|node:internal/"),
+    _row(Weight.NOISE, r"""/(?:lib|rustlib|\.pyenv)/.*(?::\d+|", line \d+)|/rustc/\w"""),
+    _row(
+        Weight.NOISE, r"^\s*at (?:java\.|jdk\.|sun\.|org\.(?:junit|apache|gradle)|async Promise|new Promise)"
+    ),
+    # the sum at the end
+    _row(Weight.VERDICT, r"^=*\s?(?:\d+ \w+, )*\d+ (?:failed|passed|errors?)\b.* in [\d.]+s"),
+    _row(Weight.VERDICT, r"^FAILED \((?:failures|errors)=|^Ran \d+ tests? in "),
+    _row(Weight.VERDICT, r"^test result: FAILED|^Tests:\s+\d+ \w+|^\s*\d+ (?:passing|failing)\b"),
+    _row(
+        Weight.VERDICT,
+        r"^\[(?:ERROR|WARNING)\] Tests run: .*(?:FAILURE!|ERROR!)|^\d+ tests completed, \d+ failed",
+    ),
+    _row(Weight.VERDICT, r"^(?:#|ℹ) fail [1-9]|^BUILD FAILED|^make(?:\[\d+\])?: \*\*\* "),
+    # the test that failed, by runner
+    _row(Weight.VERDICT, r"^(?:FAILED|ERROR) \S+(?:::|\.py)|^_{2,} .* _{2,}$"),  # pytest
+    _row(Weight.VERDICT, r"^(?:FAIL|ERROR): \w+ \("),  # unittest
+    _row(Weight.VERDICT, r"^\s*--- FAIL: |^FAIL\s+\S+|^panic: ", after=4),  # go
+    _row(Weight.VERDICT, r"^test .{1,200} \.\.\. FAILED|^---- .{1,200} stdout ----"),  # cargo
+    _row(Weight.VERDICT, r"^\s*not ok \d+|^\s*✖ \S.{0,200} \([\d.]+m?s\)$"),  # TAP, node
+    _row(Weight.VERDICT, r"^\s*● \S|^\s*✕ |^\s*\d+\) \S", after=2),  # jest, mocha
+    _row(
+        Weight.VERDICT, r"^\[ERROR\]\s+\w[\w.$]*:\d+ |^\[ERROR\] \w[\w.$]{0,200} (?:--|Time elapsed)", after=1
+    ),
+    _row(Weight.VERDICT, r"^\w[\w.$]{0,120} > .{1,120} FAILED$|^> Task \S+ FAILED$", after=3),  # gradle
+    # messages and values
+    _row(Weight.ERROR, r"^thread '.{0,200}' (?:\(\d+\) )?panicked at ", after=3),
+    _row(Weight.ERROR, r"^E {2,}\S"),  # pytest
+    _row(Weight.DETAIL, r"^\s*(?:left|right|expected|actual|got|want|received|operator)\b ?[:=]", after=1),
+    _row(Weight.DETAIL, r"(?i)^\s*error: (?:\||'|\")", after=2),  # the YAML block of TAP
+    _row(
+        Weight.DETAIL,
+        r"^\s*[-+] (?:expected|actual)|^\s*[A-Z]\w{0,80}(?:Error|Exception|Failure)(?:\b|:)",
+        after=2,
+    ),
+    # places and how bad they are; headed ones come under the name of their file
+    _row(Weight.ERROR, r"^\s*\d+:\d+\s+(?i:error|✖)\s", headed=True),
+    _row(Weight.WARNING, rf"^\s*\d+:\d+\s+{_MILD}", headed=True),
+    _row(Weight.POSITION, r"^\s*\d+:\d+\s+\S", headed=True),
+    _row(
+        Weight.FRAME,
+        r"""^\s*(?:at .{1,200}:\d+|File ".{1,300}", line \d+|at .{1,200}\(.{1,100}:\d+\))""",
+        after=1,
+    ),
+    _row(Weight.ERROR, rf"^\s*--> \S.*{_LINE}", after=4),  # rustc, under its message
+    _row(Weight.ERROR, rf"{_PLACE}.{{0,12}}(?i:error|fatal)|(?i:^\W?error\b).*{_FILE}", after=2),
+    _row(Weight.WARNING, rf"{_PLACE}.{{0,12}}{_MILD}|^\W?(?i:warn(?:ing)?)\b.*{_FILE}"),
+    _row(Weight.POSITION, _PLACE, after=1),
+    _row(Weight.NOISE, r"^\W?(?i:info|note|debug)\b"),
+    _row(Weight.CONTEXT, r"^\W?(?i:warn(?:ing)?)\b"),
+    _row(Weight.WARNING, r"^would reformat \S|^[\w./-]+ would be reformatted"),
+    _row(Weight.ERROR, r"^error(?:\[\w+\])?: ", after=2),  # rustc, gcc, typos: the place may come next
+    _row(Weight.POSITION, _BAD, after=1),
+)
+
+# One line that says how a whole run went; the greatest number of tests speaks for all.
+SUMS: tuple[re.Pattern[str], ...] = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"(?P<n>\d+) passed\b.* in [\d.]+s",  # pytest
+        r"^Ran (?P<n>\d+) tests? in ",  # unittest
+        r"^test result: ok\. (?P<n>\d+) passed",  # cargo
+        r"Tests run: (?P<n>\d+), Failures: 0, Errors: 0",  # surefire
+        r"^Tests:\s.*?(?P<n>\d+) passed",  # jest
+        r"^\s+Tests\s+(?P<n>\d+) passed",  # vitest
+        r"^(?:#|ℹ) pass (?P<n>\d+)",  # node, TAP
+        r"^\s*(?P<n>\d+) passing\b",  # mocha
+        r"^ok\s+(?P<n>)\S+\s+(?:[\d.]+s|\(cached\))$",  # go
+        r"^(?P<n>)BUILD SUCCESSFUL",  # gradle
+    )
+)
+
+# A runner that says that it ran nothing, and one that says that it ran something.
+NO_TESTS = re.compile(
+    r"^(?:Ran 0 tests in |NO TESTS RAN|=*\s?no tests ran in |collected 0 items|running 0 tests"
+    r"|\?\s+\S+\s+\[no test files\]|ok\s+\S+\s.*\[no tests to run\]|testing: warning: no tests to run"
+    r"|(?:#|ℹ) tests 0$|\s*0 passing\b|\W*No tests? (?:files? )?(?:were )?(?:found|to run|executed)"
+    r"|(?:\[\w+\] )?No tests (?:to run|were executed)|(?:\[\w+\] )?Tests run: 0,|> Task \S*:test NO-SOURCE"
+    r"|There are no tests)"
+)
+SOME_TESTS = re.compile(
+    r"(?:\b[1-9]\d* (?:passed|passing|failed|skipped)\b|^Ran [1-9]|^running [1-9]\d* tests?\b"
+    r"|^ok\s+\S+\s+(?:[\d.]+s|\(cached\))(?!.*no tests)|^(?:#|ℹ) tests [1-9]|Tests run: [1-9]|^(?:ok|not ok) \d)"
+)
