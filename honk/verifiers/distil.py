@@ -83,7 +83,8 @@ def distil(output: str, command: str = "", *, passed: bool = False) -> str:
             continue
         row = _row_of(text)
         line = _Told(number, text, heading if row and row.headed else None)
-        last.append(line)
+        if not last or row is None or row.weight:
+            last.append(line)
         if row and row.weight:
             shelves[row.weight].put(line)
             context = row.after
@@ -114,7 +115,7 @@ def _fit(shelves: dict[Weight, _Shelf]) -> str:
                 room -= cost
             elif weight >= Weight.POSITION:
                 left_out += 1
-    text = []
+    text: list[str] = []
     for number in sorted(chosen):
         if text and number - 1 not in chosen:
             text.append(_GAP)

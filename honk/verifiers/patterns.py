@@ -48,28 +48,18 @@ _BAD = r"(?i:\b(?:error|fatal|failed|failure|panic|panicked|exception|unresolved
 
 ROWS: tuple[Row, ...] = (
     # what every log of its kind says
-    _row(Weight.NOISE, r"^\s*$|^[\s=\-_*.#~^|]+$"),
+    _row(Weight.NOISE, r"^[\s=\-_*.#~^|]+$"),
     _row(Weight.NOISE, r"^\[ERROR\] *(?:$|-> |To see the full|Re-run Maven|For more information|\[Help)"),
-    _row(
-        Weight.NOISE, r"^npm (?:ERR!|error) (?:A complete log|Lifecycle script|errno|code|path|workspace|$)"
-    ),
-    _row(
-        Weight.NOISE, r"^> |^\d+ files? (?:inspected|checked)|^\s*(?:note: run with `RUST_BACKTRACE|Skipped )"
-    ),
+    _row(Weight.NOISE, r"^npm (?:ERR!|error) (?:A complete log|Lifecycle|errno|code|path|workspace|$)"),
+    _row(Weight.NOISE, r"^> \S+@\d|^\d+ files? (?:inspected|checked)|^\s*note: run with `RUST|^Skipped "),
     # frames outside the repository
-    _row(Weight.NOISE, r"site-packages/|dist-packages/|node_modules/.*:\d+|\(node:|node:internal/"),
-    _row(Weight.NOISE, r"""/(?:lib|rustlib|\.pyenv)/.*(?::\d+|", line \d+)|/rustc/\w"""),
-    _row(
-        Weight.NOISE, r"^\s*at (?:java\.|jdk\.|sun\.|org\.(?:junit|apache|gradle)|async Promise|new Promise)"
-    ),
+    _row(Weight.NOISE, r"^\s*(?:at|File) .*(?:-packages/|node_modules/|node:|/usr/|/\.pyenv/|/rustc/)"),
+    _row(Weight.NOISE, r"^\s*at (?:java|jdk|sun|scala|org\.(?:junit|apache|gradle)|(?:async|new) Promise)\b"),
     # the sum at the end
     _row(Weight.VERDICT, r"^=*\s?(?:\d+ \w+, )*\d+ (?:failed|passed|errors?)\b.* in [\d.]+s"),
     _row(Weight.VERDICT, r"^FAILED \((?:failures|errors)=|^Ran \d+ tests? in "),
     _row(Weight.VERDICT, r"^test result: FAILED|^Tests:\s+\d+ \w+|^\s*\d+ (?:passing|failing)\b"),
-    _row(
-        Weight.VERDICT,
-        r"^\[(?:ERROR|WARNING)\] Tests run: .*(?:FAILURE!|ERROR!)|^\d+ tests completed, \d+ failed",
-    ),
+    _row(Weight.VERDICT, r"^\[\w+\] Tests run: .*(?:FAILURE!|ERROR!)|^\d+ tests completed, \d+ failed"),
     _row(Weight.VERDICT, r"^(?:#|ℹ) fail [1-9]|^BUILD FAILED|^make(?:\[\d+\])?: \*\*\* "),
     # the test that failed, by runner
     _row(Weight.VERDICT, r"^(?:FAILED|ERROR) \S+(?:::|\.py)|^_{2,} .* _{2,}$"),  # pytest
@@ -78,32 +68,26 @@ ROWS: tuple[Row, ...] = (
     _row(Weight.VERDICT, r"^test .{1,200} \.\.\. FAILED|^---- .{1,200} stdout ----"),  # cargo
     _row(Weight.VERDICT, r"^\s*not ok \d+|^\s*✖ \S.{0,200} \([\d.]+m?s\)$"),  # TAP, node
     _row(Weight.VERDICT, r"^\s*● \S|^\s*✕ |^\s*\d+\) \S", after=2),  # jest, mocha
-    _row(
-        Weight.VERDICT, r"^\[ERROR\]\s+\w[\w.$]*:\d+ |^\[ERROR\] \w[\w.$]{0,200} (?:--|Time elapsed)", after=1
-    ),
+    _row(Weight.VERDICT, r"^\[ERROR\]\s+\w[\w.$]*:\d+ |^\[ERROR\] \w[\w.$]* (?:--|Time elapsed)", after=1),
     _row(Weight.VERDICT, r"^\w[\w.$]{0,120} > .{1,120} FAILED$|^> Task \S+ FAILED$", after=3),  # gradle
     # messages and values
     _row(Weight.ERROR, r"^thread '.{0,200}' (?:\(\d+\) )?panicked at ", after=3),
     _row(Weight.ERROR, r"^E {2,}\S"),  # pytest
-    _row(Weight.DETAIL, r"^\s*(?:left|right|expected|actual|got|want|received|operator)\b ?[:=]", after=1),
+    _row(Weight.DETAIL, r"^> {2,}\S"),  # pytest, the line of source
+    _row(Weight.DETAIL, r"^\s*(?:left|right|expected|actual|got|want|received|operator)\b ?[:=]"),
     _row(Weight.DETAIL, r"(?i)^\s*error: (?:\||'|\")", after=2),  # the YAML block of TAP
+    _row(Weight.DETAIL, r"^\s*[-+] (?:expected|actual)"),
     _row(
-        Weight.DETAIL,
-        r"^\s*[-+] (?:expected|actual)|^\s*[A-Z]\w{0,80}(?:Error|Exception|Failure)(?:\b|:)",
-        after=2,
+        Weight.ERROR, r"^\s*(?:[\w.]{1,80}\.)?[A-Z]\w{0,80}(?:Error|Exception|Failure)(?: \[\w+\])?:", after=2
     ),
     # places and how bad they are; headed ones come under the name of their file
     _row(Weight.ERROR, r"^\s*\d+:\d+\s+(?i:error|✖)\s", headed=True),
     _row(Weight.WARNING, rf"^\s*\d+:\d+\s+{_MILD}", headed=True),
     _row(Weight.POSITION, r"^\s*\d+:\d+\s+\S", headed=True),
-    _row(
-        Weight.FRAME,
-        r"""^\s*(?:at .{1,200}:\d+|File ".{1,300}", line \d+|at .{1,200}\(.{1,100}:\d+\))""",
-        after=1,
-    ),
+    _row(Weight.FRAME, r"""^\s*(?:at .{1,250}:\d+|File ".{1,250}", line \d+)""", after=1),
     _row(Weight.ERROR, rf"^\s*--> \S.*{_LINE}", after=4),  # rustc, under its message
     _row(Weight.ERROR, rf"{_PLACE}.{{0,12}}(?i:error|fatal)|(?i:^\W?error\b).*{_FILE}", after=2),
-    _row(Weight.WARNING, rf"{_PLACE}.{{0,12}}{_MILD}|^\W?(?i:warn(?:ing)?)\b.*{_FILE}"),
+    _row(Weight.WARNING, rf"{_PLACE}.{{0,12}}{_MILD}|^\W?(?i:warn(?:ing)?)\b.*{_FILE}{_LINE}"),
     _row(Weight.POSITION, _PLACE, after=1),
     _row(Weight.NOISE, r"^\W?(?i:info|note|debug)\b"),
     _row(Weight.CONTEXT, r"^\W?(?i:warn(?:ing)?)\b"),
@@ -139,5 +123,5 @@ NO_TESTS = re.compile(
 )
 SOME_TESTS = re.compile(
     r"(?:\b[1-9]\d* (?:passed|passing|failed|skipped)\b|^Ran [1-9]|^running [1-9]\d* tests?\b"
-    r"|^ok\s+\S+\s+(?:[\d.]+s|\(cached\))(?!.*no tests)|^(?:#|ℹ) tests [1-9]|Tests run: [1-9]|^(?:ok|not ok) \d)"
+    r"|^ok\s+\S+\s+(?:[\d.]+s|\(cached\))(?!.*no tests)|^(?:#|ℹ) tests [1-9]|Tests run: [1-9])"
 )
