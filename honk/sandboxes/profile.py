@@ -1,0 +1,186 @@
+"""How every container of a run is made: sizes, isolation, environment. Values only, no engine.
+
+Three users share a sandbox's files but not its signals: what the model runs is
+:data:`USER`; the process that keeps the container alive is :data:`KEEPER`, so that
+``kill -9 -1`` of the model's user is complete and still cannot end the container; the
+companion is root with four capabilities, in a container of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from docker.types import HostConfig, LogConfig, Mount, Ulimit
+
+from honk.core.operator import SandboxCeiling
+from honk.resources import folder
+
+API_VERSION = "1.41"  # Docker 20.10; what the host configuration below needs
+USER = 10001
+KEEPER = 10002
+WORKSPACE = "/workspace"
+REPO = "/workspace/repo"
+HOME = "/workspace/home"
+PROXY_PORT = 7411
+PROXY_SOCKET = "/run/honk/proxy.sock"  # in the companion only
+
+# sleep ends at once on TERM, and the loop costs one process for every day.
+KEEPER_COMMAND = ("/bin/sh", "-c", "while :; do sleep 86400; done")
+
+_GIB = 1 << 30
+_FILES = 16384  # open files of a process
+_COMPANION_MEMORY = 2 * _GIB  # git's index-pack of a large repository is the largest thing there
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What one sandbox may use. Bytes; ``cpus`` in cores."""
+
+    memory: int
+    cpus: float
+    pids: int
+    file_size: int
+    tmp: int
+    workspace: int
+
+
+def sizes(ceiling: SandboxCeiling, host_memory: int, host_cpus: int) -> Sizes:
+    """The operator's ceiling with what it leaves open taken from the engine's host."""
+    memory = ceiling.memory or min(host_memory // 2, 8 * _GIB)
+    return Sizes(
+        memory=memory,
+        cpus=min(ceiling.cpus or host_cpus, host_cpus),  # the engine refuses more than there are
+        pids=ceiling.pids,
+        file_size=ceiling.file_size,
+        tmp=ceiling.tmp_size or memory,
+        workspace=ceiling.workspace_size,
+    )
+
+
+@cache
+def seccomp() -> str:
+    """The profile as the engine's API wants it: JSON text without blanks."""
+    return json.dumps(json.loads((folder("sandbox") / "seccomp.json").read_text()), separators=(",", ":"))
+
+
+def _security() -> list[str]:
+    return ["no-new-privileges:true", f"seccomp={seccomp()}"]
+
+
+def _volume(name: str, *, copy: bool) -> Mount:
+    return Mount(WORKSPACE, name, type="volume", no_copy=not copy)
+
+
+def sandbox_host(limits: Sizes, volume: str, companion: str, runtime: str | None) -> HostConfig:
+    """Isolation of the container in which the model and the verifiers work.
+
+    ``companion`` is the id of the container whose network namespace it joins. The volume
+    is mounted with copy-up: what a prepared image has under /workspace comes along.
+    """
+    return HostConfig(
+        version=API_VERSION,
+        init=True,
+        cap_drop=["ALL"],
+        read_only=True,
+        security_opt=_security(),
+        network_mode=f"container:{companion}",
+        ipc_mode="private",
+        shm_size=min(limits.memory, _GIB),
+        mem_limit=limits.memory,
+        memswap_limit=limits.memory,
+        nano_cpus=int(limits.cpus * 1e9),
+        pids_limit=limits.pids,
+        ulimits=[
+            # Enough for large builds; an engine cannot give more than its own hard limit.
+            Ulimit(name="nofile", soft=_FILES, hard=_FILES),
+            Ulimit(name="core", soft=0, hard=0),
+            Ulimit(name="fsize", soft=limits.file_size, hard=limits.file_size),
+        ],
+        # Programs may run from /tmp: go test, Maven plugins and pip's builds do.
+        tmpfs={
+            "/tmp": f"rw,exec,nosuid,nodev,size={limits.tmp},mode=1777",
+            "/var/tmp": f"rw,exec,nosuid,nodev,size={limits.tmp},mode=1777",
+            "/run": "rw,noexec,nosuid,nodev,size=16m,mode=1777",
+        },
+        mounts=[_volume(volume, copy=True)],
+        log_config=LogConfig(type="none"),
+        runtime=runtime,
+    )
+
+
+def companion_host(volume: str, proxy: str | None) -> HostConfig:
+    """Isolation of the companion. ``proxy``: host folder that holds the proxy's socket.
+
+    It reads whatever modes the model gave its files (DAC_READ_SEARCH) and hands a fresh
+    volume to the sandbox's user (CHOWN); it writes only as that user (SETUID, SETGID).
+    """
+    mounts = [_volume(volume, copy=False)]
+    if proxy is not None:
+        mounts.append(Mount("/run/honk", proxy, type="bind", read_only=True))
+    return HostConfig(
+        version=API_VERSION,
+        init=True,
+        cap_drop=["ALL"],
+        cap_add=["CHOWN", "DAC_READ_SEARCH", "SETGID", "SETUID"],
+        read_only=True,
+        security_opt=_security(),
+        network_mode="none",
+        ipc_mode="private",
+        mem_limit=_COMPANION_MEMORY,
+        memswap_limit=_COMPANION_MEMORY,
+        pids_limit=1024,
+        ulimits=[
+            Ulimit(name="nofile", soft=_FILES, hard=_FILES),
+            Ulimit(name="core", soft=0, hard=0),
+        ],
+        tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=64m,mode=1777"},
+        mounts=mounts,
+        log_config=LogConfig(type="none"),
+    )
+
+
+def environment() -> Mapping[str, str]:
+    """What the sandbox adds to the image's own environment.
+
+    CI is left unset: it makes package managers refuse to change a lock file, which is what
+    many change requests are about.
+    """
+    registry = f"http://127.0.0.1:{PROXY_PORT}"
+    return {
+        "HOME": HOME,
+        "USER": "honk",  # the user has no line in the image's passwd file
+        "LOGNAME": "honk",
+        "TMPDIR": "/tmp",
+        "LANG": "C.UTF-8",
+        "TERM": "dumb",
+        "NO_COLOR": "1",
+        "PAGER": "cat",
+        "GIT_PAGER": "cat",
+        "GIT_EDITOR": "true",
+        "GIT_TERMINAL_PROMPT": "0",
+        "DEBIAN_FRONTEND": "noninteractive",
+        "PYTHONUNBUFFERED": "1",  # output before a deadline is not lost
+        "PIP_INDEX_URL": f"{registry}/pypi/simple/",
+        "PIP_TRUSTED_HOST": "127.0.0.1",
+        "PIP_BREAK_SYSTEM_PACKAGES": "1",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_NO_INPUT": "1",
+        "UV_DEFAULT_INDEX": f"{registry}/pypi/simple/",
+        "UV_INSECURE_HOST": "127.0.0.1",
+        "UV_PYTHON_DOWNLOADS": "never",
+        "PIPENV_PYPI_MIRROR": f"{registry}/pypi/simple/",
+        "NPM_CONFIG_REGISTRY": f"{registry}/npm/",  # pnpm reads it too
+        "NPM_CONFIG_PREFIX": f"{HOME}/.local",
+        "NPM_CONFIG_FUND": "false",
+        "NPM_CONFIG_AUDIT": "false",
+        "NPM_CONFIG_UPDATE_NOTIFIER": "false",
+        "YARN_REGISTRY": f"{registry}/npm/",  # version 1
+        "YARN_NPM_REGISTRY_SERVER": f"{registry}/npm",  # later versions
+        "YARN_UNSAFE_HTTP_WHITELIST": "127.0.0.1",
+        "YARN_ENABLE_TELEMETRY": "0",
+        "COREPACK_NPM_REGISTRY": f"{registry}/npm",
+        "COREPACK_ENABLE_DOWNLOAD_PROMPT": "0",
+    }

@@ -1,0 +1,41 @@
+"""Removes what a killed honk left behind: containers and volumes of runs that nobody owns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from honk.core.errors import SandboxError
+from honk.sandboxes.docker import LABEL, SCOPE_LABEL
+from honk.sandboxes.stream import engine_errors
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+
+def sweep(client: DockerClient, scope: str, live: Callable[[str], bool]) -> int:
+    """Remove the containers and volumes of ``scope`` whose run is not ``live``; how many.
+
+    Raises SandboxError if the engine does not answer. What cannot be removed now (another
+    sweep has it, say) is left for the next one.
+    """
+    api = client.api
+    filters = {"label": [f"{SCOPE_LABEL}={scope}"]}
+    with engine_errors("list containers and volumes"):
+        containers = api.containers(all=True, filters=filters)
+        volumes = api.volumes(filters=filters)["Volumes"] or []
+    runs = {found["Labels"].get(LABEL, "") for found in (*containers, *volumes)}
+    dead = {run for run in runs if not live(run)}
+    removed = 0
+    for container in containers:
+        if container["Labels"].get(LABEL, "") in dead:
+            with suppress(SandboxError), engine_errors("remove a container"):
+                api.remove_container(container["Id"], force=True)
+                removed += 1
+    for volume in volumes:
+        if volume["Labels"].get(LABEL, "") in dead:
+            with suppress(SandboxError), engine_errors("remove a volume"):
+                api.remove_volume(volume["Name"], force=True)
+                removed += 1
+    return removed
