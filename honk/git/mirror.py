@@ -1,0 +1,346 @@
+"""A bare clone on the host: the one place where a repository's objects live.
+
+A mirror is a disposable cache under ``HOME/mirrors/``, one for each address. It is shallow:
+a run needs the base commit and the history that travels into the sandbox, and a push from
+a shallow clone sends only the new commit where the remote has its parent (and after
+unshallowing, where it has not: an outdated fork). Nothing is ever checked out in it, no
+hook, filter or driver runs, and nothing is pruned while honk may need it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from types import TracebackType
+
+from honk.core.errors import GitError, UserError
+from honk.core.types import Base, Change, PushAccess, RepoRef, check_object_id
+from honk.git import handover, history, objects
+from honk.git.command import EMPTY_TREE, Git, Result
+from honk.git.objects import REGULAR, Blobs, Entry
+from honk.git.refs import Location, check_branch, check_own_branch, location
+from honk.git.remote import Advertised, Credential, Endpoint, Network, advertised, explain, refused
+from honk.git.tar import Caps
+
+_TREES = 6  # parsed trees kept: the base's, the last checkpoints'
+
+
+@dataclass(frozen=True)
+class Committer:
+    """Who writes commits, and within which bounds."""
+
+    author: handover.Author = handover.Author()  # noqa: RUF009 -- frozen
+    signing: handover.Signing | None = None
+    caps: Caps = Caps()  # noqa: RUF009 -- frozen
+
+
+class Mirror:
+    """The ports Source, HandOver and Remote of one repository. A context manager; see open_mirror."""
+
+    def __init__(
+        self, directory: Path, repo: RepoRef, origin: Endpoint, depth: int, committer: Committer
+    ) -> None:
+        self._repo = repo
+        self._origin = origin
+        self._depth = depth
+        self._committer = committer
+        self._directory = directory
+        self._git = Git(directory)
+        self._blobs = Blobs(self._git)
+        self._tree = lru_cache(maxsize=_TREES)(self._read_tree)
+
+    def __enter__(self) -> Mirror:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the long-lived git process."""
+        self._blobs.close()
+
+    @property
+    def directory(self) -> Path:
+        """The bare repository, for messages."""
+        return self._directory
+
+    # ---- Remote -------------------------------------------------------------------------
+
+    def fetch(self, base: str | None) -> Base:
+        """Bring the base branch (the remote's default one if None) and say where it is.
+
+        Raises UserError for a branch, repository or commit that is not there, GitError if the
+        remote cannot be used.
+        """
+        found = self._heads(base)
+        branch = base or found.head
+        if branch is None or branch not in found.heads:
+            raise self._no_branch(base, found.head)
+        sha = self._bring(f"refs/heads/{branch}", branch, found.heads[branch])
+        return Base(repo=self._repo, branch=branch, sha=sha, default_branch=found.head or branch)
+
+    def ensure(self, commit: str) -> None:
+        """Bring one commit that an earlier run or a person left at the remote, if it is missing here."""
+        check_object_id(commit)
+        if not self._has(commit):
+            self._bring(commit, commit, commit)
+
+    def head(self, branch: str, access: PushAccess) -> str | None:
+        """The commit that the remote branch points to now, or None."""
+        ref = f"refs/heads/{check_branch(branch)}"
+        return advertised(self._git, self._endpoint(access), ref).heads.get(branch)
+
+    def push(self, sha: str, branch: str, access: PushAccess, expect: str | None) -> None:
+        """Push exactly ``sha`` to ``branch`` (``honk/…``), which must hold ``expect`` or already ``sha``."""
+        check_object_id(sha)
+        check_own_branch(branch)
+        now = self.head(branch, access)
+        if now == sha:
+            return
+        if now != (None if expect is None else check_object_id(expect)):
+            raise _moved(branch, access, now)
+        remote = self._endpoint(access)
+        result = self._push(remote, sha, branch, expect)
+        if "shallow update not allowed" in result.err + result.out.decode("utf-8", "replace"):
+            self._unshallow()
+            result = self._push(remote, sha, branch, expect)
+        held = self.head(branch, access) if result.code == 0 else None
+        if result.code != 0:
+            raise refused(result, branch, remote)
+        if held != sha:
+            raise _moved(branch, access, held)
+
+    # ---- Source -------------------------------------------------------------------------
+
+    def files(self, commit: str) -> Mapping[str, str]:
+        """Path to blob id of every regular file of ``commit``."""
+        return {
+            objects.text_path(path): entry.oid
+            for path, entry in self._tree(commit).items()
+            if entry.mode in REGULAR
+        }
+
+    def read(self, blob: str) -> bytes:
+        """The content of a blob. Raises GitError."""
+        return self._blobs.read(blob)
+
+    def diff(self, base: str, head: str) -> Change:
+        """The difference between two commits, renames not followed."""
+        return objects.diff(self._plain(base), base, head)
+
+    # ---- HandOver -----------------------------------------------------------------------
+
+    def seed(self, commit: str, depth: int) -> tuple[bytes, tuple[str, ...]]:
+        """A pack of ``commit`` with at most ``depth`` commits of history, and its shallow boundary.
+
+        Kept on disk beside the mirror's objects, one file for each commit and depth.
+        """
+        folder = self._directory / "seeds"
+        if cached := history.load_seed(folder, check_object_id(commit), depth):
+            return cached
+        with self._locked():
+            pack, boundary = history.make_seed(self._git, commit, depth)
+            history.store_seed(folder, commit, depth, pack, boundary)
+        return pack, boundary
+
+    def commit(
+        self,
+        stream: Iterable[bytes],
+        *,
+        base: str,
+        message: str,
+        previous: str | None = None,
+        deleted: Sequence[bytes] = (),
+        date: datetime | None = None,
+    ) -> str:
+        """Turn a tar stream into a commit on ``base``; see :mod:`honk.git.handover` for the rules.
+
+        The same stream, base, message, author and ``date`` (None: now) give the same commit,
+        OpenPGP signatures aside. An unchanged tree returns ``base``. Raises HandOverError.
+        """
+        check_object_id(base)
+        start = base if previous is None else check_object_id(previous)
+        parts = handover.Parts(
+            git=self._plain(base),
+            blobs=self._blobs,
+            trees=self._tree,
+            algorithm=_format(base),
+            author=self._committer.author,
+            signing=self._committer.signing,
+            caps=self._committer.caps,
+        )
+        final = handover.read_tree(parts, stream, base, previous, deleted)
+        if final == self._tree(base):
+            return base
+        return handover.write_commit(parts, final, base, start, message, date)
+
+    def pack(self, commit: str, base: str) -> bytes:
+        """A self-contained pack of what ``commit`` needs beyond ``base``."""
+        return history.make_pack(self._git, commit, base)
+
+    def unpack(self, pack: bytes) -> None:
+        """Take such a pack back in. Raises GitError."""
+        objects.unpack(self._git, pack)
+
+    # ---- inside -------------------------------------------------------------------------
+
+    def _plain(self, commit: str) -> Git:
+        """git that reads no attributes of any tree (newer versions would, in a bare repository)."""
+        return replace(self._git, config={"attr.tree": EMPTY_TREE[_format(commit)]})
+
+    def _read_tree(self, commit: str) -> dict[bytes, Entry]:
+        return objects.tree(self._git, commit)
+
+    def _has(self, commit: str) -> bool:
+        return self._git.attempt("cat-file", "-e", f"{commit}^{{commit}}").code == 0
+
+    def _endpoint(self, access: PushAccess) -> Endpoint:
+        return replace(self._origin, at=location(access.url))
+
+    def _heads(self, base: str | None) -> Advertised:
+        if base is not None:
+            return advertised(self._git, self._origin, f"refs/heads/{check_branch(base)}")
+        return advertised(self._git, self._origin, "HEAD")
+
+    def _no_branch(self, base: str | None, default: str | None) -> UserError:
+        url = self._origin.at.url
+        heads = sorted(name for name in advertised(self._git, self._origin).heads if name)
+        if not heads:
+            return UserError(
+                f"The repository {url} has no branch with a commit yet.",
+                "Push a first commit, then run it again.",
+            )
+        shown = ", ".join(heads[:10]) + (f" and {len(heads) - 10} more" if len(heads) > 10 else "")
+        if base is None:
+            return UserError(
+                f"HEAD of {url} does not point to a branch that exists.", f"Give one with --base: {shown}."
+            )
+        return UserError(f"{url} has no branch {base}.", f"It has: {shown}.")
+
+    def _bring(self, wanted: str, name: str, known: str) -> str:
+        """Fetch ``wanted`` with the mirror's depth and return its commit; nothing is fetched twice."""
+        ref = f"refs/honk/depth-{self._depth}/{hashlib.sha256(name.encode()).hexdigest()[:32]}"
+        with self._locked():
+            self._initialise(_format(known))
+            held = self._git.attempt("rev-parse", "--verify", "--quiet", ref)
+            if held.out.decode().strip() == known:
+                return known
+            self._sweep_locks()
+            self._fetch(self._origin, f"--depth={self._depth}", refspec=f"+{wanted}:{ref}")
+            return self._git.run("rev-parse", "--verify", f"{ref}^{{commit}}").decode().strip()
+
+    def _fetch(self, remote: Endpoint, *options: str, refspec: str) -> None:
+        result = remote.call(
+            self._git,
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--no-write-fetch-head",
+            "--no-recurse-submodules",
+            "--no-auto-maintenance",
+            "--update-shallow",
+            "--refmap=",
+            *options,
+            "--",
+            remote.at.url,
+            refspec,
+        )
+        if result.code != 0:
+            raise explain(result, remote, "read")
+
+    def _unshallow(self) -> None:
+        if not (self._directory / "shallow").exists():
+            return
+        refs = self._git.run("for-each-ref", "--format=%(objectname)", "refs/honk").decode().split()
+        with self._locked():
+            for sha in dict.fromkeys(refs):
+                self._fetch(self._origin, "--depth=2147483647", refspec=f"+{sha}:refs/honk/full/{sha}")
+
+    def _push(self, remote: Endpoint, sha: str, branch: str, expect: str | None) -> Result:
+        return remote.call(
+            self._git,
+            "push",
+            "--porcelain",
+            "--no-verify",
+            "--no-follow-tags",
+            "--no-signed",
+            "--recurse-submodules=no",
+            "--atomic",
+            f"--force-with-lease=refs/heads/{branch}:{expect or ''}",
+            "--",
+            remote.at.url,
+            f"{sha}:refs/heads/{branch}",
+        )
+
+    def _initialise(self, algorithm: str) -> None:
+        """Create the bare repository, at once or not at all."""
+        if self._directory.is_dir():
+            return
+        with tempfile.TemporaryDirectory(dir=self._directory.parent, prefix="new-") as folder:
+            fresh = Path(folder, "mirror")
+            Git(fresh).run(
+                "init",
+                "--quiet",
+                "--bare",
+                "--template=",
+                f"--object-format={algorithm}",
+                "--initial-branch=none",
+            )
+            (fresh / objects.BINARY_ATTRIBUTES).write_text("* -diff\n")
+            os.rename(fresh, self._directory)
+
+    def _sweep_locks(self) -> None:
+        """Remove git's lock files of a process that was killed; ours says that none is alive."""
+        for file in (*self._directory.glob("*.lock"), *self._directory.glob("refs/**/*.lock")):
+            file.unlink(missing_ok=True)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One process or thread at a time; the kernel releases the lock of a dead one."""
+        self._directory.parent.mkdir(parents=True, exist_ok=True)
+        with open(self._directory.with_suffix(".lock"), "w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+
+def _format(commit: str) -> str:
+    return "sha1" if len(commit) == 40 else "sha256"
+
+
+def _moved(branch: str, access: PushAccess, now: str | None) -> GitError:
+    holds = f"holds {now}, which honk did not push" if now else "is gone, though honk pushed it before"
+    return GitError(
+        f"The branch {branch} at {location(access.url).url} {holds}; nothing was overwritten.",
+        "Follow up on the pull request to build upon that commit, or delete the branch.",
+    )
+
+
+def open_mirror(
+    home: Path,
+    repo: RepoRef,
+    credential: Credential | None = None,
+    *,
+    network: Network | None = None,
+    committer: Committer | None = None,
+    depth: int = 50,
+) -> Mirror:
+    """The mirror of ``repo`` under ``home/mirrors``; nothing is created before the first fetch.
+
+    ``credential`` is used for the forge's own host only. ``depth`` is the history to keep,
+    at least what :meth:`Mirror.seed` will be asked for. Raises UserError for an address
+    that honk does not take.
+    """
+    at: Location = location(repo.url)
+    directory = home / "mirrors" / hashlib.sha256(at.url.encode()).hexdigest()[:24]
+    origin = Endpoint(at, credential, network or Network())
+    return Mirror(directory, repo, origin, depth, committer or Committer())
