@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from honk.core.errors import ForgeError, UserError
@@ -54,11 +55,13 @@ class Api:
         *,
         wait: Callable[[float], None],
         pace: float,
+        ca_file: Path | None = None,
     ) -> None:
         self._url = api_url.rstrip("/")
         self._credential = credential
         self._wait = wait
         self._pace = pace
+        self._verify: str | bool = str(ca_file) if ca_file else True
         self._clients: dict[str, Github] = {}  # by token
         self._tokens: dict[str, tuple[str, datetime]] = {}  # installation token by repository
         self._integration: GithubIntegration | None = None
@@ -170,6 +173,7 @@ class Api:
         return {
             "base_url": self._url,
             "timeout": REQUEST_SECONDS,
+            "verify": self._verify,
             "user_agent": "honk",
             "retry": None,  # here, so that a cancelled run does not sleep on
             "seconds_between_requests": None,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from honk.core.errors import ForgeError, UserError
@@ -17,16 +19,19 @@ if TYPE_CHECKING:
     from github.PullRequest import PullRequest as RemotePullRequest
     from github.Repository import Repository
 
+__all__ = ["App", "GitHubForge"]
+
 _FORK_SECONDS = (1, 2, 3, 5, 5, 10, 10, 15, 30, 30, 60, 60, 60)  # GitHub: "up to five minutes"
 _SETTLE_SECONDS = (1, 2, 4, 8)  # until a pushed branch is known to the API
 _NULL = "0" * 40
 
 
 class GitHubForge:
-    """Implements ``Publisher``. Needs a token, or an App's id and private key (PEM text).
+    """Implements ``Publisher``. Needs a token or an App, which wins over a token.
 
     ``wait`` sleeps for some seconds and may raise ``Cancelled``. ``note`` gets a line for
-    people whenever something was left out that does not matter enough to fail.
+    people whenever something was left out that does not matter enough to fail. ``ca_file``
+    is a CA bundle for hosts whose certificate the system does not know.
     """
 
     def __init__(
@@ -38,14 +43,15 @@ class GitHubForge:
         wait: Callable[[float], None] = time.sleep,
         note: Callable[[str], None] = lambda _: None,
         pace: float = 1.0,
+        ca_file: Path | None = None,
     ) -> None:
-        credential = token or app
+        credential = app or token
         if credential is None:
             raise UserError(
                 "There is no credential for GitHub.",
                 "Set GITHUB_TOKEN, or HONK_GITHUB_APP_ID with HONK_GITHUB_PRIVATE_KEY.",
             )
-        self._api = Api(api_url, credential, wait=wait, pace=pace)
+        self._api = Api(api_url, credential, wait=wait, pace=pace, ca_file=ca_file)
         self._token = token
         self._wait = wait
         self._note = note
@@ -75,23 +81,21 @@ class GitHubForge:
     def access(self, repo: RepoRef, *, fork: bool) -> PushAccess:
         """The repository if honk may push to it, else its fork if ``fork`` allows one."""
         with _for_people():
+            if self._api.app and (missing := self._missing_app(repo.name)):
+                raise UserError(
+                    f"The GitHub App may not push to {repo.name}: it lacks {missing}.",
+                    "Grant it that (a GitHub App cannot fork for a person; a token with --fork can).",
+                )
             found = self._repository(repo.name)
-            missing = self._missing_app(repo.name) if self._api.app else self._missing(found)
-        if not missing:
-            return PushAccess(url=found.clone_url, owner=found.owner.login)
-        if not fork:
-            hint = "Give it that"
-            raise UserError(
-                f"The credential may not push to {found.full_name}: it lacks {missing}.",
-                f"{hint}." if self._api.app else f"{hint}, or push to a fork with --fork.",
-            )
-        if self._api.app:
-            raise UserError(
-                "A GitHub App cannot fork a repository for a person.",
-                f"Install it with {missing}, or use a personal token in GITHUB_TOKEN with --fork.",
-            )
-        with _for_people():
-            return self._fork(found)
+            missing = "" if self._api.app else self._missing(found)
+            if missing and not fork:
+                raise UserError(
+                    f"The credential may not push to {found.full_name}: it lacks {missing}.",
+                    "Give it that, or push to a fork with --fork.",
+                )
+            if missing:
+                return self._fork(found)
+        return PushAccess(url=found.clone_url, owner=found.owner.login)
 
     def _visible(self, name: str) -> Repository:
         """The repository, which may have been renamed: an App's token is not scoped by name yet."""
@@ -105,7 +109,7 @@ class GitHubForge:
 
     def _read(self, client: Github, name: str) -> Repository:
         found = self._api.call(f"reading {name}", lambda: client.get_repo(name))
-        if not found.full_name:  # a page of a proxy or of a login, not the API
+        if not found.clone_url:  # a page of a proxy or of a login, not the API
             raise ForgeError(
                 "GitHub's answer is not the API's.", "Check GITHUB_API_URL and the proxy settings."
             )
@@ -125,7 +129,9 @@ class GitHubForge:
         """
         token = self._token or ""
         scopes = self._api.client(found.full_name).oauth_scopes
-        if scopes and not {"repo", "" if found.private else "public_repo"} & set(scopes):
+        classic = scopes is not None and (any(scopes) or token.startswith(("ghp_", "gho_")))
+        enough = {"repo"} if found.private else {"repo", "public_repo"}
+        if classic and not enough & set(scopes or ()):
             return "the scope `repo`"
         if not token.startswith("ghs_") and not found.permissions.push:
             return "write access to the repository"
@@ -151,9 +157,7 @@ class GitHubForge:
         fork = self._api.call(f"forking {found.full_name}", found.create_fork)
         for seconds in _FORK_SECONDS:
             try:  # answers 404 or 409 until the objects are there
-                self._api.call(
-                    "reading the fork", lambda: fork.get_git_ref(f"heads/{found.default_branch}").object
-                )
+                self._api.call("reading the fork", partial(_head_of, fork, found.default_branch))
             except ForgeError as error:
                 if error.status not in (404, 409):
                     raise

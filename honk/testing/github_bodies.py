@@ -147,7 +147,7 @@ class Bodies:
             "node_id": f"LA_{_number(name)}",
             "url": f"{self.api}/repos/{repo.full_name}/labels/{name}",
             "name": name,
-            "description": None,
+            "description": "",
             "color": "ededed",
             "default": False,
         }

@@ -8,11 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
-import tarfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from openapi_schema_validator import OAS30Validator
@@ -20,9 +16,9 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT4
 
 from honk.testing.github import Exchange
+from honk.testing.github_assets import OPENAPI, fetch
 
-PACKAGE = "@octokit/openapi@23.0.2"
-MEMBER = "package/generated/api.github.com.json"
+MEMBER = "generated/api.github.com.json"
 _SPANNING = {"ref", "path", "basehead"}
 
 # The description's own text allows a bare array of labels, its schema does not.
@@ -30,26 +26,9 @@ _BARE_ARRAY = ("POST", "/repos/{owner}/{repo}/issues/{issue_number}/labels")
 
 
 def load_description(tools: str | None) -> Description | str:
-    """The description from the folder of test tools, fetched with npm if it is not there yet."""
-    if not tools:
-        return "HONK_TEST_TOOLS names no folder for test tools"
-    folder = Path(tools)
-    target = folder / "api.github.com.json"
-    if not target.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        if not list(folder.glob("octokit-openapi-*.tgz")):
-            if shutil.which("npm") is None:
-                return "npm is not installed"
-            packed = subprocess.run(
-                ["npm", "pack", PACKAGE], cwd=folder, capture_output=True, text=True, check=False
-            )
-            if packed.returncode:
-                return f"npm cannot fetch {PACKAGE}: {packed.stderr[-300:]}"
-        with tarfile.open(next(folder.glob("octokit-openapi-*.tgz"))) as archive:
-            member = archive.extractfile(MEMBER)
-            assert member is not None
-            target.write_bytes(member.read())
-    return Description(json.loads(target.read_text()))
+    """The description from the folder of test tools, or why it cannot be had."""
+    found = fetch(tools, OPENAPI, MEMBER)
+    return found if isinstance(found, str) else Description(json.loads(found.read_text()))
 
 
 class Description:

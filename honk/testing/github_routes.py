@@ -117,9 +117,8 @@ class Routes:
 
     def _moved(self, method: str, repo: Repo, tail: str) -> Reply:
         url = f"{self._bodies.api}/repositories/{repo.id}{tail}"
-        status, text = (301, "Moved Permanently") if method == "GET" else (307, "Temporary Redirect")
-        body = {"message": text, "url": url, "documentation_url": DOCS}
-        return Reply(status, body, {"Location": url})
+        body = {"message": "Moved Permanently", "url": url, "documentation_url": DOCS}
+        return Reply(301 if method == "GET" else 307, body, {"Location": url})
 
     # ---- repositories -----------------------------------------------------------------
 
