@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from honk.core.errors import SandboxError
 from honk.sandboxes.proxy import simple
 from honk.sandboxes.proxy.front import Front
-from honk.sandboxes.proxy.npm import ABBREVIATED, PACKAGE
+from honk.sandboxes.proxy.npm import ABBREVIATED, PACKAGE, tarball
 from honk.sandboxes.proxy.sources import RegistryError, Stream
 
 ADDRESS = "127.0.0.1:7411"  # where the companion container listens for the sandbox
@@ -46,7 +46,7 @@ class Handler(BaseHTTPRequestHandler):
             self._project(simple.normalise(match[1]))
         elif match := re.fullmatch(r"/pypi/files/([a-z0-9][a-z0-9-]*)/([^/]+)", path):
             self._file(self._front().pypi.open(match[1], match[2]))
-        elif named := _tarball(path):
+        elif named := tarball(path):
             self._file(self._front().npm.open(*named))
         elif path.startswith("/npm/") and PACKAGE.fullmatch(path[5:]):
             self._package(path[5:])
@@ -65,8 +65,12 @@ class Handler(BaseHTTPRequestHandler):
     def _package(self, package: str) -> None:
         host = self.headers.get("Host", "")
         own = host if re.fullmatch(r"[A-Za-z0-9.:\[\]-]{1,100}", host) else ADDRESS
-        abbreviated = ABBREVIATED in self.headers.get("Accept", "")
-        page = self._front().npm.document(package, abbreviated=abbreviated, proxy=f"http://{own}")
+        page = self._front().npm.document(
+            package,
+            abbreviated=ABBREVIATED in self.headers.get("Accept", ""),
+            proxy=f"http://{own}",
+            keep=self.headers.get("User-Agent", "").startswith("npm/"),
+        )
         if page is None:
             self._refuse(404, f"No configured registry knows {package}")
         else:
@@ -120,6 +124,7 @@ class Handler(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Where the standard library refuses: 501 is its word for a method without a handler."""
         self.close_connection = True
+        self.request_version = self.protocol_version  # or it would answer as HTTP/0.9, without a head
         self.command = self.command or "-"
         self.path = getattr(self, "path", "-")
         if code == 501:
@@ -129,18 +134,6 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing to standard error: the requests are in the run's log."""
-
-
-def _tarball(path: str) -> tuple[str, str] | None:
-    """Package and file name of a tarball's path.
-
-    Below any prefix: with npm's replace-registry-host the path is that of the registry from
-    which a lock file was made.
-    """
-    head, found, name = path.rpartition("/-/")
-    parts = head.split("/")
-    package = "/".join(parts[-2:] if len(parts) > 1 and parts[-2].startswith("@") else parts[-1:])
-    return (package, name) if found and "/" not in name and PACKAGE.fullmatch(package) else None
 
 
 def _line(method: str, path: str, status: int) -> str:

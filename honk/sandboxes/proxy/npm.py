@@ -16,6 +16,14 @@ ABBREVIATED = "application/vnd.npm.install-v1+json"
 PACKAGE = re.compile(r"(?:@[A-Za-z0-9~_-][A-Za-z0-9~._-]*/)?[A-Za-z0-9~_-][A-Za-z0-9~._-]*")
 
 
+def tarball(path: str) -> tuple[str, str] | None:
+    """Package and file name of a tarball's path, ``…/<package>/-/<file>``, below any prefix."""
+    head, found, name = path.rpartition("/-/")
+    parts = head.split("/")
+    package = "/".join(parts[-2:] if len(parts) > 1 and parts[-2].startswith("@") else parts[-1:])
+    return (package, name) if found and "/" not in name and PACKAGE.fullmatch(package) else None
+
+
 class Npm:
     """All configured npm registries as one; the first that knows a package wins (see Pypi)."""
 
@@ -23,51 +31,54 @@ class Npm:
         self._sources = sources
         self._recent = Recent()
 
-    def document(self, package: str, *, abbreviated: bool, proxy: str) -> Page | None:
+    def document(
+        self, package: str, *, abbreviated: bool = True, proxy: str = "", keep: bool = False
+    ) -> Page | None:
         """The package's document with its tarballs below ``proxy`` (an address without a path).
 
-        None if no registry knows the package. Raises RegistryError.
+        ``keep``: leave the registry's own addresses where it has the usual ones. npm writes
+        them into package-lock.json, which must not name this proxy; it fetches them from here
+        all the same if NPM_CONFIG_REPLACE_REGISTRY_HOST is "always".
+        Returns None if no registry knows the package. Raises RegistryError.
         """
         accept = f"{ABBREVIATED}, application/json;q=0.8" if abbreviated else "application/json"
         for source in self._sources:
             page = source.page(quote(package, safe="@"), accept)
             if page is not None:
-                return self._rewritten(source, page, package, proxy)
+                try:
+                    document = json.loads(page.data)
+                    urls = _rewrite(document, page.url, package, proxy, keep)
+                except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+                    raise RegistryError("The registry's package document is not valid.") from error
+                self._recent.put(package, Named(source, urls))
+                data = json.dumps(document, separators=(",", ":")).encode()
+                return Page(data, page.content_type or "application/json", page.url)
         return None
 
     def open(self, package: str, name: str) -> AbstractContextManager[Stream | None]:
         """A tarball that the package's document names, None for any other. Raises RegistryError."""
         named = self._recent.get(package)
         if named is None or name not in named.urls:
-            self.document(package, abbreviated=True, proxy="")
-            named = self._recent.get(package)
+            named = self._recent.get(package) if self.document(package) else None
         if named is None or name not in named.urls:
             return nullcontext(None)
         return named.source.open(named.urls[name])
 
-    def _rewritten(self, source: Source, page: Page, package: str, proxy: str) -> Page:
-        try:
-            document = json.loads(page.data)
-            urls = _rewrite(document, page.url, f"{proxy}/npm/{package}/-/")
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise RegistryError("The registry's package document is not valid JSON of npm.") from error
-        self._recent.put(package, Named(source, urls))
-        data = json.dumps(document, separators=(",", ":")).encode()
-        return Page(data, page.content_type or "application/json", page.url)
 
-
-def _rewrite(document: dict[str, Any], base: str, prefix: str) -> dict[str, str]:
-    """Point every version's tarball to ``prefix``; returns file name to the address it had."""
+def _rewrite(document: dict[str, Any], base: str, package: str, proxy: str, keep: bool) -> dict[str, str]:
+    """Point every version's tarball to the proxy; returns file name to the address it had."""
     urls: dict[str, str] = {}
-    for number, version in document["versions"].items():
+    for number, version in document.get("versions", {}).items():
         dist = version["dist"]
         url = urljoin(base, dist["tarball"])
-        name = unquote(urlsplit(url).path.rpartition("/")[2])
+        path = unquote(urlsplit(url).path)
+        name = path.rpartition("/")[2]
         if urls.get(name, url) != url:  # some registries tell versions apart by folder alone
             name = f"{number}-{name}"
-        if is_plain(name):
-            urls[name] = url
-            dist["tarball"] = prefix + quote(name)
-        else:
+        if not is_plain(name):
             del dist["tarball"]
+            continue
+        urls[name] = url
+        usual = url.startswith(("http://", "https://")) and tarball(path) == (package, name)
+        dist["tarball"] = url if keep and usual else f"{proxy}/npm/{package}/-/{quote(name)}"
     return urls

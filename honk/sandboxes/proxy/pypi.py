@@ -44,8 +44,7 @@ class Pypi:
         """A file that the project's page names, None for any other. Raises RegistryError."""
         named = self._recent.get(project)
         if named is None or name not in named.urls:
-            self.files(project)
-            named = self._recent.get(project)
+            named = self._recent.get(project) if self.files(project) else None
         if named is None or name not in named.urls:
             return nullcontext(None)
         return named.source.open(named.urls[name])

@@ -37,6 +37,13 @@ def origin(url: str) -> tuple[str, str, int]:
     return parts.scheme, parts.hostname.lower(), port or _PORTS[parts.scheme]
 
 
+def _joined(url: str, target: str) -> str:
+    try:
+        return urljoin(url, target)
+    except ValueError as error:
+        raise RegistryError(f"The registry redirects to an address that is not valid: {error}.") from error
+
+
 def split_userinfo(url: str) -> tuple[str, str, str]:
     """``url`` without its user name and password, and these two (empty where it has none)."""
     parts = urlsplit(url)
@@ -53,9 +60,9 @@ class Remote:
     """A registry at an http(s) address. Safe for several threads."""
 
     def __init__(self, registry: Registry, *, max_page: int = MAX_PAGE, max_file: int = MAX_FILE) -> None:
+        self._origin = origin(registry.url)
         url, user, password = split_userinfo(registry.url)
         self._base = url.rstrip("/") + "/"
-        self._origin = origin(url)
         self._max_page, self._max_file = max_page, max_file
         if registry.username is not None:
             user = registry.username
@@ -105,8 +112,8 @@ class Remote:
                 if answer.status_code not in (301, 302, 303, 307, 308) or not target:
                     yield self._judged(answer)
                     return
-                previous, url = origin(url), urljoin(url, target)
-                if previous[0] == "https" and origin(url)[0] != "https":
+                secure, url = origin(url)[0] == "https", _joined(url, target)
+                if secure and origin(url)[0] != "https":
                     raise RegistryError(f"{self._name} redirects from https to http.")
             finally:
                 answer.close()

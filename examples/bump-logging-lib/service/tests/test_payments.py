@@ -1,7 +1,6 @@
 from decimal import Decimal
 
 import pytest
-
 from orders.model import Line, Order
 from orders.payments import Declined, pay
 

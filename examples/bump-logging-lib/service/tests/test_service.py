@@ -2,7 +2,6 @@ import json
 from decimal import Decimal
 
 import pytest
-
 from orders.__main__ import main
 from orders.model import Line, Order, order_from_json
 from orders.service import handle
