@@ -113,7 +113,10 @@ class VerifyCommand(Frozen):
 
 
 class Check(Frozen):
-    """Result of one verify command. ``summary`` is distilled: one line if passed."""
+    """Result of one verify command. ``summary`` is distilled: one line if passed.
+
+    ``no_tests``: a test runner was content but says that it ran no test, which is no evidence.
+    """
 
     name: str
     command: str
@@ -121,10 +124,11 @@ class Check(Frozen):
     seconds: float
     summary: str
     timed_out: bool = False
+    no_tests: bool = False
 
     @property
     def passed(self) -> bool:
-        return self.exit_code == 0
+        return self.exit_code == 0 and not self.no_tests
 
 
 class Report(Frozen):
