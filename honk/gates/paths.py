@@ -1,0 +1,164 @@
+"""Gates that look at paths alone: protected ones, ignore rules, tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+from pathspec import GitIgnoreSpec
+
+from honk.core.types import FileChange, Finding
+from honk.gates.policy import GatePolicy, globs
+
+# What these files say is run or obeyed by somebody who did not review it: the CI with its
+# credentials, the forge, or the tools of the next person who opens the repository.
+PROTECTED = (
+    # continuous integration
+    "/.github/workflows/",
+    "/.github/actions/",
+    "/.gitea/workflows/",
+    "/.forgejo/workflows/",
+    "/.gitlab-ci.yml",
+    "/.gitlab/ci/",
+    "/.circleci/",
+    "/.buildkite/",
+    "/.semaphore/",
+    "/.teamcity/",
+    "/.tekton/",
+    "/.woodpecker/",
+    "/.woodpecker.y*ml",
+    "/.azure-pipelines/",
+    "azure-pipelines*.y*ml",
+    "/.travis.yml",
+    "/.cirrus.*",
+    "/.drone.*",
+    "/appveyor.yml",
+    "/.appveyor.yml",
+    "/bitbucket-pipelines.yml",
+    "/buildspec.y*ml",
+    "/cloudbuild.y*ml",
+    "Jenkinsfile*",
+    # who reviews
+    "/CODEOWNERS",
+    "/docs/CODEOWNERS",
+    "/.github/CODEOWNERS",
+    "/.gitlab/CODEOWNERS",
+    # git, and its hooks
+    ".gitmodules",
+    ".gitattributes",
+    ".lfsconfig",
+    ".husky/",
+    ".githooks/",
+    ".git-hooks/",
+    "lefthook*.y*ml",
+    ".lefthook*.y*ml",
+    ".overcommit.yml",
+    # honk
+    "/.honk.yml",
+    # editors and shells that run what they find
+    ".vscode/",
+    "*.code-workspace",
+    ".idea/",
+    ".zed/",
+    ".devcontainer/",
+    ".devcontainer.json",
+    ".envrc",
+    # coding agents
+    "AGENTS.md",
+    "AGENTS.override.md",
+    "CLAUDE.md",
+    "CLAUDE.local.md",
+    "GEMINI.md",
+    ".claude/",
+    ".codex/",
+    ".continue/",
+    ".cursor/",
+    ".cursorrules",
+    ".gemini/",
+    ".junie/",
+    ".kiro/",
+    ".mcp.json",
+    ".opencode/",
+    ".roo/",
+    ".windsurf/",
+    ".windsurfrules",
+    ".clinerules",
+    ".aider.conf.yml",
+    "/.github/copilot-instructions.md",
+    "/.github/agents/",
+    "/.github/chatmodes/",
+    "/.github/instructions/",
+    "/.github/prompts/",
+)
+
+# Ordinary changes touch these now and then; the reviewer should look twice.
+WATCHED = (
+    ".gitignore",
+    "/.github/dependabot.y*ml",
+    "renovate.json*",
+    ".renovaterc*",
+    ".pre-commit-config.yaml",
+)
+
+TESTS = (
+    "test/",
+    "tests/",
+    "__tests__/",
+    "__snapshots__/",
+    "spec/",
+    "testdata/",
+    "test_*.py",
+    "*_test.py",
+    "conftest.py",
+    "*_test.go",
+    "*.test.*",
+    "*.spec.*",
+    "*_spec.rb",
+    "*_test.rb",
+    "*_test.exs",
+    "*Test.java",
+    "*Tests.java",
+    "*IT.java",
+    "*Test.kt",
+    "*Tests.cs",
+    "*Test.php",
+)
+
+
+@lru_cache(maxsize=64)
+def _compiled(patterns: tuple[str, ...]) -> GitIgnoreSpec:
+    return globs(patterns)
+
+
+def _any_case(patterns: tuple[str, ...], path: str) -> bool:
+    """Some file systems do not tell ``.VSCode`` from ``.vscode``."""
+    return _compiled(tuple(pattern.lower() for pattern in patterns)).match_file(path.lower())
+
+
+def protected_paths(file: FileChange, policy: GatePolicy) -> Iterator[Finding]:
+    what = _CHANGED[file.status]
+    if _any_case(PROTECTED, file.path):
+        detail = f"a protected file {what}"
+    elif _any_case(policy.protect, file.path):
+        detail = f"a file that this repository or installation protects {what}"
+    elif _any_case(WATCHED, file.path):
+        yield Finding(gate="protected-path", result="flag", path=file.path, detail=f"a watched file {what}")
+        return
+    else:
+        return
+    if _any_case(policy.allow, file.path):
+        yield Finding(
+            gate="protected-path", result="flag", path=file.path, detail=f"{detail}; the requester permits it"
+        )
+    else:
+        yield Finding(gate="protected-path", result="block", path=file.path, detail=detail)
+
+
+_CHANGED = {"A": "was added", "M": "was changed", "D": "was deleted", "T": "changed its type"}
+
+
+def tests_changed(file: FileChange) -> Iterator[Finding]:
+    """Existing tests that say something else now. New ones are welcome."""
+    if file.status != "A" and _compiled(TESTS).match_file(file.path):
+        detail = f"a test {_CHANGED[file.status]}"
+        yield Finding(gate="tests-changed", result="flag", path=file.path, detail=detail)

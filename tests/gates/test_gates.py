@@ -1,0 +1,343 @@
+"""Each gate with a change that it stops, and its honest twin."""
+
+from __future__ import annotations
+
+import base64
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from honk.core.errors import UserError
+from honk.core.types import Finding
+from honk.gates import scan_text
+
+Gates = Callable[..., tuple[Finding, ...]]
+
+# Put together here, so that scanners of this repository stay calm.
+GITHUB = "ghp_" + "aB3dE5fG7hJ9kL1mN2pQ4rS6tU8vW0xY1zA2"
+AWS = "AKIA" + "Q3EGRT5XN7VKJ2WD"
+SLACK = "xoxb-" + "123456789012-123456789012-abcdefghijklmnopqrstuvwx"
+KEY_BODY = "\n".join(["MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"] * 3)
+KEY = f"-----BEGIN PRIVATE {'KEY'}-----\n{KEY_BODY}\n-----END PRIVATE KEY-----\n"
+KNOWN = "s3cr3t-Value-of-honk"
+
+
+def found(findings: tuple[Finding, ...], gate: str) -> list[str]:
+    return [f.result for f in findings if f.gate == gate]
+
+
+def text(*lines: str) -> bytes:
+    return "".join(line + "\n" for line in lines).encode()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ".github/workflows/ci.yml",
+        ".github/workflows/deep/er.yml",
+        ".GitHub/Workflows/ci.yml",
+        ".github/actions/build/action.yml",
+        "CODEOWNERS",
+        "docs/CODEOWNERS",
+        ".github/CODEOWNERS",
+        ".gitmodules",
+        "sub/.gitattributes",
+        ".lfsconfig",
+        ".honk.yml",
+        ".husky/pre-commit",
+        ".gitlab-ci.yml",
+        ".circleci/config.yml",
+        "Jenkinsfile",
+        "services/a/Jenkinsfile.release",
+        ".vscode/tasks.json",
+        "app/.idea/workspace.xml",
+        ".devcontainer/devcontainer.json",
+        ".cursor/rules/x.mdc",
+        ".claude/settings.json",
+        ".mcp.json",
+        "AGENTS.md",
+        "packages/a/CLAUDE.md",
+    ],
+)
+@pytest.mark.parametrize("status", ["add", "change", "delete"])
+def test_protected_paths_block_unless_allowed(gates: Gates, path: str, status: str) -> None:
+    before = {} if status == "add" else {path: b"old\n"}
+    after = {} if status == "delete" else {path: b"new\n"}
+    assert found(gates(before, after), "protected-path") == ["block"]
+    assert found(gates(before, after, allow=(path,)), "protected-path") == ["flag"]
+    assert found(gates(before, after, allow=("other/**",)), "protected-path") == ["block"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "src/workflows/ci.yml",
+        "docs/github/workflows.md",
+        "src/CODEOWNERS",
+        "src/agents.py",
+        "docs/vscode.md",
+        "README.md",
+        "Dockerfile",
+        ".github/ISSUE_TEMPLATE/bug.md",
+        "lib/husky/index.js",
+        "jenkins/file.py",
+    ],
+)
+def test_paths_that_only_look_protected_pass(gates: Gates, path: str) -> None:
+    assert gates({}, {path: b"new\n"}) == ()
+
+
+@pytest.mark.parametrize("path", [".gitignore", "sub/.gitignore", ".github/dependabot.yml", "renovate.json"])
+def test_watched_files_are_flagged(gates: Gates, path: str) -> None:
+    assert found(gates({path: b"a\n"}, {path: b"b\n"}), "protected-path") == ["flag"]
+
+
+def test_added_globs_protect_and_can_neither_lift_nor_be_lifted_by_the_builtin_ones(gates: Gates) -> None:
+    after = {"db/migrations/1.sql": b"x\n", "src/a.py": b"x\n", "CODEOWNERS": b"x\n"}
+    findings = gates({}, after, protect=("db/migrations/", "!CODEOWNERS"))
+    assert {(f.path, f.result) for f in findings} == {
+        ("db/migrations/1.sql", "block"),
+        ("CODEOWNERS", "block"),
+    }
+    allowed = gates({}, after, protect=("db/migrations/",), allow=("db/**", "/CODEOWNERS"))
+    assert {f.result for f in allowed} == {"flag"}
+
+
+def test_a_glob_without_meaning_is_the_users_error(gates: Gates) -> None:
+    with pytest.raises(UserError, match="pattern"):
+        gates({}, {"a": b""}, allow=("!",))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"token = '{GITHUB}'",
+        f"aws_access_key_id = {AWS}",
+        f'export SLACK="{SLACK}"',
+        "key: "
+        + "github_pat_"
+        + "11ABCDEFG0aBcDeFgHiJkL_mNoPqRsTuVwXyZ0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHI",
+        "key: " + "sk-ant-" + "api03-abcdefghijklmnopqrstuvwxyz0123456789-ABCDEFGH",
+        "AIza" + "SyA1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q",
+        "x" * 9_000 + f" {GITHUB} " + "y" * 9_000,
+        f"token = '{GITHUB}'  # pragma: allowlist secret",
+    ],
+)
+def test_credentials_in_added_lines_block_and_are_masked(gates: Gates, line: str) -> None:
+    findings = gates({"a.py": text("one")}, {"a.py": text("one", line)})
+    assert found(findings, "secret") == ["block"]
+    assert all(secret not in f.detail for f in findings for secret in (GITHUB, AWS, SLACK))
+    assert "line 2" in findings[0].detail
+
+
+@pytest.mark.parametrize("indent", ["", "    ", "  | "[:2]])
+def test_a_private_key_blocks_but_its_header_alone_does_not(gates: Gates, indent: str) -> None:
+    key = "\n".join(indent + line for line in KEY.splitlines()) + "\n"
+    assert found(gates({}, {"k.pem": key.encode()}), "secret") == ["block"]
+    in_string = 'KEY = "' + KEY.replace("\n", "\\n") + '"\n'
+    assert found(gates({}, {"k.py": in_string.encode()}), "secret") == ["block"]
+    header = KEY.split("\n")[0]
+    honest = text(f'if "{header}" in value and looks_like_a_rather_long_function_name(value):', "    pass")
+    assert gates({}, {"k.py": honest}) == ()
+
+
+def test_an_old_encrypted_private_key_with_its_fields_blocks(gates: Gates) -> None:
+    lines = KEY.split("\n")
+    fields = ["Proc-Type: 4,ENCRYPTED", "DEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF", ""]
+    assert found(gates({}, {"k": text(lines[0], *fields, *lines[1:])}), "secret") == ["block"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "AKIAIOSFODNN7EXAMPLE",
+        "https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U",
+        "postgres://svc:hT7kq9Zz1@db.internal.net/app",
+    ],
+)
+def test_documentation_examples_and_weak_formats_are_flagged(gates: Gates, line: str) -> None:
+    assert set(found(gates({}, {"a.md": text(line)}), "secret")) == {"flag"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'password = os.environ["DB_PASSWORD"]',
+        'password = "hunter2"',
+        "//registry.example/:_authToken=${NPM_TOKEN}",
+        '"integrity": "sha512-oRP2HlHcpwDiVOaWKnDhVtd0JIhYlqpTNSqMZ2nYGJsGjJgiwRXGuZ4GEl3AW2jtAByQwuOr3kqv"',
+        "github.com/a/b v1.2.3 h1:3bajkSilaCbjdKVsKdZjZCLBNPL9pYzrCakKaf4U49U=",
+        "commit da39a3ee5e6b4b0d3255bfef95601890afd80709",
+        "postgres://user:password@localhost:5432/test",
+        "git clone https://x-access-token:${TOKEN}@github.com/a/b",
+        "def test_ghp_prefix(): assert token.startswith('ghp_')",
+        "skip_list = SKIPPED_TESTS_FOR_PLATFORM",
+    ],
+)
+def test_ordinary_lines_are_no_secrets(gates: Gates, line: str) -> None:
+    assert gates({}, {"a.txt": text(line)}) == ()
+
+
+def test_a_credential_that_was_there_before_or_only_moved_is_not_new(gates: Gates) -> None:
+    line = f"token = '{GITHUB}'"
+    assert gates({"a": text(line, "one")}, {"a": text("one", line)}) == ()
+    assert gates({"a": text(line)}, {"renamed": text(line)}) == ()
+    assert gates({"a": text(line)}, {}) == ()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        KNOWN.encode(),
+        b"\0\1" + KNOWN.encode(),
+        base64.b64encode(b"x" + KNOWN.encode() + b"yz"),
+        base64.urlsafe_b64encode(b"xy" + KNOWN.encode()),
+        KNOWN.encode().hex().encode(),
+        KNOWN[::-1].encode(),
+        KNOWN.encode("utf-16"),
+    ],
+)
+def test_a_known_value_blocks_anywhere_in_any_usual_encoding(gates: Gates, data: bytes) -> None:
+    findings = gates({}, {"a": b"before " + data + b" after\n"}, secrets=(KNOWN,))
+    assert "block" in found(findings, "secret")
+    assert KNOWN not in repr(findings)
+    assert gates({}, {"a": b"before " + data[:-9] + b" after\n"}, secrets=(KNOWN,)) in (
+        (),
+        gates({}, {"a": data[:-9]}),
+    )
+
+
+def test_a_known_value_in_a_name_or_a_link_blocks_and_is_masked(gates: Gates) -> None:
+    findings = gates({}, {f"d/{KNOWN}.txt": b"x\n", "link": ("120000", KNOWN.encode())}, secrets=(KNOWN,))
+    assert found(findings, "secret") == ["block", "block"]
+    assert KNOWN not in repr(findings)
+
+
+def test_a_token_as_a_file_name_blocks_and_is_masked(gates: Gates) -> None:
+    findings = gates({}, {f"d/{GITHUB}": b"x\n"})
+    assert found(findings, "secret") == ["block"]
+    assert GITHUB not in repr(findings)
+
+
+def test_many_flags_do_not_push_out_a_block(gates: Gates) -> None:
+    weak = [f"see AKIA{n:06}EXAMPLE123 here"[:60] for n in range(50)]
+    assert "block" in found(gates({}, {"a": text(*weak, GITHUB)}), "secret")
+
+
+HIDDEN = [
+    "\u202e",
+    "\u2066",
+    "\u200b",
+    "\u2060",
+    "\U000e0041",
+    "\u3164",
+    "\u200d",
+    "\ufe0f",
+    "\U000e0100",
+    "\ufeff",
+]
+
+
+@pytest.mark.parametrize("character", HIDDEN, ids=lambda c: f"U+{ord(c):04X}")
+def test_hidden_characters_block_in_lines_and_names(gates: Gates, character: str) -> None:
+    findings = gates({"a": text("one")}, {"a": text("one", f"if access{character} == 'user':")})
+    assert found(findings, "hidden-characters") == ["block"]
+    assert f"U+{ord(character):04X}" in findings[0].detail and "line 2" in findings[0].detail
+    in_name = gates({}, {f"a{character}b": b"x\n"})
+    assert found(in_name, "hidden-characters") == ["block"]
+    assert character not in repr((findings, in_name))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "family: 👩\u200d👩\u200d👧, pilot 👩🏽\u200d✈\ufe0f, heart ❤\ufe0f\u200d🔥",
+        "keycap 1\ufe0f⃣ copyright ©\ufe0f arrow ↔\ufe0f",
+        "England 🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
+        "می\u200cخواهم",
+        "क्\u200dष and क्\u200cष",
+        "ไทย\u200bภาษา",
+        "(\u200fשלום\u200e) world",
+        "葛\U000e0100飾区",
+        "naïve café – “quoted” … ✓ 日本語 ½",
+    ],
+)
+def test_characters_in_their_honest_place_pass(gates: Gates, line: str) -> None:
+    assert gates({}, {"a.json": text(line)}) == ()
+
+
+def test_a_hidden_character_that_was_in_the_line_before_is_not_new(gates: Gates) -> None:
+    assert gates({"a": text("x\u200by = 1")}, {"a": text("x\u200by = 2")}) == ()
+    assert found(gates({"a": text("x\u200by = 1")}, {"a": text("x\u200by\u200b = 2")}), "hidden-characters")
+
+
+def test_a_byte_order_mark_is_honest_at_the_start_only(gates: Gates) -> None:
+    assert gates({}, {"a.cs": b"\xef\xbb\xbfusing System;\n"}) == ()
+    assert gates({}, {"a.txt": "\ufeffhello\n".encode("utf-16-le")}) == ()
+    assert found(gates({}, {"a.txt": "\ufeffa\u202eb\n".encode("utf-16-le")}), "hidden-characters") == [
+        "block"
+    ]
+
+
+def test_size_blocks_above_ten_megabytes(gates: Gates) -> None:
+    assert found(gates({}, {"a": b"x\n" * 5_000_001}), "file-size") == ["block"]
+    assert found(gates({}, {"a": b"x\n" * 2_000_000}), "file-size") == ["flag"]
+    assert gates({}, {"a": b"x\n" * 1_000}) == ()
+    big = b"x\n" * 5_500_000
+    assert found(gates({"a": big}, {"a": big + b"y\n"}), "file-size") == ["flag"]
+
+
+def test_kinds_of_entries(gates: Gates) -> None:
+    assert found(gates({}, {"a.png": b"\x89PNG\0\0"}), "binary") == ["flag"]
+    assert found(gates({"a.sh": b"x\n"}, {"a.sh": ("100755", b"x\n")}), "mode") == ["flag"]
+    assert gates({"a.sh": ("100755", b"x\n")}, {"a.sh": ("100755", b"y\n")}) == ()
+    assert gates({"a.sh": ("100755", b"x\n")}, {"a.sh": b"x\n"}) == ()
+    assert found(gates({"lib": ("160000", b"")}, {"lib": b"x\n"}), "submodule") == ["block"]
+    assert found(gates({}, {"lib": ("160000", b"")}), "submodule") == ["block"]
+
+
+@pytest.mark.parametrize(
+    ("target", "result"),
+    [
+        ("b/c", "flag"),
+        ("../x", "flag"),
+        ("../../x", "block"),
+        ("/etc/passwd", "block"),
+        ("../.git/config", "block"),
+    ],
+)
+def test_links_are_flagged_and_block_when_they_lead_out(gates: Gates, target: str, result: str) -> None:
+    assert found(gates({}, {"d/link": ("120000", target.encode())}), "symlink") == [result]
+    assert found(gates({"d/link": b"x\n"}, {"d/link": ("120000", target.encode())}), "symlink") == [result]
+
+
+@pytest.mark.parametrize(
+    "path", ["tests/test_a.py", "pkg/a_test.go", "src/a.spec.ts", "src/test/java/ATest.java"]
+)
+def test_edited_tests_are_flagged_and_new_ones_are_not(gates: Gates, path: str) -> None:
+    assert found(gates({path: b"a\n"}, {path: b"b\n"}), "tests-changed") == ["flag"]
+    assert found(gates({path: b"a\n"}, {}), "tests-changed") == ["flag"]
+    assert gates({}, {path: b"a\n"}) == ()
+
+
+@pytest.mark.parametrize("path", ["src/latest.py", "src/Unit.java", "src/contest.go", "testing.md"])
+def test_other_files_are_no_tests(gates: Gates, path: str) -> None:
+    assert gates({path: b"a\n"}, {path: b"b\n"}) == ()
+
+
+def test_words_of_a_pull_request() -> None:
+    assert scan_text("Bump the logging library\n\nIt renames `log` to `emit`. Fixes #3 🎉", (KNOWN,)) == ()
+    assert [f.gate for f in scan_text(f"token {KNOWN}", (KNOWN,))] == ["secret"]
+    assert [f.gate for f in scan_text(f"token {GITHUB}", ())] == ["secret"]
+    assert [f.gate for f in scan_text("ti\u202etle", ())] == ["hidden-characters"]
+    assert [f.gate for f in scan_text(KEY, ())] == ["secret"]
+
+
+def test_importing_the_gates_does_not_import_detect_secrets() -> None:
+    import subprocess
+
+    code = "import sys, honk.gates; print('detect_secrets' in sys.modules, 'requests' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
