@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from honk.core.errors import GitError, UserError
 
@@ -117,19 +117,28 @@ def _environment(config: Mapping[str, str], extra: Mapping[str, str]) -> dict[st
 class Git:
     """git on one repository, named explicitly by ``directory`` (its GIT_DIR).
 
+    Without it git looks for a repository itself, which only :mod:`honk.git.local` lets it do.
     ``config`` and ``env`` are added to what every process gets.
     """
 
-    directory: Path
+    directory: Path | None
     config: Mapping[str, str] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """The repository's own folder."""
+        assert self.directory is not None
+        return self.directory
+
+    def _where(self) -> dict[str, str]:
+        return {} if self.directory is None else {"GIT_DIR": str(self.directory)}
 
     def start(
         self,
         *args: str,
         config: Mapping[str, str] | None = None,
         env: Mapping[str, str] | None = None,
-        stderr_to: IO[bytes] | None = None,
     ) -> subprocess.Popen[bytes]:
         """Start ``git ARGS`` with pipes to all three streams, in a process group of its own.
 
@@ -138,7 +147,7 @@ class Git:
         """
         wanted = _environment(
             {**self.config, **(config or {})},
-            {"GIT_DIR": str(self.directory), **self.env, **(env or {})},
+            {**self._where(), **self.env, **(env or {})},
         )
         unset = [part for name in os.environ if name not in wanted for part in ("-u", name)]
         wrapped = _launcher().execute(
@@ -189,7 +198,7 @@ class Git:
         """As :meth:`attempt`, returning standard output; raises GitError if git fails."""
         result = self.attempt(*args, input=input, config=config, env=env, timeout=timeout)
         if result.code != 0:
-            raise failure(args[0], result, self.directory)
+            raise failure(args[0], result, self.folder)
         return result.out
 
 

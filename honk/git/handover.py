@@ -339,7 +339,7 @@ def write_commit(
         for path, entry in final.items()
         if near.get(path) != entry
     ]
-    with tempfile.TemporaryDirectory(dir=parts.git.directory, prefix="index-") as folder:
+    with tempfile.TemporaryDirectory(dir=parts.git.folder, prefix="index-") as folder:
         env = {"GIT_INDEX_FILE": str(Path(folder, "index"))}
         parts.git.run("read-tree", start, env=env)
         parts.git.run("update-index", "-z", "--index-info", input=b"".join(lines), env=env)

@@ -18,7 +18,7 @@ def _generations(git: Git, commit: str, depth: int) -> tuple[set[str], set[str]]
     for line in git.run("rev-list", "--parents", commit).decode().splitlines():
         own, *others = line.split()
         parents[own] = others
-    file = git.directory / "shallow"
+    file = git.folder / "shallow"
     cut_already = set(file.read_text().split()) if file.is_file() else set()
     reached: set[str] = set()
     cut: set[str] = set()

@@ -145,7 +145,7 @@ def patch(git: Git, base: str, head: str) -> str:
     plain = git.run(*command)
     if _is_text(plain):
         return plain.decode()
-    attributes = {"core.attributesFile": str(git.directory / BINARY_ATTRIBUTES)}
+    attributes = {"core.attributesFile": str(git.folder / BINARY_ATTRIBUTES)}
     binary = git.run(*command, config=attributes)
     # Both list the same files in the same order; no line of content can begin like a header.
     pairs = zip(_sections(plain), _sections(binary), strict=True)

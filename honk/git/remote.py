@@ -84,7 +84,7 @@ class Endpoint:
         if self.at.protocol == "file":
             # git's server side trusts only a repository of its own user, or one that the
             # *global* configuration names; the environment's does not reach that process.
-            env["GIT_CONFIG_GLOBAL"] = str(_trust(git.directory, self.at.url))
+            env["GIT_CONFIG_GLOBAL"] = str(_trust(git.folder, self.at.url))
         return env
 
     def call(self, git: Git, *args: str) -> Result:

@@ -24,7 +24,7 @@ class BaseRules:
 
     def __init__(self, git: Git, base: Mapping[bytes, Entry], blobs: Blobs) -> None:
         self._git = git
-        self._folder = tempfile.TemporaryDirectory(dir=git.directory, prefix="rules-")
+        self._folder = tempfile.TemporaryDirectory(dir=git.folder, prefix="rules-")
         self._env = {"GIT_WORK_TREE": self._folder.name, "GIT_LITERAL_PATHSPECS": "0"}
         self._process: subprocess.Popen[bytes] | None = None
         self._attributes = False
