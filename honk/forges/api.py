@@ -8,6 +8,7 @@ exists"), editing, labelling, asking for a review and forking give the same resu
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -190,7 +191,7 @@ def _delay(error: GithubException, attempt: int) -> float | None:
             return float(after)
         if headers.get("x-ratelimit-remaining") == "0" and headers.get("x-ratelimit-reset", "").isdigit():
             return max(0.0, float(headers["x-ratelimit-reset"]) - time.time()) + 1
-        if error.status == 429 or "rate limit" in said(error).lower():
+        if error.status == 429 or re.search("rate limit|abuse detection", said(error), re.IGNORECASE):
             return _SECONDARY_WAIT * attempt
         return None
     return 2.0 ** (attempt - 1) if error.status >= 500 else None
@@ -199,7 +200,8 @@ def _delay(error: GithubException, attempt: int) -> float | None:
 def said(error: GithubException) -> str:
     """GitHub's own words: the message and those of each error in it."""
     data = error.data if isinstance(error.data, dict) else {}
-    words = [str(data.get("message") or data.get("data") or "no message")[:300]]
+    page = str(data.get("message") or data.get("data") or "no message")
+    words = [" ".join(page.split())[:300]]
     for item in data.get("errors") or ():
         if isinstance(item, dict):
             fields = (item.get("message"), item.get("field"), item.get("code"))
@@ -243,7 +245,9 @@ def _hint(error: GithubException, headers: dict[str, str]) -> str:
 
 
 def _unreachable(url: str, error: Exception) -> ForgeError:
+    cause = error.args[0] if error.args else error
+    reason = str(getattr(cause, "reason", cause)).rsplit(": ", 1)[-1].rstrip(".")
     return ForgeError(
-        f"GitHub's API at {url} cannot be reached: {error}.",
-        "Check the network, the proxy settings and GITHUB_API_URL.",
+        f"GitHub's API at {url} cannot be reached: {reason}.",
+        "Check the network, the proxy settings and GITHUB_API_URL; GIT_SSL_CAINFO names a private CA bundle.",
     )

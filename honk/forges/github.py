@@ -23,6 +23,7 @@ __all__ = ["App", "GitHubForge"]
 
 _FORK_SECONDS = (1, 2, 3, 5, 5, 10, 10, 15, 30, 30, 60, 60, 60)  # GitHub: "up to five minutes"
 _SETTLE_SECONDS = (1, 2, 4, 8)  # until a pushed branch is known to the API
+_TITLE_LIMIT = 256  # characters; GitHub refuses a longer title
 _NULL = "0" * 40
 
 
@@ -237,11 +238,11 @@ class GitHubForge:
                 " honk does not open it again.",
                 "Start a new run if the change is still wanted.",
             )
-        body = fit(proposal.body)
-        if (found.title, found.body) == (proposal.title, body):
+        title, body = proposal.title[:_TITLE_LIMIT], fit(proposal.body)
+        if (found.title, found.body) == (title, body):
             self._decorate(found, proposal)  # a run that was interrupted right after opening it
         else:
-            self._api.call("updating the pull request", lambda: found.edit(title=proposal.title, body=body))
+            self._api.call("updating the pull request", lambda: found.edit(title=title, body=body))
         return _pull_request(found, created=False)
 
     # ---- labels and reviewers ---------------------------------------------------------
@@ -250,10 +251,17 @@ class GitHubForge:
         """Nothing here is worth failing a run whose pull request is open."""
         labels = [name for name in proposal.labels if name not in {label.name for label in found.labels}]
         self._each("label", labels, lambda names: found.add_to_labels(*names))
-        author = found.user.login.lower()
-        asked = {user.login.lower() for user in found.requested_reviewers}
-        reviewers = [r for r in proposal.reviewers if r.lower() not in asked | {author}]
+        reviewers = [name for name in map(_login, proposal.reviewers) if self._askable(found, name)]
         self._each("reviewer", reviewers, lambda names: _request_review(found, names))
+
+    def _askable(self, found: RemotePullRequest, name: str) -> bool:
+        """Neither the author, nor asked already, nor a team of another organisation."""
+        known = {user.login.lower() for user in (found.user, *found.requested_reviewers)}
+        organisation = name.rpartition("/")[0].lower()
+        if organisation and organisation != found.base.repo.owner.login.lower():
+            self._note(f"No reviewer {name}: that team is of another organisation.")
+            return False
+        return name.lower() not in known
 
     def _each(self, kind: str, names: Sequence[str], add: Callable[[Sequence[str]], None]) -> None:
         """All at once; if GitHub refuses that, each on its own, so that one bad name spoils no other."""
@@ -269,12 +277,16 @@ class GitHubForge:
                 self._each(kind, [name], add)
 
 
+def _login(name: str) -> str:
+    return name.removeprefix("@")
+
+
 def _create(repo: Repository, proposal: Proposal, draft: bool) -> RemotePullRequest:
     head = f"{proposal.head_owner}:{proposal.branch}" if proposal.head_owner else proposal.branch
     return repo.create_pull(
         proposal.base,
         head,
-        title=proposal.title,
+        title=proposal.title[:_TITLE_LIMIT],
         body=fit(proposal.body),
         draft=draft,
         maintainer_can_modify=bool(proposal.head_owner),  # GitHub wants it only across forks

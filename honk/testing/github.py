@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import ssl
 import subprocess
 import threading
 import time
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
+from honk.testing.githttp import write_certificate
 from honk.testing.github_bodies import Bodies
 from honk.testing.github_routes import Refused, Reply, Routes
 from honk.testing.github_state import Installation, Repo, Role, Token, git
@@ -63,12 +65,14 @@ class FakeGitHub:
 
     ``git_url`` is the base of clone URLs (``https://localhost:8443`` of a server over the
     same ``root``), by default the folder itself. ``prefix`` is the API's path, ``/api/v3`` on
-    GitHub Enterprise.
+    GitHub Enterprise. With ``tls``, ``ca_file`` is what clients must trust.
     """
 
     root: Path
     git_url: str | None = None
     prefix: str = ""
+    tls: bool = False
+    ca_file: Path | None = None
     repos: dict[int, Repo] = field(default_factory=dict)
     moved: dict[str, int] = field(default_factory=dict)  # lower-case former full name to id
     tokens: dict[str, Token] = field(default_factory=dict)
@@ -84,7 +88,10 @@ class FakeGitHub:
         self._server.daemon_threads = True
         self._server.block_on_close = False
         self._server.fake = self  # type: ignore[attr-defined]
-        host = f"http://127.0.0.1:{self._server.server_port}"
+        if self.tls:
+            self._encrypt()
+        scheme = "https" if self.tls else "http"
+        host = f"{scheme}://localhost:{self._server.server_port}"
         self.url = host + self.prefix
         self.bodies = Bodies(self.url, host, self.git_url or self.root.as_uri())
         self.routes = Routes(self)
@@ -96,6 +103,14 @@ class FakeGitHub:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+    def _encrypt(self) -> None:
+        folder = self.root.parent / f"{self.root.name}-api-tls"
+        folder.mkdir(parents=True)
+        self.ca_file, key = write_certificate(folder)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.ca_file, key)
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
 
     # ---- what a test sets up ----------------------------------------------------------
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 BODY_LIMIT = 65_536
 _LABEL_LIMIT = 50
+_TITLE_LIMIT = 256
 
 
 @dataclass(frozen=True)
@@ -326,6 +327,8 @@ def _not_accessible(token: Token) -> Refused:
 
 
 def _check_body(body: Mapping[str, Any]) -> None:
+    if len(body.get("title") or "") > _TITLE_LIMIT:
+        raise _invalid("Issue", message="title is too long (maximum is 256 characters)", name="title")
     if len(body.get("body") or "") > BODY_LIMIT:
         text = f"body is too long (maximum is {BODY_LIMIT} characters)"
         raise _invalid("Issue", message=text, name="body")

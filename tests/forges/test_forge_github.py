@@ -264,12 +264,13 @@ def test_labels_and_reviewers_are_set_and_bad_ones_dropped_one_by_one(
 ) -> None:
     notes: list[str] = []
     forge = open_forge(github.add_token("dev", scopes=("repo",)), note=notes.append)
-    reviewers = ("reviewer", "stranger", "acme/core", "acme/ghosts", "Dev")
+    reviewers = ("@reviewer", "stranger", "@acme/core", "acme/ghosts", "other/core", "Dev")
     opened = forge.publish(proposal(hub, labels=("honk", "x" * 51), reviewers=reviewers))
     pull = hub.pulls[0]
     assert opened.created
     assert (pull.labels, pull.reviewers, pull.teams) == (["honk"], ["reviewer"], ["core"])
-    assert len(notes) == 3 and all(any(w in n for n in notes) for w in ("x" * 51, "stranger", "acme/ghosts"))
+    assert len(notes) == 4
+    assert all(any(w in n for n in notes) for w in ("x" * 51, "stranger", "acme/ghosts", "other/core"))
 
 
 def test_a_failing_label_service_does_not_fail_the_run(
@@ -336,6 +337,12 @@ def test_what_github_refuses_is_said_in_its_own_words(
     with pytest.raises(ForgeError, match=words) as refusal:
         forge.publish(proposal(hub, **changes))
     assert refusal.value.status == 422
+
+
+def test_a_title_longer_than_github_takes_is_cut(hub: Repo, forge: GitHubForge) -> None:
+    forge.publish(proposal(hub, title="x" * 300))
+    forge.publish(proposal(hub, title="x" * 300))
+    assert hub.pulls[0].title == "x" * 256
 
 
 def test_a_retargeted_pull_request_is_updated_and_not_doubled(hub: Repo, forge: GitHubForge) -> None:
@@ -451,7 +458,9 @@ def test_a_repository_archived_during_the_run_is_a_clear_failure(hub: Repo, forg
 def test_an_address_where_nothing_listens_is_named() -> None:
     waits: list[float] = []
     forge = GitHubForge("http://127.0.0.1:9", token="ghp_x", wait=waits.append, pace=0)
-    with pytest.raises(ForgeError, match=r"127\.0\.0\.1:9 cannot be reached") as failure:
+    with pytest.raises(
+        ForgeError, match=r"127\.0\.0\.1:9 cannot be reached: \[Errno 111\] Connection refused\."
+    ) as failure:
         forge.resolve(REF)
     assert "GITHUB_API_URL" in failure.value.hint and len(waits) == 3
     forge.close()
