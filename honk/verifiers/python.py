@@ -1,0 +1,176 @@
+"""Python: pytest, unittest, tox, and what has to be installed for them."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator, Mapping
+
+from honk.verifiers.tree import Detection, Tree, command
+
+_TEST_NAMES = ("test", "tests", "testing", "dev", "develop")  # of extras and groups, best first
+_REQUIREMENTS = re.compile(
+    r"(?:requirements|(?:dev|test|tests)[-_]requirements|requirements[-_.](?:dev|test|tests|testing)"
+    r"|requirements/(?:base|dev|test|tests|testing))\.txt"
+)
+_SAMPLE = 50  # test files that are read to tell unittest from pytest
+
+
+def python(tree: Tree) -> Detection:
+    config = _Config(tree)
+    tests = tree.named(lambda name: bool(re.fullmatch(r"test_.*\.py|.*_test\.py", name)))
+    setup = _setup(tree, config)
+    if config.pytest and (tests or config.pytest_paths(tree)):
+        found = _pytest(f"{config.pytest} configures pytest.")
+    elif tests:
+        found = _tested(tree, config, tests)
+    elif config.tox:
+        found = Detection(
+            (command("tox", "python3 -m tox run -e py"),),
+            frozenset({"python-tools"}),
+            reasons=(f"{config.tox}: tox runs what it says, in its environment `py`.",),
+        )
+        setup = ("python3 -m tox run -e py --notest",)
+    else:
+        return Detection()
+    if setup:
+        found += Detection(setup=setup, reasons=(f"Python packages come by `{_clip(setup[-1])}`.",))
+    return found
+
+
+def _pytest(reason: str) -> Detection:
+    return Detection((command("pytest", "python3 -m pytest -q"),), reasons=(reason,))
+
+
+def _tested(tree: Tree, config: _Config, tests: list[str]) -> Detection:
+    """unittest where the tests are plainly its own; pytest, which runs those as well, in doubt."""
+    sample = "\n".join(tree.text(path) for path in tests[:_SAMPLE])
+    below = {path.rpartition("/")[0] for path in tests}
+    folders = {path.split("/")[0] for path in below}
+    found = len(folders) == 1 and all("/" not in path or tree.has(f"{path}/__init__.py") for path in below)
+    if re.search(r"\bpytest\b", sample + config.all_text) or "unittest" not in sample or not found:
+        return _pytest(f"{tests[0]} and {len(tests) - 1} other test files: pytest runs them.")
+    [folder] = folders
+    line = "python3 -m unittest discover"
+    if folder:
+        line += f" -s {shlex.quote(folder)}"
+        line += " -t ." if tree.has(f"{folder}/__init__.py") else ""
+    if not any(path.rpartition("/")[2].startswith("test") for path in tests):
+        line += " -p '*_test.py'"
+    reason = f"{tests[0]} and {len(tests) - 1} other test files use unittest, and nothing names pytest."
+    return Detection((command("unittest", line),), reasons=(reason,))
+
+
+class _Config:
+    """The Python manifests, parsed as far as they can be."""
+
+    def __init__(self, tree: Tree) -> None:
+        texts = {path: tree.text(path) for path in ("pyproject.toml", "setup.cfg", "tox.ini", "setup.py")}
+        required = [path for path in tree.files if _REQUIREMENTS.fullmatch(path)]
+        self.requirements = sorted(required, key=lambda path: (len(path), path))
+        self.all_text = "\n".join([*texts.values(), *map(tree.text, self.requirements)])
+        self.setup_py = texts["setup.py"]
+        self.ini = {path: _ini(texts[path]) for path in ("setup.cfg", "tox.ini")}
+        self.toml = _toml(texts["pyproject.toml"])
+        tools = _table(self.toml, "tool")
+        self.poetry = _table(tools, "poetry")
+        self.pytest = _first(
+            ("pytest.ini", tree.has("pytest.ini") or tree.has(".pytest.ini")),
+            ("pyproject.toml", "pytest" in tools),
+            ("setup.cfg", self.ini["setup.cfg"].has_section("tool:pytest")),
+            ("tox.ini", self.ini["tox.ini"].has_section("pytest")),
+            ("conftest.py", tree.has("conftest.py") or tree.has("tests/conftest.py")),
+        )
+        self.tox = _first(
+            ("tox.ini", self.ini["tox.ini"].has_section("testenv") or self.ini["tox.ini"].has_section("tox")),
+            ("pyproject.toml", "tox" in tools),
+            ("setup.cfg", self.ini["setup.cfg"].has_section("tox:tox")),
+        )
+
+    def pytest_paths(self, tree: Tree) -> bool:
+        """pytest is configured, and some folder of tests has Python files, whatever their names."""
+        return any(re.match(r"(?:.*/)?tests?/.*\.py$", path) for path in tree.own)
+
+    @property
+    def installable(self) -> bool:
+        built = "project" in self.toml or "build-system" in self.toml or bool(self.poetry)
+        return built or bool(self.setup_py) or self.ini["setup.cfg"].has_section("metadata")
+
+    def extras(self) -> list[str]:
+        """Optional dependencies that are there for tests."""
+        names = set(_table(_table(self.toml, "project"), "optional-dependencies"))
+        names |= set(_table(self.poetry, "extras"))
+        if self.ini["setup.cfg"].has_section("options.extras_require"):
+            names |= set(self.ini["setup.cfg"].options("options.extras_require"))
+        declared = re.search(r"extras_require\s*=\s*\{(.{0,4000})", self.setup_py, re.DOTALL)
+        names |= set(re.findall(r"""["'](\w+)["']\s*:""", declared[1])) if declared else set()
+        return [name for name in _TEST_NAMES if name in names]
+
+    def groups(self) -> list[str]:
+        """Requirements of the dependency groups for tests (PEP 735; Poetry's by name only)."""
+        groups = _table(self.toml, "dependency-groups")
+        found = [line for name in _TEST_NAMES for line in _group(groups, name, set())]
+        old = [_table(self.poetry, "dev-dependencies")]
+        poetry = [_table(_table(_table(self.poetry, "group"), name), "dependencies") for name in _TEST_NAMES]
+        found += [name for table in old + poetry for name in table if name != "python"]
+        return list(dict.fromkeys(found))
+
+    def tox_deps(self) -> list[str]:
+        """Plain requirements of tox's default environment; those with substitutions are left out."""
+        deps = self.ini["tox.ini"].get("testenv", "deps", fallback="").splitlines()
+        plain = (line.split("#")[0].strip() for line in deps)
+        return [line for line in plain if line and not re.search(r"[{}]|^-|:\s", line)]
+
+
+def _setup(tree: Tree, config: _Config) -> tuple[str, ...]:
+    """One call of pip, so that it finds versions that fit all. (Old pips know no ``--group``.)"""
+    arguments = [f"-r {shlex.quote(path)}" for path in config.requirements]
+    if config.installable:
+        extras = config.extras()
+        arguments.append(f"-e '.[{','.join(extras)}]'" if extras else "-e .")
+    named = config.groups() or config.tox_deps()
+    arguments += [shlex.quote(requirement) for requirement in named]
+    return (f"python3 -m pip install {' '.join(arguments)}",) if arguments else ()
+
+
+def _group(groups: Mapping[str, object], name: str, seen: set[str]) -> Iterator[str]:
+    lines = groups.get(name)
+    if name in seen or not isinstance(lines, list):
+        return
+    seen.add(name)
+    for line in lines:
+        if isinstance(line, str):
+            yield line
+        elif isinstance(line, dict) and isinstance(included := line.get("include-group"), str):
+            yield from _group(groups, included, seen)
+
+
+def _table(data: Mapping[str, object], name: str) -> Mapping[str, object]:
+    value = data.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _toml(text: str) -> Mapping[str, object]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return {}
+
+
+def _ini(text: str) -> configparser.ConfigParser:
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    try:
+        parser.read_string(text)
+    except configparser.Error:
+        return configparser.ConfigParser()
+    return parser
+
+
+def _first(*found: tuple[str, bool]) -> str:
+    return next((name for name, is_there in found if is_there), "")
+
+
+def _clip(line: str) -> str:
+    return line if len(line) <= 120 else line[:117] + "..."

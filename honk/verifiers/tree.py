@@ -1,0 +1,67 @@
+"""The base commit's files with the questions that detection asks, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from posixpath import basename
+
+from honk.core.types import VerifyCommand
+
+_VENDORED = frozenset({"node_modules", "vendor", "third_party", ".venv", "venv", "site-packages", "dist"})
+_MAX_MANIFEST = 1 << 20  # bytes; a larger file is not one that a person wrote
+
+
+@dataclass(frozen=True)
+class Detection:
+    """``toolchains`` names layers of the sandbox image beyond its base (Python, Node, C).
+
+    ``setup`` is proposed where `.honk.yml` has none: run once, online, at the root.
+    ``reasons`` tells people, one line each, what was found and what follows from it.
+    """
+
+    commands: tuple[VerifyCommand, ...] = ()
+    toolchains: frozenset[str] = frozenset()
+    setup: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+    def __add__(self, other: Detection) -> Detection:
+        return Detection(
+            self.commands + other.commands,
+            self.toolchains | other.toolchains,
+            self.setup + other.setup,
+            self.reasons + other.reasons,
+        )
+
+
+@dataclass(frozen=True)
+class Tree:
+    """The base commit's files (path to blob id), with the questions that detection asks."""
+
+    files: Mapping[str, str]
+    blob: Callable[[str], bytes]
+
+    def has(self, path: str) -> bool:
+        return path in self.files
+
+    def first(self, *paths: str) -> str | None:
+        return next((path for path in paths if path in self.files), None)
+
+    def text(self, path: str) -> str:
+        """The content of ``path``; empty if there is no such file or it is too large to be a manifest."""
+        data = self.blob(self.files[path]) if path in self.files else b""
+        return data.decode("utf-8-sig", "replace") if len(data) <= _MAX_MANIFEST else ""
+
+    @cached_property
+    def own(self) -> tuple[str, ...]:
+        """All paths but those of vendored packages, in order."""
+        return tuple(path for path in sorted(self.files) if _VENDORED.isdisjoint(path.split("/")[:-1]))
+
+    def named(self, fits: Callable[[str], bool]) -> list[str]:
+        """Own paths whose last part fits."""
+        return [path for path in self.own if fits(basename(path))]
+
+
+def command(name: str, line: str) -> VerifyCommand:
+    return VerifyCommand(name=name, command=line, source="detected")
