@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote
@@ -15,11 +16,15 @@ from honk.sandboxes.proxy.pypi import Pypi
 from honk.sandboxes.proxy.remote import Remote
 from honk.sandboxes.proxy.sources import RegistryError, Source
 
+# Pages are parsed in memory, and the sandbox decides how many it asks for: more wait.
+MAX_PAGES = 8
+
 
 class Front:
     """One index for each kind. Raises SandboxError if an address is neither http(s) nor a folder."""
 
     def __init__(self, registries: Sequence[Registry]) -> None:
+        self.reading = threading.Semaphore(MAX_PAGES)
         self._remotes: list[Remote] = []
         self.pypi = Pypi([self._source(r) for r in registries if r.kind == "pypi"])
         self.npm = Npm([self._source(r) for r in registries if r.kind == "npm"])

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from honk.core.errors import SandboxError
 from honk.sandboxes.proxy import simple
 from honk.sandboxes.proxy.front import Front
-from honk.sandboxes.proxy.npm import ABBREVIATED, PACKAGE, tarball
+from honk.sandboxes.proxy.npm import ABBREVIATED, is_package, tarball
 from honk.sandboxes.proxy.sources import RegistryError, Stream
 
 ADDRESS = "127.0.0.1:7411"  # where the companion container listens for the sandbox
@@ -33,7 +33,7 @@ class Handler(BaseHTTPRequestHandler):
         if "Content-Length" in self.headers or "Transfer-Encoding" in self.headers:
             self.close_connection = True  # the body is not read, so no request may follow it
         try:
-            self._route(unquote(self.path.partition("?")[0]))
+            self._route(self._front(), unquote(self.path.partition("?")[0]))
         except (RegistryError, SandboxError) as error:
             self.close_connection = True
             if not self._started:
@@ -41,36 +41,41 @@ class Handler(BaseHTTPRequestHandler):
 
     do_HEAD = do_GET
 
-    def _route(self, path: str) -> None:
-        if match := re.fullmatch(r"/pypi/simple/([A-Za-z0-9][A-Za-z0-9._-]*)/?", path):
-            self._project(simple.normalise(match[1]))
-        elif match := re.fullmatch(r"/pypi/files/([a-z0-9][a-z0-9-]*)/([^/]+)", path):
-            self._file(self._front().pypi.open(match[1], match[2]))
+    def _route(self, front: Front, path: str) -> None:
+        if match := re.fullmatch(r"/pypi/simple/([A-Za-z0-9][A-Za-z0-9._-]{0,127})/?", path):
+            self._project(front, simple.normalise(match[1]))
+        elif match := re.fullmatch(r"/pypi/files/([a-z0-9][a-z0-9-]{0,127})/([^/]+)", path):
+            self._file(front.pypi.open(match[1], match[2]))
         elif named := tarball(path):
-            self._file(self._front().npm.open(*named))
-        elif path.startswith("/npm/") and PACKAGE.fullmatch(path[5:]):
-            self._package(path[5:])
+            self._file(front.npm.open(*named))
+        elif path.startswith("/npm/") and is_package(path[5:]):
+            self._package(front, path[5:])
         else:
             self._refuse(404, "The package proxy of honk has nothing here")
 
-    def _project(self, project: str) -> None:
-        files = self._front().pypi.files(project)
-        if files is None:
+    def _project(self, front: Front, project: str) -> None:
+        as_json = simple.wants_json(self.headers.get("Accept", ""))
+        with front.reading:
+            files = front.pypi.files(project)
+            if files is None:
+                data = None
+            else:
+                data = (simple.render_json if as_json else simple.render_html)(project, files)
+        if data is None:
             self._refuse(404, f"No configured registry knows {project}")
-        elif simple.wants_json(self.headers.get("Accept", "")):
-            self._send(simple.JSON_TYPE, simple.render_json(project, files))
         else:
-            self._send("text/html; charset=utf-8", simple.render_html(project, files))
+            self._send(simple.JSON_TYPE if as_json else "text/html; charset=utf-8", data)
 
-    def _package(self, package: str) -> None:
+    def _package(self, front: Front, package: str) -> None:
         host = self.headers.get("Host", "")
         own = host if re.fullmatch(r"[A-Za-z0-9.:\[\]-]{1,100}", host) else ADDRESS
-        page = self._front().npm.document(
-            package,
-            abbreviated=ABBREVIATED in self.headers.get("Accept", ""),
-            proxy=f"http://{own}",
-            keep=self.headers.get("User-Agent", "").startswith("npm/"),
-        )
+        with front.reading:
+            page = front.npm.document(
+                package,
+                abbreviated=ABBREVIATED in self.headers.get("Accept", ""),
+                proxy=f"http://{own}",
+                keep=self.headers.get("User-Agent", "").startswith("npm/"),
+            )
         if page is None:
             self._refuse(404, f"No configured registry knows {package}")
         else:

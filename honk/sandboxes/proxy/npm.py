@@ -13,7 +13,12 @@ from honk.sandboxes.proxy.sources import Named, Page, Recent, RegistryError, Sou
 
 ABBREVIATED = "application/vnd.npm.install-v1+json"
 
-PACKAGE = re.compile(r"(?:@[A-Za-z0-9~_-][A-Za-z0-9~._-]*/)?[A-Za-z0-9~_-][A-Za-z0-9~._-]*")
+_PACKAGE = re.compile(r"(?:@[A-Za-z0-9~_-][A-Za-z0-9~._-]*/)?[A-Za-z0-9~_-][A-Za-z0-9~._-]*")
+
+
+def is_package(name: str) -> bool:
+    """Whether npm would take it for a package's name (validate-npm-package-name, old names too)."""
+    return len(name) <= 214 and _PACKAGE.fullmatch(name) is not None
 
 
 def tarball(path: str) -> tuple[str, str] | None:
@@ -21,7 +26,7 @@ def tarball(path: str) -> tuple[str, str] | None:
     head, found, name = path.rpartition("/-/")
     parts = head.split("/")
     package = "/".join(parts[-2:] if len(parts) > 1 and parts[-2].startswith("@") else parts[-1:])
-    return (package, name) if found and "/" not in name and PACKAGE.fullmatch(package) else None
+    return (package, name) if found and "/" not in name and is_package(package) else None
 
 
 class Npm:

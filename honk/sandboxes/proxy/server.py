@@ -122,13 +122,13 @@ class _Server(ThreadingMixIn, UnixStreamServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         if self._slots.acquire(timeout=5):
+            with self._lock:
+                self._open.add(request)
             super().process_request(request, client_address)
         else:
             self.shutdown_request(request)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        with self._lock:
-            self._open.add(request)
         try:
             super().process_request_thread(request, client_address)
         finally:
