@@ -1,7 +1,7 @@
 """Chat Completions, as OpenAI-compatible servers speak it (vLLM, Ollama, gateways).
 
 Tolerates what such servers are known to do differently: no usage, calls without ids or
-index, arguments in one piece, ``finish_reason`` "stop" beside tool calls, thinking in
+index, arguments in one piece, ``finish_reason`` missing or "stop" beside tool calls, thinking in
 ``reasoning`` or ``reasoning_content``, an answer that is not streamed.
 """
 
@@ -211,7 +211,7 @@ class ChatModel:
                 if chunk.get("error"):
                     raise self._wire.failure(chunk)
                 answer.take(chunk, on_delta)
-        if answer.finish is None:
+        if answer.finish is None and not self._wire.said_done:
             raise self._wire.cut()
         return answer.completion(request.turn)
 

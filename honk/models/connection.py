@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,19 +20,32 @@ TIMEOUT = httpx2.Timeout(connect=10.0, read=600.0, write=60.0, pool=10.0)
 LIMITS = httpx2.Limits(max_connections=4, max_keepalive_connections=2, keepalive_expiry=60.0)
 
 
-class _Tee(httpx2.SyncByteStream):
-    """A response body that is also copied as it passes."""
+class _Body(httpx2.SyncByteStream):
+    """A response body: seen by the connection as it passes, and read to its end.
 
-    def __init__(self, inner: httpx2.SyncByteStream, copy: bytearray) -> None:
+    OpenAI's SDK stops reading at ``[DONE]``, a few bytes early, and a connection with unread
+    bytes cannot be used again. What comes after is read here, for a fifth of a second at most.
+    """
+
+    def __init__(self, inner: httpx2.SyncByteStream, connection: Connection) -> None:
         self._inner = inner
-        self._copy = copy
+        self._connection = connection
+        self._chunks: Iterator[bytes] = iter(())
 
     def __iter__(self) -> Iterator[bytes]:
-        for chunk in self._inner:
-            self._copy += chunk
+        self._chunks = iter(self._inner)
+        for chunk in self._chunks:
+            self._connection.passed(chunk)
             yield chunk
 
     def close(self) -> None:
+        if self._connection.said_done:
+            timer = threading.Timer(0.2, self._connection.shut)
+            timer.start()
+            with contextlib.suppress(httpx2.TransportError):
+                for _ in self._chunks:
+                    pass
+            timer.cancel()
         self._inner.close()
 
 
@@ -42,17 +56,21 @@ class Connection:
         self._listen = listen
         self._streams: list[Any] = []  # httpcore's network streams, which have no common public type
         self._shut = False
+        self._tail = b""
         self.status: int | None = None
         self.body = bytearray()
+
+    @property
+    def said_done(self) -> bool:
+        """The answer ended with OpenAI's mark of a complete stream, which the SDK keeps to itself."""
+        return b"data: [DONE]" in self._tail
 
     def client(self, make: Callable[..., httpx2.Client], base_url: str) -> httpx2.Client:
         """The SDK's HTTP client (``make`` is its own class, for its socket options and proxies).
 
         Redirects are not followed: an API key must not travel to another host.
         """
-        hooks: dict[str, list[Callable[..., Any]]] = {"request": [self._sending]}
-        if self._listen:
-            hooks["response"] = [self._received]
+        hooks = {"request": [self._sending], "response": [self._received]}
         local = httpx2.URL(base_url).host in ("127.0.0.1", "localhost", "::1")
         direct = {"transport": httpx2.HTTPTransport(limits=LIMITS)} if local else {}  # never by a proxy
         return make(timeout=TIMEOUT, limits=LIMITS, event_hooks=hooks, follow_redirects=False, **direct)
@@ -60,8 +78,15 @@ class Connection:
     def begin(self) -> None:
         """Before each call."""
         self._shut = False
+        self._tail = b""
         self.status = None
         self.body = bytearray()
+
+    def passed(self, chunk: bytes) -> None:
+        """A piece of the response's body."""
+        self._tail = (self._tail + chunk)[-32:]
+        if self._listen:
+            self.body += chunk
 
     def shut(self) -> None:
         """From any thread: wake up whoever reads or writes, for whom the connection has ended."""
@@ -83,7 +108,7 @@ class Connection:
     def _received(self, response: httpx2.Response) -> None:
         self.status = response.status_code
         if isinstance(response.stream, httpx2.SyncByteStream):
-            response.stream = _Tee(response.stream, self.body)
+            response.stream = _Body(response.stream, self)
 
     def _trace(self, event: str, info: dict[str, Any]) -> None:
         if not event.endswith((".connect_tcp.complete", ".start_tls.complete")):

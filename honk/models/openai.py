@@ -149,7 +149,10 @@ def _part(item: Json) -> Text | Opaque | ToolCall:
     if kind == "function_call":
         extra = {k: v for k, v in item.items() if k not in ("call_id", "name", "arguments")}
         return ToolCall(
-            id=item["call_id"], name=item["name"], arguments=clean(item["arguments"]), opaque=opaque(extra)
+            id=item["call_id"],
+            name=item["name"],
+            arguments=clean(item["arguments"]) or "{}",
+            opaque=opaque(extra),
         )
     if kind in _CALLS:
         name, field = _CALLS[kind]
@@ -242,8 +245,9 @@ class OpenAIModel:
                     raise self._wire.failure(event)
         if response is None:
             raise self._wire.cut()
-        if response.get("status") in ("failed", "cancelled") or response.get("error"):
-            raise self._wire.failure(response.get("error") or {"message": "the response failed"})
+        status = response.get("status")
+        if status in ("failed", "cancelled", "queued", "in_progress") or response.get("error"):
+            raise self._wire.failure(response.get("error") or {"message": f"the response is {status}"})
         output = response.get("output") or [items[index] for index in sorted(items)]
         return _completion(response, output)
 

@@ -188,6 +188,11 @@ class Wire:
                 raise self.cut()
             yield False, answer
 
+    @property
+    def said_done(self) -> bool:
+        """The last stream ended with ``[DONE]``."""
+        return self._connection is not None and self._connection.said_done
+
     def failure(self, body: object) -> ModelError:
         """The error that an event or an answer describes."""
         return errors.from_body(body, status=200, model=self._model, key=self._key)

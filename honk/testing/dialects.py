@@ -143,7 +143,11 @@ def _whole_block(block: Json, deltas: list[Json]) -> Json:
         for key in ("text", "thinking", "signature"):
             whole[key] = whole.get(key, "") + delta[key] if key in delta else whole.get(key)
     if block["type"] == "tool_use":
-        whole["input"] = json.loads("".join(d["partial_json"] for d in deltas) or "{}")
+        text = "".join(d["partial_json"] for d in deltas)
+        try:
+            whole["input"] = json.loads(text or "{}")
+        except ValueError:  # what the service makes of broken arguments when it does not stream
+            whole["input"] = {"INVALID_JSON": text}
     return {k: v for k, v in whole.items() if v is not None}
 
 

@@ -14,6 +14,7 @@ import argparse
 import contextlib
 import json
 import select
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -34,13 +35,15 @@ _WIRES: dict[str, Wire] = {"/messages": "anthropic", "/responses": "responses", 
 
 @dataclass(frozen=True)
 class Seen:
-    """A request as it came. ``at`` is time.monotonic() when its first byte was there."""
+    """A request as it came. ``at`` is time.monotonic() when its first byte was there, ``client``
+    the port that it came from, the same for all of one connection."""
 
     wire: Wire
     judge: bool
     body: Any
     raw: bytes
     at: float
+    client: int
 
 
 def extends(before: Seen, after: Seen) -> bool:
@@ -122,6 +125,11 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
     service: ScriptedModel
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes away is no error; what else goes wrong is printed."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -155,7 +163,7 @@ class _Handler(BaseHTTPRequestHandler):
         if "model" not in body:
             return self._json(400, failure_body(wire, 400, "model: field required"))
         with contextlib.suppress(ConnectionError):
-            self._answer(Seen(wire, not body.get("tools"), body, raw, at))
+            self._answer(Seen(wire, not body.get("tools"), body, raw, at, self.client_address[1]))
             service.answered.append(time.monotonic())
 
     def _answer(self, seen: Seen) -> None:
@@ -174,8 +182,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._chunk(chunks[0])
             self._hang()
         else:
-            self._chunk(b"".join(chunks[:2]))  # something to stream, without a write for each event
-            self._chunk(b"".join(chunks[2:]))
+            self._chunk(chunks[0])  # something to stream, without a write for each event
+            self._chunk(b"".join(chunks[1:]))
             self._chunk(b"")
 
     def _hang(self) -> None:
