@@ -46,6 +46,10 @@ class StockImages:
         """Id of the base, made if it is missing. Raises SandboxError."""
         return self.image(frozenset(), cancel)
 
+    def present(self) -> str | None:
+        """Id of the base if it is there already."""
+        return local(self._bench.client, f"{REPOSITORY}:{self._tags([])[-1]}")
+
     def image(self, toolchains: frozenset[str], cancel: Cancel) -> str:
         """Id of the base with the layers of ``toolchains``, those made that are missing.
 
@@ -114,21 +118,22 @@ def named_image(bench: Workbench, name: str, cancel: Cancel) -> str:
 
     Raises UserError if there is none or it has neither bash nor sh.
     """
-    image = local(bench.client, name)
-    if image is None and pull(bench, name, cancel):
+    with engine_errors(f"looking at {name}"):
         image = local(bench.client, name)
-    if image is None:
-        raise UserError(
-            f"There is no image {name}: not on this engine, and no registry gave it.",
-            "Check the name, log in with `docker login`, or build or load it on this machine.",
-        )
-    try:
-        with online(bench.client, image, cancel=cancel) as container:
-            done = container.run("command -v sh", progress=lambda line: None, timeout=60)
-    except SandboxError as error:
-        raise UserError(f"Image {name} cannot be used: {error.message}", error.hint) from error
-    require(done, f"The shell of image {name}", "The image must contain bash or sh.")
-    return image
+        if image is None and pull(bench, name, cancel):
+            image = local(bench.client, name)
+        if image is None:
+            raise UserError(
+                f"There is no image {name}: not on this engine, and no registry gave it.",
+                "Check the name, log in with `docker login`, or build or load it on this machine.",
+            )
+        try:
+            with online(bench.client, image, cancel=cancel, network="none") as container:
+                done = container.run("exit 0", progress=lambda line: None, timeout=60)
+        except SandboxError as error:
+            raise UserError(f"Image {name} cannot be used: {error.message}", error.hint) from error
+        require(done, f"The shell of image {name}", "The image must contain bash or sh.")
+        return image
 
 
 def built_image(

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from honk.core.cancel import Cancel
@@ -50,6 +51,10 @@ class Online:
         self._env = dict(env)
         self._cancel = cancel
 
+    @property
+    def id(self) -> str:
+        return str(self._container.id)
+
     def run(self, command: str, *, progress: Progress, timeout: float, workdir: str = "/") -> Finished:
         """Run ``command`` as root with sh, giving each line of output to ``progress``."""
         shell = 'if command -v bash >/dev/null; then exec bash -c "$0"; else exec sh -c "$0"; fi'
@@ -63,8 +68,11 @@ class Online:
             return Finished(None, tuple(tail), timed_out=True)
         return Finished(self._exit_code(exec_id), tuple(tail), timed_out=False)
 
-    def feed(self, command: list[str], chunks: Iterable[bytes], *, timeout: float) -> None:
-        """Run ``command`` with ``chunks`` as its standard input. Raises SandboxError if it fails."""
+    def feed(self, command: list[str], chunks: Iterable[bytes], *, timeout: float) -> bytes:
+        """Run ``command`` with ``chunks`` as its standard input; returns its output.
+
+        Raises SandboxError if it fails.
+        """
         from docker.utils.socket import frames_iter
 
         exec_id = self._exec(command, stdin=True)
@@ -84,6 +92,7 @@ class Online:
             reason = "it took too long" if late.is_set() else f"exit code {code}"
             text = output.decode("utf-8", "replace").strip()[-500:]
             raise SandboxError(f"Could not write into the container ({reason}): {text}", "Try again.")
+        return output
 
     def output(self, command: list[str], *, timeout: float) -> Iterator[bytes]:
         """Stream the standard output of ``command``. Raises SandboxError if it fails."""
@@ -103,10 +112,13 @@ class Online:
     def commit(self, repository: str, tag: str, labels: Mapping[str, str]) -> str:
         """Make the image ``repository:tag`` of the container as it is now; returns its id."""
         config = self._client.images.get(self._container.attrs["Image"]).attrs["Config"] or {}
-        # Only ENTRYPOINT was overridden (see online); an empty one is stated as such.
-        changes = [f"ENTRYPOINT {json.dumps(config.get('Entrypoint') or [])}"]
-        if config.get("Cmd"):
-            changes.append(f"CMD {json.dumps(config['Cmd'])}")
+        # What keeps the container alive is put back to what it was. The engine cannot be told
+        # that there was nothing: an image without a command gets a shell.
+        changes = [f"CMD {json.dumps(config['Cmd'])}"] if config.get("Cmd") else []
+        if config.get("Entrypoint"):
+            changes.append(f"ENTRYPOINT {json.dumps(config['Entrypoint'])}")
+        elif not changes:
+            changes.append('CMD ["sh"]')
         changes += [f"LABEL {json.dumps(key)}={json.dumps(value)}" for key, value in labels.items()]
         changes.append(f"LABEL {LABEL}=image")
         image = self._container.commit(repository, tag, changes=changes)
@@ -152,28 +164,18 @@ def online(
     clients: HostClients | None = None,
     environment: Mapping[str, str] | None = None,
     network: str = "bridge",
+    folders: Mapping[Path, str] | None = None,
 ) -> Iterator[Online]:
     """Start a container of ``image``; it is removed at the end, whatever happened.
 
-    ``clients`` and ``environment`` reach every command in it. Raises SandboxError.
+    ``clients`` and ``environment`` reach every command in it; ``folders`` of the host are
+    mounted read-only (and leave an empty folder in an image). Raises SandboxError.
     """
     from docker.errors import APIError
 
     _sweep(client)
+    container = _start(client, image, network, folders or {})
     try:
-        container = client.containers.create(
-            image,
-            entrypoint=["sh", "-c", f"sleep {_LIFETIME}"],
-            network_mode=network,
-            labels={LABEL: "container"},
-        )
-    except APIError as error:
-        raise _failed(image, error) from error
-    try:
-        try:
-            container.start()
-        except APIError as error:
-            raise _failed(image, error) from error
         host = clients or HostClients()
         ready = Online(client, container, {**host.environment, **(environment or {})}, cancel)
         for name, data in host.files.items():
@@ -184,6 +186,33 @@ def online(
             container.remove(force=True, v=True)
 
 
+def _start(client: DockerClient, image: str, network: str, folders: Mapping[Path, str]) -> Container:
+    from docker.errors import APIError
+    from docker.types import Mount
+
+    alive = ["sh", "-c", f"sleep {_LIFETIME}"]
+    container = None
+    try:
+        override = bool(client.images.get(image).attrs["Config"].get("Entrypoint"))
+        container = client.containers.create(
+            image,
+            entrypoint=alive if override else None,
+            command=None if override else alive,
+            network_mode=network,
+            labels={LABEL: "container"},
+            mounts=[Mount(t, str(h), type="bind", read_only=True) for h, t in folders.items()],
+        )
+        container.start()
+        return container
+    except APIError as error:
+        if container is not None:
+            container.remove(force=True, v=True)
+        raise SandboxError(
+            f"A container of {image} does not start: {error.explanation or error}",
+            "The image must contain sh and fit the engine's architecture.",
+        ) from error
+
+
 def require(finished: Finished, what: str, hint: str) -> None:
     """Raise UserError with the last lines unless ``what`` ended well."""
     if finished.exit_code == 0:
@@ -191,13 +220,6 @@ def require(finished: Finished, what: str, hint: str) -> None:
     how = "ran into its time limit" if finished.timed_out else f"failed with exit code {finished.exit_code}"
     lines = "\n".join(finished.tail)
     raise UserError(f"{what} {how}." + (f" Its last lines:\n{lines}\n" if lines else ""), hint)
-
-
-def _failed(image: str, error: Exception) -> SandboxError:
-    return SandboxError(
-        f"A container of {image} does not start: {getattr(error, 'explanation', None) or error}",
-        "The image must contain sh and fit the engine's architecture.",
-    )
 
 
 def _kill(container: Container) -> None:
