@@ -164,9 +164,7 @@ class _Walk:
     def _take_content(self, member: Member) -> None:
         path, before = member.path, self.base.get(member.path)
         if member.kind == "other":
-            self.found.refuse(
-                path, "is neither a file, a folder nor a symbolic link (a socket, pipe or device?)"
-            )
+            self.found.refuse(path, "is no file, folder or symbolic link (a socket, pipe or device?)")
         elif member.kind == "symlink":
             self._take_link(path, member.target, before)
         elif member.kind == "hardlink":
@@ -187,9 +185,7 @@ class _Walk:
     def _take_hardlink(self, member: Member) -> None:
         target = self.found.entries.get(member.target.removeprefix(b"./"))
         if target is None or target.mode == SYMLINK:
-            self.found.refuse(
-                member.path, f"is a hard link to {shown(member.target)}, which is not in the tree"
-            )
+            self.found.refuse(member.path, f"is a hard link to {shown(member.target)}, outside of the tree")
         elif target != self.base.get(member.path) and (why := unacceptable(member.path)):
             self.found.refuse(member.path, why)
         else:

@@ -16,6 +16,7 @@ import tarfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import IO, Literal, cast
 
 from honk.core.errors import HandOverError
@@ -59,8 +60,6 @@ class _Header(tarfile.TarInfo):
             if bytes(buf).strip(b"\0"):
                 raise _broken(f"a damaged header ({error})") from None
             raise  # a block of zeros: the end; no block at all: checked by the walk
-        if header.size < 0:
-            raise _broken("a header with a negative size")
         if header.type in _EXTENSIONS and header.size > _EXTENSION:
             raise _broken("an oversized extension header")
         if header.type in _REFUSED:
@@ -171,19 +170,10 @@ def _walk(stream: _Stream, caps: Caps) -> Iterator[Member]:
             raise HandOverError(
                 f"The tree has more than {caps.entries} entries.", "Delete what the change does not need."
             )
+        if header.size < 0:  # an extension header may say so, too
+            raise _broken("a negative size")
         size = header.size if header.isreg() else 0
         stream.allow(header.size)
-
-        def content(header: tarfile.TarInfo = header) -> Iterator[bytes]:
-            file = archive.extractfile(header)
-            assert file is not None
-            left = header.size
-            while left:
-                data = file.read(min(left, 1 << 20))
-                if not data:
-                    raise _broken("it ends within a file")
-                left -= len(data)
-                yield data
 
         yield Member(
             path=_relative(header.name),
@@ -191,9 +181,23 @@ def _walk(stream: _Stream, caps: Caps) -> Iterator[Member]:
             size=size,
             executable=bool(header.mode & 0o100),
             target=header.linkname.encode("utf-8", "surrogateescape"),
-            content=content,
+            content=partial(_content, archive, header),
         )
     _drain(archive, stream)
+
+
+def _content(archive: tarfile.TarFile, header: tarfile.TarInfo) -> Iterator[bytes]:
+    file = archive.extractfile(header)
+    assert file is not None
+    left = header.size
+    try:
+        while left and (data := file.read(min(left, 1 << 20))):
+            left -= len(data)
+            yield data
+    except tarfile.TarError as error:
+        raise _broken(str(error)) from None
+    if left:
+        raise _broken("it ends within a file")
 
 
 def _drain(archive: tarfile.TarFile, stream: _Stream) -> None:

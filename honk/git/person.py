@@ -1,0 +1,38 @@
+"""What honk reads of a person's own repository beyond its state: who they are, what is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from honk.core.errors import UserError
+from honk.git.command import Git
+from honk.git.local import LocalRepository
+from honk.git.objects import REGULAR, Blobs, text_path, tree
+
+
+def _git(local: LocalRepository, user_config: Path | None) -> Git:
+    env = {"GIT_CONFIG_GLOBAL": str(user_config)} if user_config else {}
+    return Git(local.git_dir, config={"safe.directory": "*"}, env=env)
+
+
+def identity(local: LocalRepository, user_config: Path | None = None) -> str:
+    """``Name <email>`` as git would write it into a commit, or an empty string if it is not set."""
+    git = _git(local, user_config)
+    words = [
+        git.attempt("config", "--get", key).out.decode("utf-8", "replace").strip()
+        for key in ("user.name", "user.email")
+    ]
+    return f"{words[0]} <{words[1]}>" if all(words) else ""
+
+
+def head_files(local: LocalRepository) -> tuple[Mapping[str, str], Callable[[str], bytes]]:
+    """Path to blob id of the files of HEAD, and a reader of blobs.
+
+    Raises UserError if nothing is committed yet.
+    """
+    if local.empty:
+        raise UserError(f"{local.top} has no commit yet.", "Commit the files first.")
+    git = _git(local, None)
+    files = {text_path(p): e.oid for p, e in tree(git, "HEAD").items() if e.mode in REGULAR}
+    return files, Blobs(git).read
