@@ -54,6 +54,7 @@ class Settings(Frozen):
     price: dict[str, Price] = Field(default={})  # by "provider:NAME"
     github: GitHubSettings = GitHubSettings()
     registries: tuple[Registry, ...] = ()
+    host_registries: bool = True  # behind those, what this machine's own pip and npm use
     sandbox: SandboxCeiling = SandboxCeiling()
     author_name: str = "honk"
     author_email: str = "honk@localhost"
@@ -61,6 +62,17 @@ class Settings(Frozen):
     labels: tuple[str, ...] = ()
     protect: tuple[str, ...] = ()
     no_install: bool = False
+    ca_file: Path | None = None  # CA bundle of the host's network, for git
+    proxy: str | None = None
+    no_proxy: str = ""
+    user_home: Path = Path("/")
+    environment: dict[str, str] = Field(default={}, repr=False, exclude=True)  # for the host's own tools
+
+    @property
+    def git_config(self) -> Path | None:
+        """The person's own git configuration, if there is one."""
+        file = self.user_home / ".gitconfig"
+        return file if file.is_file() else None
 
     def secrets(self) -> tuple[str, ...]:
         """Every secret value known to honk, to be masked where tool output enters."""
@@ -87,6 +99,11 @@ _ENVIRONMENT: dict[str, tuple[str, ...]] = {
     "HONK_AUTHOR_NAME": ("author_name",),
     "HONK_AUTHOR_EMAIL": ("author_email",),
     "HONK_NO_INSTALL": ("no_install",),
+    "GIT_SSL_CAINFO": ("ca_file",),
+    "https_proxy": ("proxy",),
+    "HTTPS_PROXY": ("proxy",),
+    "no_proxy": ("no_proxy",),
+    "NO_PROXY": ("no_proxy",),
     "HONK_MAX_COST": ("limits", "max_cost_usd"),
     "HONK_MAX_TURNS": ("limits", "max_turns"),
     "ANTHROPIC_API_KEY": ("anthropic_api_key",),
@@ -134,6 +151,8 @@ def load(config: Path | None = None, environ: Mapping[str, str] | None = None) -
         github["private_key"] = _private_key(github["private_key"])
     home = Path(data.get("home") or platformdirs.user_data_dir("honk")).expanduser().absolute()
     data["home"] = home
+    data["environment"] = dict(env)
+    data["user_home"] = Path(env.get("HOME") or "/")
     data.setdefault("database_url", f"sqlite:///{home / 'honk.sqlite'}")
     try:
         return Settings.model_validate(data)

@@ -95,9 +95,9 @@ def _describe(run_id: str, state: RunState, word: str) -> list[str]:
         base = state.base.base
         text.append(f"base      {base.repo.name} {base.branch} {base.sha}")
         text.append(f"branch    {state.base.branch}")
-    for event in (state.last_report.checks if state.last_report else ()):
+    for event in state.last_report.checks if state.last_report else ():
         text.append(f"check     {event.name}: {'passed' if event.passed else 'failed'} ({event.command})")
-    for finding in (state.last_findings.findings if state.last_findings else ()):
+    for finding in state.last_findings.findings if state.last_findings else ():
         text.append(f"gate      {finding.result} {finding.path}: {finding.detail}")
     if state.last_verdict is not None:
         verdict = state.last_verdict.verdict

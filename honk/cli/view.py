@@ -32,6 +32,7 @@ from honk.core.events import (
 )
 from honk.core.limits import Limits
 from honk.core.messages import TextDelta, ToolCall
+from honk.core.state import RunState
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -152,6 +153,10 @@ class View:
     ) -> None:
         if self._live is not None:
             self._live.stop()
+
+    def catch_up(self, state: RunState) -> None:
+        """Take over the figures of a run that is resumed."""
+        self._turns, self._cost, self._limits = state.turns, state.cost_usd, state.limits
 
     def event(self, recorded: Recorded) -> None:
         """Show one event."""

@@ -232,6 +232,10 @@ class Remote(Protocol):
         """Update the mirror and resolve the base branch. Raises GitError or UserError."""
         ...
 
+    def ensure(self, commit: str) -> None:
+        """Bring one commit that the remote has, if the mirror lacks it. Raises GitError."""
+        ...
+
     def head(self, branch: str, access: PushAccess) -> str | None:
         """The commit that the remote branch points to now, or None."""
         ...

@@ -83,9 +83,11 @@ def _line(run: Run, services: Services) -> Ending:
 def _start(run: Run, services: Services) -> Plan:
     """Fetch, resolve the base once, and derive the plan from it."""
     request, resolved = run.state.request, run.state.base
-    base = services.mirror.fetch(request.base)
-    if resolved is not None:
+    if resolved is None:
+        base = services.mirror.fetch(request.base)
+    else:
         base = resolved.base
+        services.mirror.ensure(base.sha)
     plan = services.plan(request, base)
     if resolved is None:
         branch = services.branch(request.text, run.id)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from honk.core.events import Event, Recorded, RunRequested, RunResumed
+from honk.core.events import Event, Recorded, RunResumed
 from honk.core.limits import Limits
-from honk.core.ports import EventStore, Leases
+from honk.core.ports import EventStore
 from honk.core.state import RunState, fold, step
 
 Listener = Callable[[Recorded], None]
@@ -44,18 +44,6 @@ class Run:
         return self._state.seconds(datetime.now(UTC))
 
 
-def start(run_id: str, event: RunRequested, store: EventStore, leases: Leases, owner: str) -> Run:
-    """Begin a new run with its first event, owned by ``owner``."""
-    run = Run(run_id, store, leases.claim(run_id, owner), [])
-    run.record(event)
-    return run
-
-
-def resume(run_id: str, store: EventStore, leases: Leases, owner: str, limits: Limits | None = None) -> Run:
-    """Take over a run that has begun. ``limits`` replaces those in force.
-
-    Raises StaleWriter if a live process owns it.
-    """
-    run = Run(run_id, store, leases.claim(run_id, owner), store.read(run_id))
-    run.record(RunResumed(limits=limits or run.state.limits))
-    return run
+def resume(run: Run, limits: Limits) -> None:
+    """Say that the run goes on, with ``limits`` in force. An earlier end of it is void."""
+    run.record(RunResumed(limits=limits))

@@ -1,0 +1,5 @@
+"""``python -m honk`` is ``honk``."""
+
+from honk.cli.main import main
+
+main()

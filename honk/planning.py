@@ -1,0 +1,138 @@
+"""What the base commit and the operator say about a run: checks, image, guidance, rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+
+from honk.core.cancel import Cancel
+from honk.core.errors import UserError
+from honk.core.ports import Source
+from honk.core.repoconfig import RepoConfig
+from honk.core.types import Base, Change, Finding, Request
+from honk.forges.context import codeowners, find_template, owners
+from honk.gates import GatePolicy, inspect
+from honk.runs.services import Guidance, Plan
+from honk.settings import Settings, parse_repo_config
+from honk.verifiers.commands import is_manifest, resolve
+from honk.verifiers.detection import Detection, detect
+
+CONFIG_FILE = ".honk.yml"
+GUIDANCE_LIMIT = 8_000
+"""Characters of one guidance file that the model is shown."""
+
+
+@dataclass(frozen=True)
+class ImagePlan:
+    """What the sandbox's image is made from. ``declared`` setup commands must succeed;
+    detected ones are tried, and the run goes on with a notice if they fail."""
+
+    image: str | None
+    dockerfile: str | None
+    toolchains: frozenset[str]
+    setup: tuple[str, ...]
+    declared: bool
+    key: str  # changes with the manifests and lock files of the base commit
+    base: Base
+    depth: int
+
+
+Prepare = Callable[[ImagePlan, Cancel], str]
+
+
+def read_config(files: Mapping[str, str], source: Source) -> RepoConfig:
+    """``.honk.yml`` of a commit; the defaults if it has none. Raises UserError."""
+    blob = files.get(CONFIG_FILE)
+    if blob is None:
+        return RepoConfig()
+    try:
+        return parse_repo_config(source.read(blob).decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise UserError(f"{CONFIG_FILE} is not UTF-8 text.", "Mend it on the base branch.") from error
+
+
+def make_plan(request: Request, base: Base, source: Source, settings: Settings, prepare: Prepare) -> Plan:
+    """Derive the plan of a run from its base commit; the same commit gives the same plan."""
+    files = source.files(base.sha)
+    config = read_config(files, source)
+    detection = detect(files, source.read)
+    image = _image_plan(request, base, files, config, detection)
+    policy = GatePolicy(
+        protect=(*settings.protect, *config.protect), allow=request.allow, secrets=settings.secrets()
+    )
+
+    def gates(change: Change) -> tuple[Finding, ...]:
+        return inspect(change, source, policy)
+
+    return Plan(
+        commands=resolve(request.verify, config, detection),
+        setup=image.setup,
+        guidance=_guidance(files, source, config),
+        template=_template(files, source, config),
+        title=config.pull_request.title,
+        labels=(*settings.labels, *config.pull_request.labels),
+        reviewers=_reviewers(files, source, config),
+        notices=_notices(files, source),
+        image=cache(partial(prepare, image)),
+        inspect=gates,
+    )
+
+
+def _image_plan(
+    request: Request, base: Base, files: Mapping[str, str], config: RepoConfig, detection: Detection
+) -> ImagePlan:
+    manifests = sorted(f"{path}:{blob}" for path, blob in files.items() if is_manifest(path))
+    own = request.image or config.image or config.dockerfile
+    return ImagePlan(
+        image=request.image or config.image,
+        dockerfile=None if request.image else config.dockerfile,
+        toolchains=frozenset() if own else detection.toolchains,
+        setup=config.setup or detection.setup,
+        declared=bool(config.setup),
+        key="\n".join(manifests),
+        base=base,
+        depth=request.depth,
+    )
+
+
+def _text(source: Source, blob: str) -> str:
+    return source.read(blob).decode("utf-8", "replace")
+
+
+def _guidance(files: Mapping[str, str], source: Source, config: RepoConfig) -> tuple[Guidance, ...]:
+    found, seen = [], set()
+    for path in config.guidance:
+        blob = files.get(path)
+        if blob is None or blob in seen:  # CLAUDE.md is often a copy of AGENTS.md
+            continue
+        seen.add(blob)
+        found.append(Guidance(path=path, text=_text(source, blob)[:GUIDANCE_LIMIT]))
+    return tuple(found)
+
+
+def _template(files: Mapping[str, str], source: Source, config: RepoConfig) -> str | None:
+    if config.pull_request.template is not None:
+        return config.pull_request.template
+    path = find_template(files)
+    return None if path is None else _text(source, files[path])
+
+
+def _reviewers(
+    files: Mapping[str, str], source: Source, config: RepoConfig
+) -> Callable[[Change], tuple[str, ...]]:
+    def reviewers(change: Change) -> tuple[str, ...]:
+        path = codeowners(files)
+        found = owners(_text(source, files[path]), [f.path for f in change.files]) if path else ()
+        return tuple(dict.fromkeys((*config.pull_request.reviewers, *found)))
+
+    return reviewers
+
+
+def _notices(files: Mapping[str, str], source: Source) -> tuple[str, ...]:
+    notices = []
+    if (blob := files.get(".gitattributes")) and "filter=lfs" in _text(source, blob):
+        notices.append("Files kept in Git LFS stay pointers in the sandbox and cannot be changed.")
+    if ".gitmodules" in files:
+        notices.append("Submodules stay at their commits; their content is not in the sandbox.")
+    return tuple(notices)

@@ -1,0 +1,21 @@
+"""The one place where adapters are constructed and put together."""
+
+from honk.wiring.models import default_model, judge_name, open_model
+from honk.wiring.repositories import Target, open_mirror, target
+from honk.wiring.services import assemble, services
+from honk.wiring.stores import Stores, check_resumable, new_run_id, open_stores
+
+__all__ = [
+    "Stores",
+    "Target",
+    "assemble",
+    "check_resumable",
+    "default_model",
+    "judge_name",
+    "new_run_id",
+    "open_mirror",
+    "open_model",
+    "open_stores",
+    "services",
+    "target",
+]

@@ -1,0 +1,139 @@
+"""What `honk doctor` looks at. Each returns what it found, or raises with what to do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from honk.core.cancel import Cancel
+from honk.core.errors import GitError, StoreError, UserError
+from honk.settings import Settings
+from honk.wiring.models import default_model, open_model, pricing
+from honk.wiring.repositories import open_forge, target
+from honk.wiring.sandboxes import Engine, registries
+from honk.wiring.stores import open_stores
+
+FREE_BYTES = 5 << 30
+"""Less free disk than this is worth a warning: one toolchain image and a build need as much."""
+
+GIT_MINIMUM = (2, 36)  # safe.directory and the fsck downgrades that honk relies on
+
+
+def _quiet(text: str) -> None:
+    pass
+
+
+def check_home(settings: Settings) -> str:
+    """HONK_HOME is writable and has room."""
+    home = settings.home
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(home).free
+    except OSError as error:
+        raise StoreError(f"{home} cannot be created: {error.strerror}.", "Set HONK_HOME.") from error
+    if not os.access(home, os.W_OK):
+        raise StoreError(f"{home} is not writable.", "Set HONK_HOME or change its permissions.")
+    if free < FREE_BYTES:
+        raise StoreError(f"{home} has {free / 2**30:.1f} GiB free.", "Free at least 5 GiB, or set HONK_HOME.")
+    return f"{home}, {free / 2**30:.0f} GiB free"
+
+
+def check_database(settings: Settings) -> str:
+    with open_stores(settings) as stores:
+        return f"{settings.database_url.split('@')[-1]}, {len(stores.events.runs())} runs"
+
+
+def check_git() -> str:
+    program = shutil.which("git")
+    if program is None:
+        raise GitError("git is not installed.", "Install it (Debian, Ubuntu: `apt-get install git`).")
+    words = subprocess.run([program, "--version"], capture_output=True, text=True).stdout.split()
+    version = words[2] if len(words) > 2 else "0"
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    if numbers < GIT_MINIMUM:
+        raise GitError(f"git {version} is too old.", f"Install {'.'.join(map(str, GIT_MINIMUM))} or newer.")
+    return version
+
+
+def check_engine(settings: Settings) -> str:
+    from honk.sandboxes.engine import connect, describe
+
+    client = connect(install=False, notice=_quiet, state=settings.home / "engine")
+    try:
+        facts = describe(client)
+    finally:
+        client.close()
+    return (
+        f"{facts.name} {facts.version}, API {facts.api}, cgroup {facts.cgroup}, "
+        f"{facts.cpus} processors, {facts.memory / 2**30:.0f} GiB"
+    )
+
+
+def check_image(settings: Settings) -> str:
+    """The stock image is there. (The first run makes it; that takes some minutes.)"""
+    engine = Engine(settings.model_copy(update={"no_install": True}), _quiet)
+    try:
+        found = engine.stock_image()
+    finally:
+        engine.close()
+    if found is None:
+        raise UserError("The stock sandbox image is not built yet.", "The first run builds it, once.")
+    return found
+
+
+def check_model(settings: Settings) -> str:
+    """There is a key, the service accepts it and knows the model, and the price is known."""
+    name = default_model(settings)
+    with open_model(name, settings, notice=_quiet) as opened:
+        pricing(opened.priced, settings)
+        if opened.replayed:
+            return f"{name} (a replayed session)"
+        opened.ask(Cancel())
+    return f"{name} answers"
+
+
+def check_registries(settings: Settings) -> str:
+    """Which registries the package proxy stands before."""
+    found = registries(settings)
+    if not found:
+        raise UserError(
+            "No package registry is configured.",
+            "Sandboxes cannot install packages; name some in honk.toml ([[registries]]) if they should.",
+        )
+    return ", ".join(f"{r.kind} {r.url}" for r in found)
+
+
+def check_repository(settings: Settings, repo: str | None) -> str:
+    """The credential opens the repository, and honk may push to it."""
+    found = target(repo, settings, base=None)
+    if found.repo.forge == "local":
+        return f"{found.repo.name} (local forge)"
+    forge = open_forge(settings, cancel=Cancel(), notice=_quiet)
+    resolved = forge.resolve(found.repo)
+    forge.access(resolved, fork=False)
+    return f"{resolved.name}: push allowed"
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """A .honk.yml for the repository in ``folder``, and what was found there."""
+
+    folder: Path
+    text: str
+    reasons: tuple[str, ...]
+
+
+def propose(path: Path) -> Proposed:
+    """What `honk init` writes, from the committed files of the repository around ``path``."""
+    from honk.git.local import describe
+    from honk.git.person import head_files
+    from honk.verifiers.config import propose as text_of
+    from honk.verifiers.detection import detect
+
+    local = describe(path)
+    files, read = head_files(local)
+    detection = detect(files, read)
+    return Proposed(local.top, text_of(detection), detection.reasons)

@@ -1,0 +1,142 @@
+"""Models by their names, with retries, recording and prices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from honk.core.cancel import Cancel
+from honk.core.errors import UserError
+from honk.core.messages import ModelRequest, Text, Usage, UserMessage
+from honk.core.ports import Model
+from honk.settings import Settings
+
+if TYPE_CHECKING:
+    from honk.models.anthropic import AnthropicModel
+    from honk.models.chat import ChatModel
+    from honk.models.openai import OpenAIModel
+    from honk.models.recording import Recorder
+
+Notice = Callable[[str], None]
+
+ANTHROPIC_MODEL = "anthropic:claude-sonnet-5-5"
+OPENAI_MODEL = "openai:gpt-5.5"
+
+
+def default_model(settings: Settings) -> str:
+    """The configured model, else the default of the provider whose key is there."""
+    if settings.model:
+        return settings.model
+    if settings.anthropic_api_key:
+        return ANTHROPIC_MODEL
+    if settings.openai_api_key:
+        return OPENAI_MODEL
+    raise UserError(
+        "No model is configured.",
+        "Set ANTHROPIC_API_KEY or OPENAI_API_KEY, or name a model with --model.",
+    )
+
+
+def judge_name(setting: str | None, model: str) -> str | None:
+    """The judge's model: ``same`` means the run's, ``off`` none."""
+    if setting in (None, "off", ""):
+        return None
+    return model if setting == "same" else setting
+
+
+@dataclass(frozen=True)
+class OpenModel:
+    """A model ready for use. ``priced`` is the name that prices go by; ``warm`` imports its SDK."""
+
+    model: Model
+    priced: str
+    warm: Callable[[], None]
+    replayed: bool
+
+    def ask(self, cancel: Cancel) -> None:
+        """Make one tiny call, for `honk doctor`. Raises ModelError."""
+        message = UserMessage(parts=(Text(text="Answer with the word ok."),))
+        request = ModelRequest(system="", messages=(message,), max_output_tokens=16)
+        self.model.complete(request, on_delta=lambda delta: None, cancel=cancel)
+
+
+@contextmanager
+def open_model(
+    name: str, settings: Settings, *, notice: Notice, record: Path | None = None
+) -> Iterator[OpenModel]:
+    """Construct the adapter of ``provider:NAME`` or ``replay:FILE``. Raises UserError, ModelError."""
+    from honk.models import retry
+
+    provider, _, rest = name.partition(":")
+    if provider == "replay" and rest:
+        from honk.models.replay import ReplayModel
+
+        with ReplayModel(Path(rest)) as replay:
+            yield OpenModel(replay, replay.name, replay.warm, True)
+        return
+    if provider not in ("anthropic", "openai") or not rest:
+        raise UserError(
+            f"{name!r} is no model.", "Name it anthropic:NAME, openai:NAME or replay:FILE (--model)."
+        )
+    adapter = (
+        _anthropic(rest, settings, record) if provider == "anthropic" else _openai(rest, settings, record)
+    )
+    try:
+        yield OpenModel(retry.with_retries(adapter, notify=notice), adapter.name, adapter.warm, False)
+    finally:
+        adapter.close()
+
+
+def _recorder(
+    path: Path | None, wire: Literal["anthropic", "responses", "chat"], model: str
+) -> Recorder | None:
+    if path is None:
+        return None
+    from honk.models.recording import Header, Recorder
+
+    return Recorder(path, Header(wire=wire, model=model))
+
+
+def _anthropic(name: str, settings: Settings, record: Path | None) -> AnthropicModel:
+    from honk.models.anthropic import AnthropicModel
+
+    if settings.anthropic_api_key is None:
+        raise UserError("There is no key for Anthropic.", "Set ANTHROPIC_API_KEY.")
+    return AnthropicModel(
+        name,
+        settings.anthropic_api_key.get_secret_value(),
+        settings.anthropic_base_url,
+        recorder=_recorder(record, "anthropic", f"anthropic:{name}"),
+    )
+
+
+def _openai(name: str, settings: Settings, record: Path | None) -> OpenAIModel | ChatModel:
+    from honk.models.chat import ChatModel
+    from honk.models.openai import OpenAIModel, speaks_responses
+
+    base_url = settings.openai_base_url
+    key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else ""
+    if not key and base_url is None:
+        raise UserError("There is no key for OpenAI.", "Set OPENAI_API_KEY.")
+    wire = settings.openai_wire
+    if wire == "auto":
+        wire = "responses" if base_url is None or speaks_responses(base_url, key) else "chat"
+    if wire == "responses":
+        recorder = _recorder(record, "responses", f"openai:{name}")
+        return OpenAIModel(name, key, base_url, recorder=recorder)
+    return ChatModel(name, key, base_url, recorder=_recorder(record, "chat", f"openai:{name}"))
+
+
+def pricing(name: str, settings: Settings) -> Callable[[Usage], float]:
+    """The cost function of ``provider:NAME``. Raises UserError if its price is unknown."""
+    from honk.models.prices import cost, find_price
+
+    if find_price(name, settings.price) is None:
+        raise UserError(
+            f"The price of {name} is unknown, so --max-cost could not be kept.",
+            f'Put it into honk.toml, in dollars per million tokens: [price."{name}"] input = 1 output = 4',
+        )
+    return lambda usage: cost(name, usage, settings.price) or 0.0

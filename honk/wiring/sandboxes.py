@@ -1,0 +1,182 @@
+"""The container engine, images and sandboxes of one process."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from honk import resources
+from honk.core.cancel import Cancel
+from honk.core.errors import UserError
+from honk.core.operator import Registry
+from honk.core.ports import Leases, Mirror, Sandbox, SandboxSpec
+from honk.planning import ImagePlan
+from honk.settings import Settings
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+    from honk.sandboxes.build import ContextFile, Workbench
+    from honk.sandboxes.docker import DockerSandboxes
+    from honk.sandboxes.proxy import PackageProxy
+
+Notice = Callable[[str], None]
+
+
+class Engine:
+    """Everything that needs Docker, made when it is first asked for. Close it at the end."""
+
+    def __init__(self, settings: Settings, notice: Notice, mask: Callable[[str], str] = str) -> None:
+        self._settings = settings
+        self._mask = mask
+        self._notice = notice
+        self._lock = threading.RLock()
+        self._stack = ExitStack()
+
+    def close(self) -> None:
+        self._stack.close()
+
+    @property
+    def scope(self) -> str:
+        """One for each HONK_HOME: what honk sweeps, it sweeps among its own."""
+        return hashlib.sha256(str(self._settings.home).encode()).hexdigest()[:16]
+
+    @cached_property
+    def client(self) -> DockerClient:
+        from honk.sandboxes.engine import connect
+
+        with self._lock:
+            client = connect(
+                install=not self._settings.no_install,
+                notice=self._notice,
+                state=self._settings.home / "engine",
+            )
+            self._stack.callback(client.close)
+            return client
+
+    @cached_property
+    def bench(self) -> Workbench:
+        from honk.sandboxes.build import Workbench
+        from honk.sandboxes.clients import discover
+
+        return Workbench(
+            client=self.client,
+            clients=discover(self._settings.environment, self._settings.user_home),
+            locks=self._settings.home / "locks",
+            install=not self._settings.no_install,
+            progress=self._notice,
+        )
+
+    @cached_property
+    def proxy(self) -> PackageProxy:
+        from honk.sandboxes.proxy import PackageProxy
+
+        proxy = PackageProxy(lambda: registries(self._settings))
+        self._stack.callback(proxy.close)
+        return proxy
+
+    def stock_image(self) -> str | None:
+        """Id of the stock base image if it is there already."""
+        from honk.sandboxes.images import StockImages
+
+        return StockImages(self.bench, resources.folder("sandbox")).present()
+
+    def companion(self, cancel: Cancel) -> str:
+        """Image of honk's own side containers."""
+        from honk.sandboxes.images import StockImages
+
+        return StockImages(self.bench, resources.folder("sandbox")).companion(cancel)
+
+    def sandboxes(self, cancel: Cancel) -> DockerSandboxes:
+        from honk.sandboxes.docker import DockerSandboxes
+
+        return DockerSandboxes(self.client, self._settings.sandbox, self.companion(cancel), scope=self.scope)
+
+    @contextmanager
+    def open_sandbox(self, spec: SandboxSpec, cancel: Cancel) -> Iterator[Sandbox]:
+        """An OpenSandbox with the package proxy behind it."""
+        with (
+            self.proxy.open(spec.run_id) as endpoint,
+            self.sandboxes(cancel).open(spec, cancel, endpoint) as box,
+        ):
+            yield box
+
+    def sweep(self, leases: Leases, own: str | None = None) -> None:
+        """Remove containers and volumes of runs that nobody works on, and those of ``own``, a run
+        that is about to be resumed here."""
+        from honk.sandboxes.sweep import sweep
+
+        sweep(self.client, self.scope, lambda run_id: run_id != own and leases.live(run_id))
+
+    def prepare(self, plan: ImagePlan, mirror: Mirror, cancel: Cancel) -> str:
+        """Id of the image that ``plan`` asks for, with its setup done."""
+        image = self._image(plan, mirror, cancel)
+        if not plan.setup:
+            return image
+        try:
+            return self._set_up(image, plan, mirror, cancel)
+        except UserError as error:
+            if plan.declared:
+                raise
+            self._notice(f"The detected setup does not work and is left out: {error.message}")
+            self._notice("Write the right commands into .honk.yml (`honk init` begins one).")
+            return image
+
+    def _image(self, plan: ImagePlan, mirror: Mirror, cancel: Cancel) -> str:
+        from honk.sandboxes.images import StockImages, built_image, named_image
+
+        if plan.image is not None:
+            return named_image(self.bench, plan.image, cancel)
+        if plan.dockerfile is not None:
+            files = mirror.files(plan.base.sha)
+            if plan.dockerfile not in files:
+                raise UserError(
+                    f".honk.yml names {plan.dockerfile}, which the base commit does not have.",
+                    "Mend `dockerfile:` on the base branch.",
+                )
+            key = hashlib.sha256("\n".join(f"{p} {b}" for p, b in sorted(files.items())).encode())
+
+            def context() -> Iterator[ContextFile]:
+                return _context(files.items(), mirror)
+
+            return built_image(self.bench, plan.dockerfile, key.hexdigest(), context, cancel)
+        return StockImages(self.bench, resources.folder("sandbox")).image(plan.toolchains, cancel)
+
+    def _set_up(self, image: str, plan: ImagePlan, mirror: Mirror, cancel: Cancel) -> str:
+        from honk.sandboxes.setup import Seed, prepare
+
+        def seed() -> Seed:
+            pack, shallow = mirror.seed(plan.base.sha, plan.depth)
+            return Seed(packs=(pack,), shallow=shallow, head=plan.base.sha)
+
+        with self.proxy.open("setup") as endpoint:
+            return prepare(
+                self.bench,
+                image=image,
+                companion_image=self.companion(cancel),
+                commands=plan.setup,
+                key=plan.key,
+                seed=seed,
+                proxy=endpoint.directory,
+                timeout=self._settings.limits.verify_seconds,
+                cancel=cancel,
+            )
+
+
+def registries(settings: Settings) -> tuple[Registry, ...]:
+    """What the package proxy stands before: the operator's list, then this machine's own."""
+    from honk.sandboxes.proxy import discover
+
+    return settings.registries + (discover(settings.environment) if settings.host_registries else ())
+
+
+def _context(files: Iterable[tuple[str, str]], mirror: Mirror) -> Iterator[ContextFile]:
+    from honk.sandboxes.build import ContextFile
+
+    for path, blob in files:
+        data = mirror.read(blob)
+        yield ContextFile(path, data, executable=data.startswith(b"#!"))

@@ -1,0 +1,186 @@
+"""The services of one run."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from honk.agent.judge import Judge
+from honk.agent.session import Toolbox
+from honk.core.cancel import Cancel
+from honk.core.messages import TextDelta, ToolCall, ToolResult
+from honk.core.ports import Mirror as MirrorPort
+from honk.core.ports import OpenSandbox, Publisher, Sandbox
+from honk.core.types import Finding, RepoRef, Request
+from honk.forges.context import issue_reference
+from honk.forges.text import BODY_LIMIT, sanitise, sanitise_title
+from honk.gates import scan_text
+from honk.git.refs import branch_name
+from honk.planning import Prepare, make_plan
+from honk.runs.services import Services, Wording
+from honk.settings import Settings
+from honk.tools import FINISH, VERIFY, ToolContext, run_tool, toolset
+from honk.verifiers.commands import check, feedback, is_manifest
+from honk.wiring.models import OpenModel, open_model, pricing
+from honk.wiring.repositories import open_forge, open_mirror
+from honk.wiring.sandboxes import Engine
+from honk.wiring.stores import Stores
+
+if TYPE_CHECKING:
+    from honk.git.mirror import Mirror
+
+Notice = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What :func:`services` gives: ``repo`` as its forge names it today; ``replayed`` says that
+    the session is a recorded one."""
+
+    services: Services
+    repo: RepoRef
+    replayed: bool
+
+
+@contextmanager
+def services(
+    settings: Settings,
+    stores: Stores,
+    request: Request,
+    *,
+    cancel: Cancel,
+    on_delta: Callable[[TextDelta], None],
+    notice: Notice,
+    record: Path | None = None,
+    resumed: str | None = None,
+) -> Iterator[Prepared]:
+    """All that a run needs, on Docker. ``resumed`` is the id of a run that goes on.
+
+    Raises UserError for what is wrong before anything begins: an unknown model or price, a
+    missing credential, a repository that cannot be used.
+    """
+    mask = masking(settings.secrets())
+    with ExitStack() as stack:
+        opened = stack.enter_context(open_model(request.model, settings, notice=notice, record=record))
+        # The SDK's import takes longer than a container's start: they run side by side.
+        threading.Thread(target=opened.warm, name="import-sdk", daemon=True).start()
+        judge = opened
+        if request.judge is not None and request.judge != request.model:
+            judge = stack.enter_context(open_model(request.judge, settings, notice=notice))
+        repo, publisher, mirror = _repository(request, settings, stores, cancel, notice)
+        stack.callback(mirror.close)
+        engine = Engine(settings, notice, mask)
+        stack.callback(engine.close)
+        engine.sweep(stores.leases, resumed)
+        assembled = assemble(
+            settings,
+            stores,
+            request,
+            model=opened,
+            judge=judge,
+            mirror=mirror,
+            publisher=publisher,
+            prepare=lambda plan, cancelled: engine.prepare(plan, mirror, cancelled),
+            open_sandbox=engine.open_sandbox,
+            cancel=cancel,
+            on_delta=on_delta,
+        )
+        yield Prepared(assembled, repo, opened.replayed)
+
+
+def _repository(
+    request: Request, settings: Settings, stores: Stores, cancel: Cancel, notice: Notice
+) -> tuple[RepoRef, Publisher, Mirror]:
+    repo = request.repo
+    if repo.forge == "local":
+        from honk.forges.local import LocalForge
+
+        return repo, LocalForge(stores.pulls), open_mirror(settings, repo, depth=request.depth)
+    forge = open_forge(settings, cancel=cancel, notice=notice)
+    repo = forge.resolve(repo)  # a renamed repository is found before git runs
+    return repo, forge, open_mirror(settings, repo, forge, depth=request.depth)
+
+
+def assemble(
+    settings: Settings,
+    stores: Stores,
+    request: Request,
+    *,
+    model: OpenModel,
+    judge: OpenModel,
+    mirror: MirrorPort,
+    publisher: Publisher,
+    prepare: Prepare,
+    open_sandbox: OpenSandbox,
+    cancel: Cancel,
+    on_delta: Callable[[TextDelta], None],
+) -> Services:
+    """Put ready adapters together. Raises UserError if a price is unknown."""
+    hidden = settings.secrets()
+    asked = None
+    if request.judge is not None:
+        asked = Judge(judge.model, pricing(judge.priced, settings), on_delta, cancel)
+    return Services(
+        mirror=mirror,
+        publisher=publisher,
+        model=model.model,
+        cost=pricing(model.priced, settings),
+        judge=asked,
+        plan=lambda asked_for, base: make_plan(asked_for, base, mirror, settings, prepare),
+        open_sandbox=open_sandbox,
+        toolbox=partial(_toolbox, model, request.limits.command_seconds, masking(hidden)),
+        check=check,
+        feedback=feedback,
+        is_manifest=is_manifest,
+        wording=_wording(request, hidden),
+        branch=branch_name,
+        artifacts=stores.artifacts,
+        on_delta=on_delta,
+        cancel=cancel,
+    )
+
+
+def _wording(request: Request, hidden: tuple[str, ...]) -> Wording:
+    def scan(text: str) -> tuple[Finding, ...]:
+        return scan_text(text, hidden)
+
+    def issue(text: str) -> int | None:
+        return issue_reference(text, request.repo)
+
+    return Wording(title=sanitise_title, body=sanitise, scan=scan, issue=issue, body_limit=BODY_LIMIT)
+
+
+def _toolbox(
+    model: OpenModel,
+    seconds: float,
+    mask: Callable[[str], str],
+    box: Sandbox,
+    verify: Callable[[], str],
+) -> Toolbox:
+    tools = toolset(model.model.dialect)
+
+    def run(call: ToolCall) -> ToolResult:
+        if call.name == VERIFY.name:
+            return ToolResult(call_id=call.id, name=call.name, text=mask(verify()))
+        context = ToolContext(shell=box.shell, files=box.files, command_seconds=seconds)
+        result = run_tool(tools, call, context)
+        outputs = tuple(o.model_copy(update={"text": mask(o.text)}) for o in result.outputs)
+        return result.model_copy(update={"text": mask(result.text), "outputs": outputs})
+
+    return Toolbox(specs=(*(tool.spec for tool in tools), VERIFY, FINISH), run=run)
+
+
+def masking(hidden: tuple[str, ...]) -> Callable[[str], str]:
+    """A function that takes known secret values out of a text."""
+
+    def mask(text: str) -> str:
+        for secret in hidden:
+            text = text.replace(secret, "[secret]")
+        return text
+
+    return mask

@@ -1,0 +1,74 @@
+"""Everything that lasts: log, leases, inbox, artifacts, the local forge's table."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from honk.core.errors import UserError
+from honk.core.events import Recorded
+from honk.core.ports import Artifacts, EventStore, Inbox, Leases
+from honk.core.state import fold
+from honk.core.types import Outcome
+from honk.settings import Settings
+
+if TYPE_CHECKING:
+    from honk.stores.database import Database
+    from honk.stores.pulls import SqlPullRequests
+
+
+def new_run_id() -> str:
+    """Ten hex digits: short enough to type, and a beginning of it will do."""
+    return secrets.token_hex(5)
+
+
+@dataclass(frozen=True)
+class Stores:
+    """Everything that lasts. A context manager that closes the database."""
+
+    database: Database
+    events: EventStore
+    leases: Leases
+    inbox: Inbox
+    artifacts: Artifacts
+    pulls: SqlPullRequests
+    owner: str
+
+    def __enter__(self) -> Stores:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.database.close()
+
+
+def open_stores(settings: Settings) -> Stores:
+    """Open (and create or migrate) the database. Raises UserError, StoreError."""
+    from honk.stores import artifacts, database, leases, log, owners, pulls
+
+    opened = database.Database(settings.database_url)
+    kept: Artifacts = (
+        artifacts.SqlArtifacts(opened)
+        if opened.postgres
+        else artifacts.FolderArtifacts(settings.home / "artifacts")
+    )
+    return Stores(
+        database=opened,
+        events=log.SqlEventStore(opened),
+        leases=leases.SqlLeases(opened),
+        inbox=leases.SqlInbox(opened),
+        artifacts=kept,
+        pulls=pulls.SqlPullRequests(opened),
+        owner=owners.this_process(),
+    )
+
+
+def check_resumable(run_id: str, recorded: list[Recorded]) -> None:
+    """Raise UserError if there is nothing to go on with."""
+    ended = fold(recorded).ended
+    again = (Outcome.FAILED, Outcome.CANCELLED, Outcome.EXHAUSTED)
+    if ended is not None and ended.outcome not in again:
+        raise UserError(f"Run {run_id} has ended: {ended.outcome}.", "Start a new run to try something else.")
