@@ -34,7 +34,7 @@ def discover(environ: Mapping[str, str], *, python: str = sys.executable) -> tup
 
     ``environ`` becomes the tools' whole environment. Takes about a second (two tools start),
     so call it when a sandbox first asks for a package. A tool that is missing or fails
-    contributes nothing; npm's tokens and registries of single scopes are not read.
+    contributes nothing. Registries of single npm scopes, netrc files and keyrings are not read.
     """
     return (*_pip(environ, python), *_npm(environ))
 
@@ -68,9 +68,31 @@ def _setting(given: Mapping[str, str], name: str) -> list[str]:
 
 
 def _npm(environ: Mapping[str, str]) -> list[Registry]:
-    lines = _ask(["npm", "config", "get", "registry"], environ).split()
-    registry = _registry("npm", lines[-1]) if lines else None
-    return [registry] if registry is not None else []
+    try:
+        config = json.loads(_ask(["npm", "config", "list", "--json"], environ))
+        registry = _registry("npm", str(config["registry"]))
+    except (ValueError, KeyError, TypeError):
+        return []
+    if registry is None:
+        return []
+    # npm does not print its tokens ("protected"); they are in the user's npmrc.
+    try:
+        lines = Path(str(config.get("userconfig", ""))).read_text().splitlines()
+    except (OSError, UnicodeDecodeError):
+        lines = []
+    token = _npm_token(lines, registry.url, environ)
+    return [registry.model_copy(update={"token": SecretStr(token)}) if token else registry]
+
+
+def _npm_token(lines: Sequence[str], url: str, environ: Mapping[str, str]) -> str:
+    """The value of ``//host/path/:_authToken`` for the registry or a folder above it, or empty."""
+    values = {key.strip(): value.strip().strip("\"'") for key, _, value in (x.partition("=") for x in lines)}
+    place = urlsplit(url).netloc + urlsplit(url).path.rstrip("/")
+    while place:
+        if found := values.get(f"//{place}/:_authToken"):
+            return re.sub(r"\$\{(\w+)\}", lambda match: environ.get(match[1], ""), found)
+        place = place.rpartition("/")[0]
+    return ""
 
 
 def _registry(kind: Literal["pypi", "npm"], url: str) -> Registry | None:

@@ -73,6 +73,28 @@ def test_npm_is_asked_for_its_registry(tmp_path: Path) -> None:
     assert [r.url for r in found if r.kind == "npm"] == ["https://npm.example/repo/"]
 
 
+@pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed")
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("//npm.example/team/repo/:_authToken=t0ken", "t0ken"),
+        ("//npm.example/team/:_authToken = ${NPM_SECRET}", "from-env"),
+        ('//npm.example/:_authToken="t0ken"', "t0ken"),
+        ("//other.example/:_authToken=t0ken", None),
+        ("//npm.example/team/repository/:_authToken=t0ken", None),
+    ],
+)
+def test_the_token_of_npms_registry_is_taken_from_the_npmrc(
+    tmp_path: Path, line: str, expected: str | None
+) -> None:
+    npmrc = tmp_path / "npmrc"
+    npmrc.write_text(f"registry=https://npm.example/team/repo/\n{line}\n")
+    found = discover(environ(tmp_path, NPM_CONFIG_USERCONFIG=str(npmrc), NPM_SECRET="from-env"))
+    (registry,) = (r for r in found if r.kind == "npm")
+    assert registry.url == "https://npm.example/team/repo/"
+    assert (registry.token.get_secret_value() if registry.token else None) == expected
+
+
 def test_tools_that_are_missing_contribute_nothing(tmp_path: Path) -> None:
     nothing = {"PATH": str(tmp_path), "HOME": str(tmp_path)}
     assert discover(nothing, python=str(tmp_path / "python")) == ()
