@@ -133,6 +133,11 @@ class DockerSandbox:
         self._shell = self._new_shell()
         self._files = ContainerFiles(self._connect, failed=self._failed)
 
+    @property
+    def container_id(self) -> str | None:
+        """The engine's id of the sandbox's container; None while frozen."""
+        return self._container
+
     # ---- the port
 
     @property

@@ -362,6 +362,8 @@ def export_paths(export, paths):
     """Some paths, each reached step by step without following a link."""
     for path in paths:
         *folders, name = path.split(b"/")
+        if {b"", b".", b".."} & {*folders, name}:
+            continue
         fds = []
         try:
             fds.append(os.open(REPO, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW))
