@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,7 @@ _TAG = re.compile(r"<!--.*?(?:-->|\Z)|<[/!?]?[a-zA-Z][^<>]*>", re.DOTALL)
 # A word that GitHub may link, notify or act on: URLs, mail addresses, mentions, issue references.
 _ACTIVE = re.compile(r"@|://|www\.|#\d|\bGH-\d|mailto:|xmpp:", re.IGNORECASE)
 _EDGES = "([{<\"'*_~,.;:!?>)]}"
-_SPECIAL = re.compile(r"[\\`*_\[\]$|~]|!(?=\[)")
+_SPECIAL = re.compile(r"[\\`*_\[\]$|~]")
 _LINE_START = re.compile(r"^[ \t]*(?:([-+=:>]|#{1,6}(?=\s|$))|(\d{1,9})([.)])(?=\s|$)|)", re.MULTILINE)
 _LANGUAGE = re.compile(r"[A-Za-z][A-Za-z0-9+#_.-]{0,29}")
 _RENDERED = frozenset({"mermaid", "geojson", "topojson", "stl", "math", "suggestion"})  # GitHub draws these
@@ -170,15 +170,29 @@ def _words(node: SyntaxTreeNode) -> str:
     )
 
 
-def _inlines(nodes: list[SyntaxTreeNode]) -> str:
+def _inlines(nodes: Iterable[SyntaxTreeNode]) -> str:
     out = plain = ""
-    for node in nodes:
-        if node.type == "text" or (node.type == "html_inline" and _untag(node.content)):
-            plain += node.content
-        else:
-            out = _append(_append(out, _plain(plain)), _inline(node))
+    for piece in _pieces(nodes):
+        if isinstance(piece, str):
+            plain += piece
+        elif words := _inline(piece):  # what leaves nothing lets the words around it meet
+            out = _append(_append(out, _plain(plain)), words)
             plain = ""
     return _append(out, _plain(plain))
+
+
+def _pieces(nodes: Iterable[SyntaxTreeNode]) -> Iterator[str | SyntaxTreeNode]:
+    """The nodes, plain words of links, images and text as strings."""
+    for node in nodes:
+        match node.type:
+            case "text":
+                yield node.content
+            case "html_inline" | "image":
+                yield _untag(node.content)
+            case "link":
+                yield from _pieces(node.children)
+            case _:
+                yield node
 
 
 def _append(left: str, right: str) -> str:
@@ -190,18 +204,12 @@ def _inline(node: SyntaxTreeNode) -> str:
     match node.type:
         case "code_inline":
             return _span(node.content)
-        case "em" | "strong":
+        case "softbreak" | "hardbreak":
+            return "\n"
+        case _:
             inner = _inlines(node.children).strip()
             mark = "*" if node.type == "em" else "**"
             return f"{mark}{inner}{mark}" if inner else ""
-        case "softbreak" | "hardbreak":
-            return "\n"
-        case "html_inline":
-            return ""
-        case "image":
-            return _plain(_untag(node.content))
-        case _:  # a link: its words
-            return _inlines(node.children)
 
 
 def _untag(text: str) -> str:

@@ -90,6 +90,8 @@ fragments = st.sampled_from(
 @given(st.lists(st.one_of(fragments, st.text(max_size=8)), max_size=25).map("".join))
 @example("*<b> x</b>*")
 @example("`a``@b`")
+@example("&lt;![x](//a.b)>")
+@example("#[1](x) www[.a](x) #*<b></b>*1 &am[p;](x)lt;b>")
 def test_no_combination_of_markup_leaves_anything_active(text: str) -> None:
     _assert_inert(sanitise(text))
 
