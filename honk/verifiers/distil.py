@@ -83,9 +83,10 @@ def distil(output: str, command: str = "", *, passed: bool = False) -> str:
             continue
         row = _row_of(text)
         line = _Told(number, text, heading if row and row.headed else None)
-        if not last or row is None or row.weight:
-            last.append(line)
-        if row and row.weight:
+        if row and row.weight is Weight.NOISE:
+            continue
+        last.append(line)
+        if row:
             shelves[row.weight].put(line)
             context = row.after
         elif context:
@@ -98,7 +99,7 @@ def distil(output: str, command: str = "", *, passed: bool = False) -> str:
 
 
 def _row_of(line: str) -> Row | None:
-    return next((row for row in ROWS if row.pattern.search(line)), None)
+    return next((row for row in ROWS if row.find(line)), None)
 
 
 def _fit(shelves: dict[Weight, _Shelf]) -> str:
@@ -145,5 +146,5 @@ def ran_no_tests(output: str) -> bool:
     for line in lines(output):
         if SOME_TESTS.search(line):
             return False
-        none = none or NO_TESTS.search(line) is not None
+        none = none or NO_TESTS.match(line) is not None
     return none

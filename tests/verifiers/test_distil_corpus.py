@@ -15,57 +15,14 @@ import pytest
 
 from honk.verifiers.distil import LIMIT, LINE, distil
 
-LOGS = [
-    "ansible-lint",
-    "bandit",
-    "black",
-    "brakeman",
-    "buf",
-    "cargo-check",
-    "clippy",
-    "dotenv-linter",
-    "dotnet",
-    "erb-lint",
-    "eslint-compact",
-    "eslint",
-    "fasterer",
-    "flake8",
-    "go-consistent",
-    "golangci-lint",
-    "golint",
-    "gosec",
-    "govet",
-    "haml-lint",
-    "hlint",
-    "isort",
-    "luacheck",
-    "misspell",
-    "msbuild",
-    "mypy",
-    "pep8",
-    "phpstan",
-    "protolint",
-    "psalm",
-    "puppet-lint",
-    "pydocstyle",
-    "reek",
-    "remark-lint",
-    "rubocop",
-    "sbt-scalastyle",
-    "sbt",
-    "scalac",
-    "scalastyle",
-    "slim-lint",
-    "sorbet",
-    "standardjs",
-    "standardrb",
-    "staticcheck",
-    "stylelint",
-    "tsc",
-    "tslint",
-    "typos",
-    "yamllint",
-]
+_NAMES = """
+ansible-lint bandit black brakeman buf cargo-check clippy dotenv-linter dotnet erb-lint
+eslint-compact eslint fasterer flake8 go-consistent golangci-lint golint gosec govet haml-lint hlint
+isort luacheck misspell msbuild mypy pep8 phpstan protolint psalm puppet-lint pydocstyle reek
+remark-lint rubocop sbt-scalastyle sbt scalac scalastyle slim-lint sorbet standardjs standardrb
+staticcheck stylelint tsc tslint typos yamllint
+"""
+LOGS = _NAMES.split()
 
 
 def expected(ok: str) -> list[tuple[str, str]]:
