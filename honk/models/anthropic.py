@@ -218,7 +218,10 @@ class AnthropicModel:
         self, request: ModelRequest, *, on_delta: Callable[[TextDelta], None], cancel: Cancel
     ) -> Completion:
         answer = _Answer()
-        with closing(self._wire.events("/v1/messages", self._body(request), request, cancel)) as events:
+        with (
+            self._wire.reading(),
+            closing(self._wire.events("/v1/messages", self._body(request), request, cancel)) as events,
+        ):
             for streamed, event in events:
                 if event.get("type") == "error":
                     raise self._wire.failure(event)
@@ -226,10 +229,10 @@ class AnthropicModel:
                     answer.take(event, on_delta)
                 else:
                     answer.take({"type": "message_start", "message": event}, on_delta)
-                    answer.done = True
-        if not answer.done:
-            raise self._wire.cut()
-        return answer.completion()
+                    answer.done = isinstance(event["content"], list)
+            if not answer.done:
+                raise self._wire.cut()
+            return answer.completion()
 
     def _body(self, request: ModelRequest) -> bytes:
         """The request. The prefix has no moving part: a marker after the system prompt, and the

@@ -206,14 +206,17 @@ class ChatModel:
         self, request: ModelRequest, *, on_delta: Callable[[TextDelta], None], cancel: Cancel
     ) -> Completion:
         answer = _Answer()
-        with closing(self._wire.events("/chat/completions", self._body(request), request, cancel)) as events:
+        with (
+            self._wire.reading(),
+            closing(self._wire.events("/chat/completions", self._body(request), request, cancel)) as events,
+        ):
             for _, chunk in events:
                 if chunk.get("error"):
                     raise self._wire.failure(chunk)
                 answer.take(chunk, on_delta)
-        if answer.finish is None and not self._wire.said_done:
-            raise self._wire.cut()
-        return answer.completion(request.turn)
+            if answer.finish is None and not self._wire.said_done:
+                raise self._wire.cut()
+            return answer.completion(request.turn)
 
     def _body(self, request: ModelRequest) -> bytes:
         head: Json = {"model": self._model, "stream": True, "stream_options": {"include_usage": True}}

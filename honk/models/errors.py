@@ -135,3 +135,11 @@ def cut(base_url: str) -> ModelError:
         "Try again later.",
         retryable=True,
     )
+
+
+def garbled(base_url: str, error: Exception) -> ModelError:
+    """The answer is not of the format that was asked for."""
+    return ModelError(
+        f"The model service at {base_url} answered in an unknown form ({type(error).__name__}: {error}).",
+        "Check that the base URL is the one of an API of this provider's format.",
+    )

@@ -230,7 +230,10 @@ class OpenAIModel:
     ) -> Completion:
         items: dict[int, Json] = {}
         response: Json | None = None
-        with closing(self._wire.events("/responses", self._body(request), request, cancel)) as events:
+        with (
+            self._wire.reading(),
+            closing(self._wire.events("/responses", self._body(request), request, cancel)) as events,
+        ):
             for streamed, event in events:
                 kind = event.get("type") if streamed else "whole"
                 if kind in _DELTAS:
@@ -243,13 +246,14 @@ class OpenAIModel:
                     response = event
                 elif kind == "error":
                     raise self._wire.failure(event)
-        if response is None:
-            raise self._wire.cut()
-        status = response.get("status")
-        if status in ("failed", "cancelled", "queued", "in_progress") or response.get("error"):
-            raise self._wire.failure(response.get("error") or {"message": f"the response is {status}"})
-        output = response.get("output") or [items[index] for index in sorted(items)]
-        return _completion(response, output)
+            if response is None:
+                raise self._wire.cut()
+            status = response.get("status")
+            if status in ("failed", "cancelled", "queued", "in_progress") or response.get("error"):
+                raise self._wire.failure(response.get("error") or {"message": f"the response is {status}"})
+            done = [items[index] for index in sorted(items)]
+            output = response.get("output") or done or response["output"]
+            return _completion(response, output)
 
     def _body(self, request: ModelRequest) -> bytes:
         head: Json = {**self._fixed, "max_output_tokens": request.max_output_tokens}

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from honk.core.cancel import Cancel
@@ -155,7 +156,7 @@ class Wire:
                 yield from self._post(path, body)
             except GeneratorExit:
                 raise
-            except ModelError:
+            except (ModelError, TypeError, ValueError):
                 cancel.check()
                 raise
             except Exception as error:
@@ -167,6 +168,14 @@ class Wire:
                 if self._recorder is not None and connection.status is not None and not cancel.is_set():
                     self._recorder.write(request, connection.status, bytes(connection.body))
         cancel.check()
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Around whatever takes answers apart: what is not there or of another kind is a ModelError."""
+        try:
+            yield
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise errors.garbled(self._base_url, error) from error
 
     def _post(self, path: str, body: bytes) -> Generator[tuple[bool, Json]]:
         stream = self._client.post(
@@ -185,7 +194,7 @@ class Wire:
                 return
             answer = json.loads(stream.response.read())
             if not isinstance(answer, dict):
-                raise self.cut()
+                raise TypeError("not an object")
             yield False, answer
 
     @property
