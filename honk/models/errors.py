@@ -94,11 +94,12 @@ def from_body(
     if status < 300:
         status = _STATUS_OF_TYPE.get(kind, 400 if kind else 500)
     quota = status == 429 and any(word in f"{kind} {message}".lower() for word in _QUOTA)
-    said = f": {message}" if message else ""
+    said = f": {' '.join(message.split())[:500]}" if message else ""
+    retryable = (status in _RETRYABLE or status >= 500) and status != 501 and not quota
     return ModelError(
         f"The model service answered {status}{f' {kind}' if kind else ''}{said}".rstrip(".") + ".",
         _hint(status, kind, message, model, key),
-        retryable=(status in _RETRYABLE or status >= 500) and status != 501 and not quota,
+        retryable={"true": True, "false": False}.get((headers or {}).get("x-should-retry", ""), retryable),
         retry_after=_retry_after(headers or {}),
         status=status,
     )

@@ -8,13 +8,14 @@ and build a pydantic tree for every event; honk's own bodies are bytes already.
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from honk.core.cancel import Cancel
-from honk.core.errors import ModelError
+from honk.core.errors import ModelError, UserError
 from honk.core.messages import Message, ModelRequest
 from honk.models import errors
 
@@ -58,6 +59,16 @@ def is_object(arguments: str) -> bool:
         return isinstance(json.loads(arguments), dict)
     except ValueError:
         return False
+
+
+def _usable(api_key: str, key: str) -> str:
+    """``api_key`` as a header can hold it. Raises UserError (without the key) if none can."""
+    stripped = api_key.strip()
+    if not stripped:
+        raise UserError(f"{key} is not set.", "Set it, or choose another model with --model.")
+    if not stripped.isascii() or not stripped.isprintable():
+        raise UserError(f"{key} has a character that no API key has.", "Copy the key again.")
+    return stripped
 
 
 class History:
@@ -104,8 +115,9 @@ class Wire:
         recorder: Recorder | None = None,
     ) -> None:
         self._sdk = sdk
-        self._api_key = api_key
+        self._api_key = _usable(api_key, key)
         self._base_url = base_url
+        self._shown = re.sub(r"//[^/@]*@", "//", base_url)  # without a password, for messages
         self._key = key
         self._model = model
         self._recorder = recorder
@@ -162,7 +174,7 @@ class Wire:
             except Exception as error:
                 cancel.check()
                 raise errors.from_sdk(
-                    error, model=self._model, key=self._key, base_url=self._base_url
+                    error, model=self._model, key=self._key, base_url=self._shown
                 ) from error
             finally:
                 if self._recorder is not None and connection.status is not None and not cancel.is_set():
@@ -175,7 +187,7 @@ class Wire:
         try:
             yield
         except (AttributeError, LookupError, TypeError, ValueError) as error:
-            raise errors.garbled(self._base_url, error) from error
+            raise errors.garbled(self._shown, error) from error
 
     def _post(self, path: str, body: bytes) -> Generator[tuple[bool, Json]]:
         stream = self._client.post(
@@ -207,7 +219,7 @@ class Wire:
         return errors.from_body(body, status=200, model=self._model, key=self._key)
 
     def cut(self) -> ModelError:
-        return errors.cut(self._base_url)
+        return errors.cut(self._shown)
 
 
 def text_of(value: Mapping[str, Any], key: str) -> str:

@@ -12,7 +12,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from honk.core.cancel import Cancel
-from honk.core.errors import Cancelled, ModelError
+from honk.core.errors import Cancelled, ModelError, UserError
 from honk.core.messages import AssistantMessage, Dialect, StopReason, Text, ToolCall, Usage, UserMessage
 from honk.models.openai import speaks_responses
 from honk.testing.scripted import Call, Cut, Failure, Hang, ScriptedModel, Turn, extends
@@ -390,3 +390,39 @@ def test_turns_of_another_provider_become_plain_ones(client: Callable[..., Any])
             {"type": "text", "text": "hello"},
             {"type": "tool_use", "id": "c", "name": "shell", "input": {"commands": ["ls"]}},
         ]
+
+
+@pytest.mark.parametrize("wire", ["anthropic", "responses"])
+@pytest.mark.parametrize(
+    ("key", "said"), [("", "is not set"), (" \n", "is not set"), ("kéy\n", "no API key has")]
+)
+def test_an_unusable_key_is_named_but_not_shown(
+    wire: str, key: str, said: str, client: Callable[..., Any]
+) -> None:
+    with pytest.raises(UserError, match=said) as caught:
+        client(wire, "http://127.0.0.1:9", key=key)
+    assert "_API_KEY" in caught.value.message
+    assert "kéy" not in str(caught.value)
+
+
+def test_a_server_without_keys_needs_none(client: Callable[..., Any]) -> None:
+    with ScriptedModel([Turn("hi")], key="sk-1") as service:
+        assert client("responses", service.url, key=" sk-1\n").ask().message.text == "hi"
+    with ScriptedModel([Turn("hi")]) as service:
+        assert client("chat", service.url, key="").ask().message.text == "hi"
+
+
+def test_a_password_in_the_base_url_is_not_shown(client: Callable[..., Any]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with pytest.raises(ModelError) as caught:
+        client("chat", f"http://me:secret@127.0.0.1:{port}").ask()
+    assert "secret" not in str(caught.value)
+    assert f"http://127.0.0.1:{port}" in str(caught.value)
+
+
+def test_a_page_as_error_is_clipped(client: Callable[..., Any]) -> None:
+    page = "<html>\n" + "x" * 5000
+    with ScriptedModel([Failure(502, page)]) as service, pytest.raises(ModelError) as caught:
+        client("chat", service.url).ask()
+    assert len(caught.value.message) < 700
