@@ -215,10 +215,10 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def last_words(stderr: str) -> str:
-    """The line of git's complaint that says most: its last ``fatal:`` or ``error:``, else its last."""
+    """The line of git's complaint that says most: its first ``error:`` or ``fatal:``, else its last."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    telling = [line for line in lines if line.startswith(("fatal:", "error:"))] or lines
-    return telling[-1] if telling else "no message"
+    telling = [line for line in lines if line.startswith(("error:", "fatal:"))] or lines[-1:]
+    return telling[0] if telling else "no message"
 
 
 def failure(what: str, result: Result, directory: Path) -> GitError:

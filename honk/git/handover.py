@@ -24,12 +24,25 @@ from pathlib import Path
 
 from honk.core.errors import GitError, HandOverError
 from honk.git.command import Git, last_words
+from honk.git.history import make_pack
 from honk.git.names import fold, git_alias, malformed, shown, unacceptable, unacceptable_link
-from honk.git.objects import GITLINK, REGULAR, SYMLINK, Blobs, Entry, compressed, object_id, tree, write_blobs
+from honk.git.objects import (
+    GITLINK,
+    REGULAR,
+    SYMLINK,
+    Blobs,
+    Entry,
+    compressed,
+    object_id,
+    tree,
+    unpack,
+    write_blobs,
+)
 from honk.git.rules import BaseRules
 from honk.git.tar import Caps, Member, walk
 
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
+_CHECKED = (b".gitmodules", b".gitattributes")  # files whose content git itself may refuse
 _REPORTED = 10  # refusals told at once
 
 
@@ -342,7 +355,21 @@ def write_commit(
         written = parts.git.run("write-tree", env=env).decode().strip()
     if tree(parts.git, written) != final:
         raise GitError("git wrote another tree than the sandbox held.", "Report this as a defect of honk.")
-    return _commit_tree(parts, written, base, message, date)
+    commit = _commit_tree(parts, written, base, message, date)
+    if any(path.rsplit(b"/", 1)[-1] in _CHECKED and near.get(path) != e for path, e in final.items()):
+        _check_strictly(parts, commit, base)
+    return commit
+
+
+def _check_strictly(parts: Parts, commit: str, base: str) -> None:
+    """Let git's own strict check read the new objects, as a careful remote will."""
+    try:
+        unpack(parts.git, make_pack(parts.git, commit, base))
+    except GitError as error:
+        raise HandOverError(
+            f"The tree cannot be committed, because git refuses what it says: {error.message}",
+            "Undo the change of .gitmodules or .gitattributes.",
+        ) from None
 
 
 def _commit_tree(parts: Parts, written: str, base: str, message: str, date: datetime | None) -> str:

@@ -174,7 +174,7 @@ _CAUSES: tuple[_Explain, ...] = (
     ),
     (
         r"[Rr]epository .*not found|does not appear to be a git repository|not a git repository"
-        r"|not valid: is this a git repository|does not exist|returned error: 404",
+        r"|not valid: is this a git repository|invalid gitfile format|does not exist|returned error: 404",
         UserError,
         "There is no git repository at {url}{missing}.",
         "Check the name; a private repository also needs a credential that may read it.",

@@ -1,0 +1,363 @@
+"""Origins on this machine as people have them, and histories as they are."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from honk.core.errors import GitError, HandOverError, UserError
+from honk.core.types import PushAccess, RepoRef
+from honk.git.handover import Author, Signing
+from honk.git.mirror import Committer, Mirror
+from honk.testing.gitrepos import Repo, check_out, link, member, tar_folder, tar_of
+
+Mirrors = Callable[..., Mirror]
+
+
+def local(path: Path, url: str | None = None) -> RepoRef:
+    return RepoRef(forge="local", name=str(path), url=url or str(path))
+
+
+def round_trip(mirror: Mirror, ref: RepoRef, base: str | None = None) -> str:
+    start = mirror.fetch(base).sha
+    head = mirror.commit([tar_of(member("honk.txt", b"h\n"))], base=start, message="m")
+    mirror.push(head, "honk/x", PushAccess(url=ref.url), None)
+    assert mirror.head("honk/x", PushAccess(url=ref.url)) == head
+    return head
+
+
+@pytest.mark.parametrize(
+    "form", ["work tree", "git folder", "bare", "shallow", "linked", "file url", "odd name"]
+)
+def test_any_form_of_local_repository_is_an_origin(
+    origin: Repo, mirror_of: Mirrors, tmp_path: Path, form: str
+) -> None:
+    for number in range(3):
+        origin.commit({"a.txt": f"{number}\n"})
+    path = origin.path
+    if form == "git folder":
+        path = path / ".git"
+    elif form in ("bare", "shallow", "file url", "odd name"):
+        path = tmp_path / ('odd: näme\'s "x" %20.git' if form == "odd name" else "copy.git")
+        depth = ["--depth=1"] if form == "shallow" else []
+        origin.git("clone", "--quiet", "--bare", *depth, f"file://{origin.path}", str(path))
+    elif form == "linked":
+        path = tmp_path / "linked"
+        origin.git("worktree", "add", "--quiet", str(path), "-b", "side")
+    ref = local(path, f"file://{path}" if form == "file url" else None)
+    head = round_trip(mirror_of(ref), ref)
+    subprocess.run(["git", "fsck", "--strict"], cwd=path, check=True, capture_output=True)
+    assert len(head) == 40
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a repository to another user")
+@pytest.mark.parametrize("bare", [True, False])
+def test_an_origin_of_another_user_is_an_origin(
+    origin: Repo, mirror_of: Mirrors, tmp_path: Path, bare: bool
+) -> None:
+    origin.commit({"a.txt": "a\n"})
+    path = origin.path
+    if bare:
+        path = tmp_path / "copy.git"
+        origin.git("clone", "--quiet", "--bare", str(origin.path), str(path))
+    for file in [path, *path.rglob("*")]:
+        os.chown(file, 4321, 4321)
+    round_trip(mirror_of(local(path)), local(path))
+
+
+def test_an_empty_repository_is_named(origin: Repo, mirror_of: Mirrors) -> None:
+    for base in (None, "main"):
+        with pytest.raises(UserError, match="no branch with a commit yet"):
+            mirror_of(origin).fetch(base)
+
+
+def test_a_detached_head_needs_a_base(origin: Repo, mirror_of: Mirrors) -> None:
+    sha = origin.commit()
+    origin.git("checkout", "--quiet", "--detach")
+    with pytest.raises(UserError, match=r"HEAD of .* does not point to a branch.*--base: main"):
+        mirror_of(origin).fetch(None)
+    base = mirror_of(origin).fetch("main")
+    assert (base.sha, base.default_branch) == (sha, "main")
+
+
+@pytest.mark.parametrize("what", ["missing", "a file", "an empty folder"])
+def test_a_path_without_a_repository_is_named(mirror_of: Mirrors, tmp_path: Path, what: str) -> None:
+    path = tmp_path / "x"
+    if what == "a file":
+        path.write_text("x")
+    elif what == "an empty folder":
+        path.mkdir()
+    with pytest.raises(UserError, match="no git repository at"):
+        mirror_of(local(path)).fetch(None)
+
+
+def test_a_base_that_is_an_option_is_refused(origin: Repo, mirror_of: Mirrors) -> None:
+    origin.commit()
+    for base in ("--upload-pack=touch /tmp/x", "refs/heads/main", "a..b", "main:x"):
+        with pytest.raises(UserError, match="is not a branch name"):
+            mirror_of(origin).fetch(base)
+
+
+def loose(repo: Repo, kind: str, data: bytes) -> str:
+    """Write an object that today's git would refuse to make."""
+    raw = b"%s %d\0" % (kind.encode(), len(data)) + data
+    oid = hashlib.sha1(raw).hexdigest()
+    file = repo.path / ".git" / "objects" / oid[:2] / oid[2:]
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(zlib.compress(raw))
+    return oid
+
+
+DEFECTS = {
+    "zero-padded mode": (b"0", b"author A <a@b.c> 1 +0000\ncommitter A <a@b.c> 1 +0000\n"),
+    "no space before the date": (b"", b"author A <a@b.c>1 +0000\ncommitter A <a@b.c> 1 +0000\n"),
+    "bad time zone": (b"", b"author A <a@b.c> 1 +051800\ncommitter A <a@b.c> 1 +0000\n"),
+    "no e-mail": (b"", b"author A 1 +0000\ncommitter A <a@b.c> 1 +0000\n"),
+}
+
+
+@pytest.mark.parametrize("case", DEFECTS)
+def test_a_history_with_an_old_defect_is_worked_on(
+    origin: Repo, mirror_of: Mirrors, tmp_path: Path, case: str
+) -> None:
+    padding, people = DEFECTS[case]
+    first = origin.commit({"sub/a.txt": "a\n"})
+    sub = origin.sha(f"{first}:sub")
+    tree = loose(origin, "tree", padding + b"40000 sub\0" + bytes.fromhex(sub))
+    old = loose(origin, "commit", b"tree %s\n%s\nold\n" % (tree.encode(), people))
+    tip = loose(
+        origin,
+        "commit",
+        b"tree %s\nparent %s\nauthor A <a@b.c> 2 +0000\ncommitter A <a@b.c> 2 +0000\n\nnew\n"
+        % (tree.encode(), old.encode()),
+    )
+    (origin.path / ".git" / "refs" / "heads" / "main").write_text(f"{tip}\n")
+    mirror = mirror_of(origin)
+    base = mirror.fetch(None).sha
+    pack, shallow = mirror.seed(base, 50)
+    assert shallow == () and pack
+    head = mirror.commit([tar_of(member("sub/a.txt", b"b\n"))], base=base, message="m")
+    mirror.push(head, "honk/x", PushAccess(url=str(origin.path)), None)
+    assert mirror.commit([tar_of(member("sub/a.txt", b"a\n"))], base=base, message="m") == base
+
+
+def test_a_history_with_a_dangerous_defect_is_refused(origin: Repo, mirror_of: Mirrors) -> None:
+    first = origin.commit({"a.txt": "a\n"})
+    blob = origin.sha(f"{first}:a.txt")
+    tree = loose(origin, "tree", b"100644 .git\0" + bytes.fromhex(blob))
+    people = b"author A <a@b.c> 1 +0000\ncommitter A <a@b.c> 1 +0000\n"
+    tip = loose(origin, "commit", b"tree %s\n%s\nx\n" % (tree.encode(), people))
+    (origin.path / ".git" / "refs" / "heads" / "main").write_text(f"{tip}\n")
+    with pytest.raises(GitError, match=r"hasDotgit: contains '\.git'"):
+        mirror_of(origin).fetch(None)
+
+
+def test_a_checkpoint_with_a_dangerous_defect_is_refused(
+    origin: Repo, mirror_of: Mirrors, tmp_path: Path
+) -> None:
+    origin.commit({"a.txt": "a\n"})
+    mirror = mirror_of(origin)
+    mirror.fetch(None)
+    evil = Repo(tmp_path / "evil")
+    blob = evil.git("hash-object", "-w", "--stdin", input=b"x").decode().strip()
+    tree = loose(evil, "tree", b"100644 .git\0" + bytes.fromhex(blob))
+    pack = evil.git("pack-objects", "--stdout", "-q", input=f"{tree}\n{blob}\n".encode())
+    with pytest.raises(GitError, match="index-pack failed"):
+        mirror.unpack(pack)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 100])
+def test_a_seed_has_the_asked_history_and_is_whole(
+    origin: Repo, mirror_of: Mirrors, tmp_path: Path, depth: int
+) -> None:
+    origin.commit({"a": "1"})
+    origin.git("checkout", "--quiet", "-b", "side")
+    origin.commit({"side": "1"})
+    origin.git("checkout", "--quiet", "main")
+    origin.commit({"a": "2"})
+    origin.git("merge", "--quiet", "--no-ff", "-m", "merge", "side")
+    tip = origin.commit({"a": "3"})
+    mirror = mirror_of(origin)
+    mirror.fetch(None)
+    seed = mirror.seed(tip, depth)
+    assert mirror.seed(tip, depth) == seed  # from the cache
+    work = check_out(seed, tip, tmp_path / "work")
+    work.git("fsck", "--strict", "--full")
+    assert int(work.git("rev-list", "--count", "HEAD")) == {1: 1, 2: 2, 3: 4, 100: 5}[depth]
+
+
+def test_a_pack_leans_on_nothing_but_the_seed(origin: Repo, mirror_of: Mirrors, tmp_path: Path) -> None:
+    origin.commit({"old.txt": "an old text\n" * 50, "a.txt": "a\n" * 50})
+    origin.commit({"a.txt": "a\n" * 51})
+    (origin.path / "old.txt").unlink()
+    origin.commit()
+    mirror = mirror_of(origin)
+    base = mirror.fetch(None).sha
+    restored = tar_of(member("a.txt", b"a\n" * 52), member("old.txt", b"an old text\n" * 50))
+    head = mirror.commit([restored], base=base, message="restored")
+    work = check_out(mirror.seed(base, 1), base, tmp_path / "work")
+    work.git("index-pack", "--stdin", "--strict", input=mirror.pack(head, base))
+    work.git("checkout", "--quiet", head)
+    work.git("fsck", "--strict", "--full")
+    assert (work.path / "old.txt").read_bytes() == b"an old text\n" * 50
+
+
+# ---- signatures -------------------------------------------------------------------------
+
+
+def test_a_commit_is_signed_with_an_ssh_key(origin: Repo, mirror_of: Mirrors, tmp_path: Path) -> None:
+    origin.commit({"a": "a\n"})
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    allowed = tmp_path / "allowed"
+    allowed.write_text(f"honk@example.com {key.with_suffix('.pub').read_text()}")
+    author = Author("honk", "honk@example.com")
+    mirror = mirror_of(origin, committer=Committer(author=author, signing=Signing("ssh", str(key))))
+    base = mirror.fetch(None).sha
+    head = mirror.commit([tar_of(member("a", b"b"))], base=base, message="signed")
+    mirror.push(head, "honk/signed", PushAccess(url=str(origin.path)), None)
+    config = ["-c", "gpg.format=ssh", "-c", f"gpg.ssh.allowedSignersFile={allowed}"]
+    origin.git(*config, "verify-commit", head)
+
+
+def test_a_commit_is_signed_with_an_openpgp_key(origin: Repo, mirror_of: Mirrors, tmp_path: Path) -> None:
+    origin.commit({"a": "a\n"})
+    # The agent's socket must fit 108 bytes, so its folder cannot be pytest's.
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="gpg-") as folder:
+        env = {"GNUPGHOME": folder, "HOME": folder}
+        uid = "honk <honk@example.com>"
+        generate = ["gpg", "--batch", "--passphrase", "", "--quick-gen-key", uid, "ed25519", "sign", "never"]
+        subprocess.run(generate, env={**os.environ, **env}, check=True, capture_output=True)
+        signing = Signing("openpgp", "honk@example.com", env)
+        mirror = mirror_of(origin, committer=Committer(signing=signing))
+        base = mirror.fetch(None).sha
+        head = mirror.commit([tar_of(member("a", b"b"))], base=base, message="signed")
+        mirror.push(head, "honk/signed", PushAccess(url=str(origin.path)), None)
+        verify = ["git", "verify-commit", head]
+        subprocess.run(verify, cwd=origin.path, env={**os.environ, **env}, check=True, capture_output=True)
+        subprocess.run(["gpgconf", "--kill", "all"], env={**os.environ, **env}, check=True)
+
+
+def test_a_key_that_cannot_sign_is_named(origin: Repo, mirror_of: Mirrors, tmp_path: Path) -> None:
+    origin.commit({"a": "a\n"})
+    mirror = mirror_of(origin, committer=Committer(signing=Signing("ssh", str(tmp_path / "missing"))))
+    base = mirror.fetch(None).sha
+    with pytest.raises(GitError, match=r"could not be signed.*\[signing\] in honk\.toml"):
+        mirror.commit([tar_of(member("a", b"b"))], base=base, message="m")
+
+
+# ---- canaries ---------------------------------------------------------------------------
+
+
+def test_nothing_that_a_model_plants_in_its_tree_runs_on_the_host(
+    origin: Repo, mirror_of: Mirrors, tmp_path: Path
+) -> None:
+    origin.commit({"a.txt": "a\n", "build/.gitkeep": "", ".gitignore": "cache/\n"})
+    mirror = mirror_of(origin)
+    base = mirror.fetch(None).sha
+    work = check_out(mirror.seed(base, 1), base, tmp_path / "work")
+    canary = tmp_path / "canary"
+    script = tmp_path / "fire.sh"
+    script.write_text(f"#!/bin/sh\ntouch {canary}\ncat\n")
+    script.chmod(0o755)
+    keys = (
+        *("core.fsmonitor", "core.pager", "core.editor", "core.sshCommand", "core.askPass", "diff.external"),
+        *("filter.x.clean", "filter.x.smudge", "filter.x.process", "diff.x.textconv", "diff.x.command"),
+        *(
+            "merge.x.driver",
+            "credential.helper",
+            "gpg.program",
+            "gpg.ssh.program",
+            "uploadpack.packObjectsHook",
+        ),
+        *("remote.origin.uploadpack", "remote.origin.receivepack", "sequence.editor", "alias.status"),
+    )
+    for key in keys:
+        work.git("config", key, str(script))
+    work.git("config", "core.hooksPath", str(tmp_path / "hooks"))
+    work.git("config", f"url.{tmp_path}/elsewhere.insteadOf", str(origin.path))
+    work.git("config", "include.path", "../.gitconfig")
+    (tmp_path / "hooks").mkdir()
+    hooks = (
+        "pre-commit",
+        "pre-push",
+        "post-checkout",
+        "reference-transaction",
+        "update",
+        "post-index-change",
+    )
+    for hook in hooks:
+        for folder in (tmp_path / "hooks", work.path / ".git" / "hooks"):
+            folder.mkdir(exist_ok=True)
+            (folder / hook).write_text(script.read_text())
+            (folder / hook).chmod(0o755)
+    work.write(
+        {
+            ".gitattributes": "* filter=x diff=x merge=x\n",
+            ".git/info/attributes": "* filter=x diff=x\n",
+            ".gitconfig": f"[core]\n\tfsmonitor = {script}\n",
+            ".gitmodules": f'[submodule "x"]\n\tpath = x\n\turl = ext::{script}\n',
+            "a.txt": "changed\n",
+            "HEAD": "ref: refs/heads/main\n",
+            "config": f"[core]\n\tbare = true\n\tfsmonitor = {script}\n\thooksPath = {tmp_path}/hooks\n",
+            "objects/.gitkeep": "",
+            "refs/.gitkeep": "",
+            "hooks/pre-push": script.read_text(),
+        }
+    )
+    head = mirror.commit(tar_folder(work.path), base=base, message="hostile", previous=None)
+    again = mirror.commit(tar_folder(work.path), base=base, message="hostile", previous=head)
+    mirror.unpack(mirror.pack(again, base))
+    change = mirror.diff(base, head)
+    mirror.push(head, "honk/x", PushAccess(url=str(origin.path)), None)
+    assert "+changed" in change.patch
+    assert origin.sha("honk/x") == head
+    assert not canary.exists()
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_module_file_that_git_refuses_is_refused_at_once(origin: Repo, mirror_of: Mirrors) -> None:
+    origin.commit({"a": "a\n"})
+    mirror = mirror_of(origin)
+    base = mirror.fetch(None).sha
+    for text in (b"update = !touch /tmp/x", b"url = --upload-pack=touch"):
+        stream = tar_of(
+            member("a", b"a\n"), member(".gitmodules", b'[submodule "x"]\n\tpath = x\n\t%s\n' % text)
+        )
+        with pytest.raises(HandOverError, match=r"git refuses.*gitmodules"):
+            mirror.commit([stream], base=base, message="m")
+    stream = tar_of(member("a", b"a\n"), member(".gitattributes", b"x" * 5000))
+    with pytest.raises(HandOverError, match=r"git refuses.*gitattributes"):
+        mirror.commit([stream], base=base, message="m")
+
+
+def test_a_git_folder_that_is_a_link_to_the_host_is_passed_over(origin: Repo, mirror_of: Mirrors) -> None:
+    origin.commit({"a": "a\n"})
+    mirror = mirror_of(origin)
+    base = mirror.fetch(None).sha
+    stream = tar_of(link(".git", "/root/.git"), member(".git/config", b"x"), member("a", b"a\n"))
+    assert mirror.commit([stream], base=base, message="m") == base
+
+
+def test_the_environment_of_honk_does_not_reach_git(
+    origin: Repo, mirror_of: Mirrors, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    origin.commit({"a": "a\n"})
+    canary = tmp_path / "trace"
+    monkeypatch.setenv("GIT_TRACE", str(canary))
+    monkeypatch.setenv("GIT_EXEC_PATH", "/nonexistent")
+    monkeypatch.setenv("GIT_CONFIG_PARAMETERS", "'core.bare=false'")
+    monkeypatch.setenv("GIT_INDEX_FILE", "/nonexistent/index")
+    monkeypatch.setenv("GIT_OBJECT_DIRECTORY", "/nonexistent/objects")
+    mirror = mirror_of(origin)
+    base = mirror.fetch(None).sha
+    assert mirror.commit([tar_of(member("a", b"b"))], base=base, message="m") != base
+    assert not canary.exists()
