@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from honk.core.ports import Source
 from honk.core.types import Change, FileChange
 
+BLOCKED_BYTES = 10_000_000
+"""A file may not grow beyond this size."""
 _PROBE = 8_000  # bytes in which git looks for NUL
 _BLOBS = ("100644", "100755", "120000")  # not a submodule's commit
 
@@ -36,7 +38,8 @@ def contents(change: Change, source: Source) -> Iterator[Content]:
     for file in change.files:
         old = _read(source, file.old_blob, file.old_mode)
         new = _read(source, file.new_blob, file.new_mode)
-        before, after = _lines(old), _lines(new)
+        refused = new is not None and len(new) > BLOCKED_BYTES >= len(old or b"")  # whatever it says
+        before, after = ([], []) if refused else (_lines(old), _lines(new))
         added = _minus(after, before)
         yield Content(
             file=file,

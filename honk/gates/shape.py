@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from typing import Literal
 
 from honk.core.types import Finding
-from honk.gates.content import Content, is_binary
+from honk.gates.content import BLOCKED_BYTES, Content, is_binary
 
-BLOCKED_BYTES = 10_000_000
 FLAGGED_BYTES = 1_000_000
 _LINK, _SUBMODULE, _EXECUTABLE = "120000", "160000", "100755"
 

@@ -106,7 +106,7 @@ def test_added_globs_protect_and_can_neither_lift_nor_be_lifted_by_the_builtin_o
 
 def test_a_glob_without_meaning_is_the_users_error(gates: Gates) -> None:
     with pytest.raises(UserError, match="pattern"):
-        gates({}, {"a": b""}, allow=("!",))
+        gates({}, {"CODEOWNERS": b""}, allow=("!",))
 
 
 @pytest.mark.parametrize(
@@ -119,6 +119,7 @@ def test_a_glob_without_meaning_is_the_users_error(gates: Gates) -> None:
         + "github_pat_"
         + "11ABCDEFG0aBcDeFgHiJkL_mNoPqRsTuVwXyZ0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHI",
         "key: " + "sk-ant-" + "api03-abcdefghijklmnopqrstuvwxyz0123456789-ABCDEFGH",
+        "//registry.example/:_authToken=" + "01234567-89ab-cdef-0123-456789abcdef",
         "AIza" + "SyA1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q",
         "x" * 9_000 + f" {GITHUB} " + "y" * 9_000,
         f"token = '{GITHUB}'  # pragma: allowlist secret",
@@ -174,6 +175,7 @@ def test_documentation_examples_and_weak_formats_are_flagged(gates: Gates, line:
         "git clone https://x-access-token:${TOKEN}@github.com/a/b",
         "def test_ghp_prefix(): assert token.startswith('ghp_')",
         "skip_list = SKIPPED_TESTS_FOR_PLATFORM",
+        "wasm = 'AGFzbQEAAAABIAhgAX8Bf2ADf39/AX9gBH9/f38Bf2ABIABIAAAAAIAAAAAAAAAABBgBQAAAf39/f39'",
     ],
 )
 def test_ordinary_lines_are_no_secrets(gates: Gates, line: str) -> None:
@@ -203,10 +205,8 @@ def test_a_known_value_blocks_anywhere_in_any_usual_encoding(gates: Gates, data:
     findings = gates({}, {"a": b"before " + data + b" after\n"}, secrets=(KNOWN,))
     assert "block" in found(findings, "secret")
     assert KNOWN not in repr(findings)
-    assert gates({}, {"a": b"before " + data[:-9] + b" after\n"}, secrets=(KNOWN,)) in (
-        (),
-        gates({}, {"a": data[:-9]}),
-    )
+    twin = gates({}, {"a": b"before " + data[:-9] + b" after\n"}, secrets=(KNOWN,))
+    assert found(twin, "secret") == []
 
 
 def test_a_known_value_in_a_name_or_a_link_blocks_and_is_masked(gates: Gates) -> None:
@@ -282,10 +282,10 @@ def test_a_byte_order_mark_is_honest_at_the_start_only(gates: Gates) -> None:
 
 
 def test_size_blocks_above_ten_megabytes(gates: Gates) -> None:
-    assert found(gates({}, {"a": b"x\n" * 5_000_001}), "file-size") == ["block"]
-    assert found(gates({}, {"a": b"x\n" * 2_000_000}), "file-size") == ["flag"]
+    assert found(gates({}, {"a": b"x" * 10_000_001}), "file-size") == ["block"]
+    assert found(gates({}, {"a": b"x" * 2_000_000}), "file-size") == ["flag"]
     assert gates({}, {"a": b"x\n" * 1_000}) == ()
-    big = b"x\n" * 5_500_000
+    big = b"x" * 10_000_000 + b"\n"
     assert found(gates({"a": big}, {"a": big + b"y\n"}), "file-size") == ["flag"]
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import tarfile
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,27 +16,31 @@ from honk.testing.local import LocalShell, LocalWorkspace
 from honk.tools import ToolContext
 
 PACKAGE = "@openai/codex@0.169.0-linux-x64"
-BINARY = "package/vendor/x86_64-unknown-linux-musl/bin/codex"
+BINARY = "vendor/x86_64-unknown-linux-musl/bin/codex"
 
 
 def _unpack(tools: Path) -> Path:
     """The real binary below ``tools``, fetched with npm once. Skips where npm cannot."""
     home = tools / "codex-0.169.0"
-    if not (home / BINARY).exists():
-        home.mkdir(parents=True, exist_ok=True)
-        try:
-            done = subprocess.run(
-                ["npm", "pack", "--silent", PACKAGE], cwd=home, capture_output=True, text=True, timeout=600
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            pytest.skip(f"npm cannot fetch {PACKAGE}: {error}")
-        if done.returncode != 0:
-            pytest.skip(f"npm cannot fetch {PACKAGE}: {done.stderr.strip()[-300:]}")
-        archive = home / done.stdout.strip().splitlines()[-1]
-        with tarfile.open(archive) as tar:
-            tar.extract(BINARY, home, filter="data")
-        archive.unlink()
+    if not home.exists():
+        tools.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=tools) as name:
+            _fetch(Path(name))
+            with contextlib.suppress(OSError):  # another process was first
+                Path(name, "package").rename(home)
     return home / BINARY
+
+
+def _fetch(folder: Path) -> None:
+    command = ["npm", "pack", "--silent", PACKAGE]
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        pytest.skip(f"npm cannot fetch {PACKAGE}: {error}")
+    if done.returncode != 0:
+        pytest.skip(f"npm cannot fetch {PACKAGE}: {done.stderr.strip()[-300:]}")
+    with tarfile.open(folder / done.stdout.strip().splitlines()[-1]) as tar:
+        tar.extract(f"package/{BINARY}", folder, filter="data")
 
 
 @pytest.fixture(scope="session")
