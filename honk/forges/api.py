@@ -28,6 +28,7 @@ _TRIES = 4
 _LONGEST_WAIT = 900.0  # seconds in all for one call; a primary limit resets within the hour
 _SECONDARY_WAIT = 60.0  # what GitHub asks for where a secondary limit names no time
 _FRESH = timedelta(minutes=10)  # a token must outlive the longest fetch or push that begins now
+_LIMITED = "The rate limit of this credential is used up. Continue later with `honk resume`."
 _STATUS = "Look at GitHub's status page, then continue with `honk resume`."
 
 # What an installation token is asked for. "contents" is the push, "pull_requests" the rest.
@@ -221,6 +222,8 @@ def _explain(what: str, error: GithubException) -> ForgeError:
             f"Authorise the token at {url}",
             status=error.status,
         )
+    if error.status == 403 and _delay(error, 1) is not None:
+        return ForgeError(message, _LIMITED, status=429)  # the same limit, by its newer status
     return ForgeError(message, _hint(error, headers), status=error.status)
 
 
@@ -232,8 +235,8 @@ def _hint(error: GithubException, headers: dict[str, str]) -> str:
             " Set another GITHUB_TOKEN, or check HONK_GITHUB_APP_ID, HONK_GITHUB_PRIVATE_KEY"
             " and this machine's clock."
         )
-    if error.status in (403, 429) and _delay(error, 1) is not None:
-        return "The rate limit of this credential is used up. Continue later with `honk resume`."
+    if error.status == 429:
+        return _LIMITED
     if "archived" in words:
         return "An archived repository is read-only. Have it unarchived first."
     if error.status == 403:

