@@ -11,7 +11,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
@@ -52,21 +51,6 @@ class ContextFile:
     path: str
     data: bytes
     executable: bool = False
-
-
-@contextmanager
-def engine_errors(what: str) -> Iterator[None]:
-    """Errors of the engine, and of the connection to it, become SandboxError."""
-    import requests
-    from docker.errors import DockerException
-
-    try:
-        yield
-    except (DockerException, requests.RequestException) as error:
-        text = getattr(error, "explanation", None) or str(error)
-        raise SandboxError(
-            f"The container engine failed while {what}: {text}", "See `honk doctor`."
-        ) from error
 
 
 def local(client: DockerClient, name: str) -> str | None:

@@ -20,7 +20,6 @@ from honk.sandboxes.build import (
     ContextFile,
     Workbench,
     build,
-    engine_errors,
     local,
     pull,
     sparse,
@@ -28,6 +27,7 @@ from honk.sandboxes.build import (
 )
 from honk.sandboxes.locks import locked
 from honk.sandboxes.online import online, require
+from honk.sandboxes.stream import engine_errors
 
 REPOSITORY = "honk-sandbox"
 TOOLCHAINS = ("go", "jdk", "node-tools", "python-tools", "rust")
@@ -118,7 +118,7 @@ def named_image(bench: Workbench, name: str, cancel: Cancel) -> str:
 
     Raises UserError if there is none or it has neither bash nor sh.
     """
-    with engine_errors(f"looking at {name}"):
+    with engine_errors(f"look at {name}"):
         image = local(bench.client, name)
         if image is None and pull(bench, name, cancel):
             image = local(bench.client, name)
@@ -156,7 +156,7 @@ def built_image(
 
 def once(bench: Workbench, tag: str, cancel: Cancel, make: Callable[[], str]) -> str:
     """Id of the image ``tag``; if it is missing, ``make`` makes it, in one process at a time."""
-    with engine_errors(f"preparing {tag}"):
+    with engine_errors(f"prepare {tag}"):
         if (image := local(bench.client, tag)) is not None:
             return image
         with locked(bench.locks / f"{tag.replace(':', '-')}.lock", cancel):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import codecs
 import json
-import threading
+import socket
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from honk.core.cancel import Cancel
 from honk.core.errors import SandboxError, UserError
 from honk.sandboxes.clients import FOLDER, HostClients
+from honk.sandboxes.stream import STDOUT, Stream
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -40,6 +42,19 @@ class Finished:
     timed_out: bool
 
 
+@dataclass(frozen=True)
+class _Exec:
+    id: str
+    raw: Any
+    stream: Stream
+
+    def frames(self, timeout: float) -> Iterator[tuple[int, bytes]]:
+        """Stream number and data until the end. Raises TimeoutError after ``timeout`` seconds in all."""
+        end = time.monotonic() + timeout
+        while (frame := self.stream.receive(max(0.0, end - time.monotonic())))[0]:
+            yield frame
+
+
 class Online:
     """The running container. Made by :func:`online`."""
 
@@ -56,58 +71,42 @@ class Online:
         return str(self._container.id)
 
     def run(self, command: str, *, progress: Progress, timeout: float, workdir: str = "/") -> Finished:
-        """Run ``command`` as root with sh, giving each line of output to ``progress``."""
+        """Run ``command`` as root with bash or sh, giving each line of output to ``progress``."""
         shell = 'if command -v bash >/dev/null; then exec bash -c "$0"; else exec sh -c "$0"; fi'
-        exec_id = self._exec(["sh", "-c", shell, command], workdir=workdir)
         tail: deque[str] = deque(maxlen=_TAIL_LINES)
-        with self._deadline(timeout) as late:
-            for line in _lines(self._client.api.exec_start(exec_id, stream=True)):
-                tail.append(line)
-                progress(line)
-        if late.is_set():
-            return Finished(None, tuple(tail), timed_out=True)
-        return Finished(self._exit_code(exec_id), tuple(tail), timed_out=False)
+        with self._exec(["sh", "-c", shell, command], workdir=workdir) as started:
+            try:
+                for line in _lines(data for _, data in started.frames(timeout)):
+                    tail.append(line)
+                    progress(line)
+            except TimeoutError:
+                return Finished(None, tuple(tail), timed_out=True)
+        return Finished(self._exit_code(started), tuple(tail), timed_out=False)
 
     def feed(self, command: list[str], chunks: Iterable[bytes], *, timeout: float) -> bytes:
         """Run ``command`` with ``chunks`` as its standard input; returns its output.
 
         Raises SandboxError if it fails.
         """
-        from docker.utils.socket import frames_iter
-
-        exec_id = self._exec(command, stdin=True)
-        with self._deadline(timeout) as late:
-            stream: Any = self._client.api.exec_start(exec_id, socket=True)
-            raw = getattr(stream, "_sock", stream)
-            try:
-                with suppress(BrokenPipeError, ConnectionResetError):
-                    for chunk in chunks:
-                        raw.sendall(chunk)
-                    raw.shutdown(1)  # SHUT_WR: the end of its input
-                frames: Iterator[tuple[int, bytes]] = frames_iter(stream, tty=False)  # type: ignore[no-untyped-call]
-                output = b"".join(data for _, data in frames)
-            finally:
-                stream.close()
-        if late.is_set() or (code := self._exit_code(exec_id)) != 0:
-            reason = "it took too long" if late.is_set() else f"exit code {code}"
-            text = output.decode("utf-8", "replace").strip()[-500:]
-            raise SandboxError(f"Could not write into the container ({reason}): {text}", "Try again.")
+        with self._exec(command, stdin=True) as started:
+            with suppress(OSError):  # it ended early; its exit code says why
+                for chunk in chunks:
+                    started.stream.send(chunk, timeout)
+                getattr(started.raw, "_sock", started.raw).shutdown(socket.SHUT_WR)
+            output = b"".join(data for _, data in self._whole(started, command, timeout))
+        self._must_succeed(started, command, output)
         return output
 
     def output(self, command: list[str], *, timeout: float) -> Iterator[bytes]:
         """Stream the standard output of ``command``. Raises SandboxError if it fails."""
-        exec_id = self._exec(command)
         errors = b""
-        with self._deadline(timeout):
-            for out, err in self._client.api.exec_start(exec_id, stream=True, demux=True):
-                errors = (errors + (err or b""))[-500:]
-                if out:
-                    yield out
-        if (code := self._exit_code(exec_id)) != 0:
-            text = errors.decode("utf-8", "replace").strip()
-            raise SandboxError(
-                f"{command[0]} failed in the container (exit code {code}): {text}", "Try again."
-            )
+        with self._exec(command) as started:
+            for kind, data in self._whole(started, command, timeout):
+                if kind == STDOUT:
+                    yield data
+                else:
+                    errors += data
+        self._must_succeed(started, command, errors)
 
     def commit(self, repository: str, tag: str, labels: Mapping[str, str]) -> str:
         """Make the image ``repository:tag`` of the container as it is now; returns its id."""
@@ -124,35 +123,38 @@ class Online:
         image = self._container.commit(repository, tag, changes=changes)
         return str(image.id)
 
-    def _exec(self, command: list[str], *, stdin: bool = False, workdir: str = "/") -> str:
+    @contextmanager
+    def _exec(self, command: list[str], *, stdin: bool = False, workdir: str = "/") -> Iterator[_Exec]:
         self._cancel.check()
-        made = self._client.api.exec_create(
-            self._container.id, command, stdin=stdin, user="0:0", workdir=workdir, environment=self._env
+        api = self._client.api
+        made = api.exec_create(
+            self.id, command, stdin=stdin, user="0:0", workdir=workdir, environment=self._env
         )
-        return str(made["Id"])
+        raw: Any = api.exec_start(made["Id"], socket=True)
+        started = _Exec(str(made["Id"]), raw, Stream(raw))
+        try:
+            with self._cancel.closing(started.stream.interrupt):
+                yield started
+        finally:
+            started.stream.close()
 
-    def _exit_code(self, exec_id: str) -> int | None:
+    def _whole(self, started: _Exec, command: list[str], timeout: float) -> Iterator[tuple[int, bytes]]:
+        try:
+            yield from started.frames(timeout)
+        except TimeoutError as error:
+            raise SandboxError(f"{command[0]} takes too long in the container.", "Try again.") from error
+
+    def _exit_code(self, started: _Exec) -> int | None:
         self._cancel.check()
-        code = self._client.api.exec_inspect(exec_id)["ExitCode"]
+        code = self._client.api.exec_inspect(started.id)["ExitCode"]
         return None if code is None else int(code)
 
-    @contextmanager
-    def _deadline(self, seconds: float) -> Iterator[threading.Event]:
-        """Kill the container after ``seconds`` or when cancelled: the engine cannot end an exec."""
-        late = threading.Event()
-
-        def end() -> None:
-            late.set()
-            _kill(self._container)
-
-        timer = threading.Timer(seconds, end)
-        timer.daemon = True
-        timer.start()
-        try:
-            with self._cancel.closing(lambda: _kill(self._container)):
-                yield late
-        finally:
-            timer.cancel()
+    def _must_succeed(self, started: _Exec, command: list[str], said: bytes) -> None:
+        if (code := self._exit_code(started)) != 0:
+            text = said.decode("utf-8", "replace").strip()[-500:]
+            raise SandboxError(
+                f"{command[0]} failed in the container (exit code {code}): {text}", "Try again."
+            )
 
 
 @contextmanager
@@ -220,13 +222,6 @@ def require(finished: Finished, what: str, hint: str) -> None:
     how = "ran into its time limit" if finished.timed_out else f"failed with exit code {finished.exit_code}"
     lines = "\n".join(finished.tail)
     raise UserError(f"{what} {how}." + (f" Its last lines:\n{lines}\n" if lines else ""), hint)
-
-
-def _kill(container: Container) -> None:
-    from docker.errors import APIError
-
-    with suppress(APIError, OSError):
-        container.kill()
 
 
 def _sweep(client: DockerClient) -> None:

@@ -1,0 +1,203 @@
+"""Setup commands: run once online on the base commit, kept as an image of the sandbox's user."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import socketserver
+import threading
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import docker
+import pytest
+
+from honk.core.cancel import Cancel
+from honk.core.errors import Cancelled, UserError
+from honk.resources import folder
+from honk.sandboxes.build import ContextFile, Workbench
+from honk.sandboxes.clients import FOLDER, HostClients
+from honk.sandboxes.images import StockImages, built_image
+from honk.sandboxes.setup import Seed, prepare
+
+pytestmark = pytest.mark.docker
+
+MARKER = "marker-of-the-host-0815"
+HOST = HostClients(files={"ca.pem": MARKER.encode()}, environment={"HONK_TEST_CA": f"{FOLDER}/ca.pem"})
+
+
+class Workshop:
+    """prepare() with one repository and a key of the test's own."""
+
+    def __init__(self, client: docker.DockerClient, locks: Path, seed: Seed) -> None:
+        self.client = client
+        self.lines: list[str] = []
+        self.bench = Workbench(client, HOST, locks, True, self.lines.append)
+        self.base = StockImages(self.bench, folder("sandbox")).companion(Cancel())
+        self.seeded = 0
+        self.made: list[str] = []
+        self._seed = seed
+        self._key = uuid.uuid4().hex
+
+    def seed(self) -> Seed:
+        self.seeded += 1
+        return self._seed
+
+    def prepare(
+        self,
+        *commands: str,
+        image: str | None = None,
+        key: str = "",
+        proxy: Path | None = None,
+        timeout: float = 120,
+        cancel: Cancel | None = None,
+    ) -> str:
+        made = prepare(
+            self.bench,
+            image=image or self.base,
+            companion_image=self.base,
+            commands=commands,
+            key=self._key + key,
+            seed=self.seed,
+            proxy=proxy,
+            timeout=timeout,
+            cancel=cancel or Cancel(),
+        )
+        if commands:
+            self.made.append(made)
+        return made
+
+    def inside(self, image: str, script: str) -> str:
+        output: bytes = self.client.containers.run(
+            image, ["-ec", script], entrypoint="sh", user="10001:10001", remove=True, network_mode="none"
+        )
+        return output.decode()
+
+
+@pytest.fixture
+def workshop(client: docker.DockerClient, tmp_path: Path, repository: object) -> Iterator[Workshop]:
+    head = repository.commit(  # type: ignore[attr-defined]
+        {"a.txt": b"one\r\ntwo\n", ".gitattributes": b"* text eol=lf\n", "sub/b": b"\x00\xff"}
+    )
+    seed = Seed((repository.pack(head),), (), head)  # type: ignore[attr-defined]
+    made = Workshop(client, tmp_path / "locks", seed)
+    yield made
+    for image in dict.fromkeys(reversed(made.made)):
+        client.images.remove(image, force=True)
+
+
+def test_no_commands_leave_the_image_as_it_is(workshop: Workshop) -> None:
+    assert workshop.prepare() == workshop.base
+    assert workshop.seeded == 0
+
+
+def test_commands_see_the_repository_byte_for_byte_and_their_files_stay(workshop: Workshop) -> None:
+    image = workshop.prepare(
+        "git status --porcelain > /status; git rev-list --count HEAD >> /status; cp a.txt sub/b /opt",
+        "echo installed > .env; echo $HOME > /home-was; id -u >> /home-was",
+    )
+    said = workshop.inside(
+        image, "cat /status /home-was; cat .env; ls -A; stat -c %u . .env a.txt ..; od -An -c /opt/a.txt"
+    )
+    words = said.split()
+    assert words[:4] == ["1", "/workspace/home", "0", "installed"]
+    assert ".git" not in words and {".env", "a.txt", "sub"} <= set(words)
+    assert words.count("10001") == 4
+    assert "\\r" in said
+    assert workshop.lines[0].startswith("setup: git status")
+
+
+def test_the_same_setup_is_found_without_running_again(workshop: Workshop) -> None:
+    first = workshop.prepare("echo once > /once")
+    assert workshop.prepare("echo once > /once") == first
+    assert workshop.seeded == 1
+
+
+def test_other_commands_or_another_key_are_another_image(workshop: Workshop) -> None:
+    images = {
+        workshop.prepare("echo 1 > /x"),
+        workshop.prepare("echo 2 > /x"),
+        workshop.prepare("echo 1 > /x", key="other lock file"),
+    }
+    assert len(images) == 3
+
+
+def test_a_failing_command_is_shown_with_its_last_lines(workshop: Workshop) -> None:
+    message = (
+        r"(?s)The setup command `echo looking; echo not found >&2; exit 7` failed with exit code 7.*not found"
+    )
+    with pytest.raises(UserError, match=message):
+        workshop.prepare("true", "echo looking; echo not found >&2; exit 7")
+    with pytest.raises(UserError):  # a failure is not cached as a success
+        workshop.prepare("true", "echo looking; echo not found >&2; exit 7")
+
+
+def test_a_command_that_never_ends_runs_into_its_limit(workshop: Workshop) -> None:
+    with pytest.raises(UserError, match=r"(?s)`echo begun; sleep 600` ran into its time limit.*begun"):
+        workshop.prepare("echo begun; sleep 600", timeout=2)
+
+
+def test_cancelling_ends_a_setup(workshop: Workshop) -> None:
+    cancel = Cancel()
+    workshop.bench = replace(workshop.bench, progress=lambda line: cancel.set("enough"))
+    with pytest.raises(Cancelled, match="enough"):
+        workshop.prepare("echo begun; sleep 600", cancel=cancel)
+
+
+def test_the_image_keeps_its_configuration_and_nothing_of_the_host(
+    workshop: Workshop, client: docker.DockerClient
+) -> None:
+    text = f'FROM {workshop.base}\nENV A=b\nUSER 10001\nENTRYPOINT ["/bin/echo", "x"]\nCMD ["y"]\n'
+    files = [ContextFile("Dockerfile", text.encode())]
+    own = built_image(workshop.bench, "Dockerfile", uuid.uuid4().hex, lambda: files, Cancel())
+    workshop.made.append(own)
+    image = workshop.prepare(
+        f'test "$(cat $HONK_TEST_CA)" = {MARKER} && apt-get --version > /opt/v', image=own
+    )
+    before, after = client.images.get(own), client.images.get(image)
+    for key in ("Env", "Cmd", "Entrypoint", "User", "WorkingDir", "Volumes"):
+        assert after.attrs["Config"][key] == before.attrs["Config"][key], key
+    assert MARKER not in json.dumps([after.attrs, after.history()])
+    assert "HONK_TEST_CA" not in json.dumps(after.attrs)
+    assert (
+        workshop.inside(
+            image, "ls -A /dev/shm; find / -xdev -path /proc -prune -o -name 'ca.pem' -print 2>/dev/null"
+        )
+        == ""
+    )
+
+
+class _Server(socketserver.ThreadingUnixStreamServer):
+    daemon_threads = True
+
+
+class _Hello(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"hello from the proxy")
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Quiet: the handler's own would want a client address, which a Unix socket has not."""
+
+
+@pytest.fixture
+def proxy(tmp_path: Path) -> Iterator[Path]:
+    where = tmp_path / "proxy"
+    where.mkdir(mode=0o755)
+    with _Server(str(where / "proxy.sock"), _Hello) as server:
+        (where / "proxy.sock").chmod(0o666)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield where
+        server.shutdown()
+        thread.join()
+
+
+def test_the_package_proxy_is_reached_on_loopback(workshop: Workshop, proxy: Path) -> None:
+    fetch = "python3 -c \"import os, urllib.request as u; print(u.urlopen('http://127.0.0.1:7411/').read())\""
+    image = workshop.prepare(f"{fetch} > /said; echo $PIP_INDEX_URL >> /said", proxy=proxy)
+    said = workshop.inside(image, "cat /said")
+    assert "hello from the proxy" in said and "http://127.0.0.1:7411/pypi/simple/" in said
