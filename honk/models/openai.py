@@ -9,11 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import closing
-from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
 
 from honk.core.cancel import Cancel
-from honk.core.errors import ModelError
 from honk.core.messages import (
     AssistantMessage,
     Completion,
@@ -30,7 +27,8 @@ from honk.core.messages import (
     ToolSpec,
     Usage,
 )
-from honk.models.wire import History, Json, Recorder, Wire, clean, dumps, opaque, text_of
+from honk.models import errors
+from honk.models.wire import History, Json, Recorder, Wire, clean, dumps, opaque, text_of, without_password
 
 PROVIDER = "openai"
 BASE_URL = "https://api.openai.com/v1"
@@ -271,20 +269,11 @@ def speaks_responses(base_url: str, api_key: str) -> bool:
 
     Raises ModelError if it cannot be reached.
     """
-    request = Request(
-        f"{base_url.rstrip('/')}/responses",
-        data=b"{}",
-        headers={"Content-Type": "application/json", "Authorization": f"Bearer {api_key}"},
-    )
+    from honk.models.connection import ask_status
+
+    shown = without_password(base_url)
     try:
-        with urlopen(request, timeout=10):
-            return True
-    except HTTPError as error:
-        with error:
-            return error.code not in (404, 405, 501)
-    except (URLError, OSError) as error:
-        raise ModelError(
-            f"The model service at {base_url} cannot be reached ({error}).",
-            "Check OPENAI_BASE_URL and the network.",
-            retryable=True,
-        ) from error
+        status = ask_status(f"{base_url.rstrip('/')}/responses", api_key.strip())
+    except Exception as error:
+        raise errors.from_sdk(error, model="", key="OPENAI_API_KEY", base_url=shown) from error
+    return status not in (404, 405, 501)

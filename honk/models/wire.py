@@ -61,6 +61,11 @@ def is_object(arguments: str) -> bool:
         return False
 
 
+def without_password(base_url: str) -> str:
+    """``base_url`` as messages may show it."""
+    return re.sub(r"//[^/@]*@", "//", base_url)
+
+
 def _usable(api_key: str, key: str) -> str:
     """``api_key`` as a header can hold it. Raises UserError (without the key) if none can."""
     stripped = api_key.strip()
@@ -117,7 +122,7 @@ class Wire:
         self._sdk = sdk
         self._api_key = _usable(api_key, key)
         self._base_url = base_url
-        self._shown = re.sub(r"//[^/@]*@", "//", base_url)  # without a password, for messages
+        self._shown = without_password(base_url)
         self._key = key
         self._model = model
         self._recorder = recorder
@@ -166,8 +171,6 @@ class Wire:
         with cancel.closing(connection.shut):
             try:
                 yield from self._post(path, body)
-            except GeneratorExit:
-                raise
             except (ModelError, TypeError, ValueError):
                 cancel.check()
                 raise

@@ -379,6 +379,14 @@ def test_the_probe_tells_responses_from_chat_only() -> None:
         speaks_responses(f"{chat.url}/v1", "key")
 
 
+def test_the_probe_takes_the_key_to_no_other_host(playback: Any) -> None:
+    with ScriptedModel() as other:
+        playback.status, playback.headers = 307, {"Location": f"{other.url}/v1/responses"}
+        assert speaks_responses(f"{playback.url}/v1", "key")
+        assert other.journal == []
+    assert len(playback.seen) == 1
+
+
 def test_turns_of_another_provider_become_plain_ones(client: Callable[..., Any]) -> None:
     call = ToolCall(id="c", name="shell", arguments='{"commands":["ls"]}', opaque='{"type":"shell_call"}')
     turn = AssistantMessage(provider="openai", parts=(Text(text="hello", opaque='{"id":"m"}'), call))
