@@ -1,0 +1,85 @@
+"""The engine is found, described, or its absence explained; a dockerd of honk's own can be stopped."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from honk.sandboxes import engine
+
+
+def ensure(home: Path, environ: Mapping[str, str], *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "honk.sandboxes.engine", "--home", str(home), *options],
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_an_engine_that_is_named_but_silent_is_named_in_the_error(tmp_path: Path) -> None:
+    done = ensure(tmp_path, {"DOCKER_HOST": f"unix://{tmp_path}/none.sock"})
+    assert done.returncode == 40
+    assert f"No container engine answers at unix://{tmp_path}/none.sock" in done.stderr
+    assert "unset DOCKER_HOST" in done.stderr
+    assert not (tmp_path / "engine").exists()
+
+
+@pytest.mark.docker
+def test_an_engine_that_answers_is_used_without_a_word(tmp_path: Path) -> None:
+    done = ensure(tmp_path, {}, "--no-install")
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "")
+
+
+@pytest.mark.docker
+def test_an_engine_describes_itself(tmp_path: Path) -> None:
+    client = engine.connect(install=False, notice=print, state=tmp_path)
+    try:
+        facts = engine.describe(client)
+    finally:
+        client.close()
+    assert facts.version and facts.cpus > 0 and facts.memory > 1 << 28 and facts.storage
+    assert facts.cgroup.startswith("v")
+
+
+DAEMON = """#!{python}
+import signal
+open({ready!r}, "w").write("ready")
+signal.pause()
+"""
+
+
+def start_daemon(folder: Path) -> int:
+    """A program named dockerd that waits for its end, started as honk starts the real one."""
+    ready = folder / "ready"
+    os.mkfifo(ready)
+    daemon = folder / "dockerd"
+    daemon.write_text(DAEMON.format(python=sys.executable, ready=str(ready)))
+    daemon.chmod(0o755)
+    engine.detach([], str(daemon), folder / "dockerd.pid", folder / "dockerd.log")
+    assert ready.read_text() == "ready"  # blocks until it runs
+    return int((folder / "dockerd.pid").read_text())
+
+
+def test_a_dockerd_that_honk_started_is_stopped_by_its_pid_file(tmp_path: Path) -> None:
+    pid = start_daemon(tmp_path)
+    said: list[str] = []
+    assert engine.stop(tmp_path, said.append) is True
+    assert not Path(f"/proc/{pid}/cmdline").exists() or not Path(f"/proc/{pid}/cmdline").read_bytes()
+    assert not (tmp_path / "dockerd.pid").exists()
+    assert str(pid) in said[0]
+
+
+def test_a_pid_that_another_program_has_now_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "dockerd.pid").write_text(str(os.getpid()))
+    assert engine.stop(tmp_path, print) is False
+
+
+def test_without_a_dockerd_of_its_own_nothing_is_stopped(tmp_path: Path) -> None:
+    assert ensure(tmp_path, {}, "--stop").returncode == 0
