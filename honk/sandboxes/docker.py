@@ -176,7 +176,7 @@ class DockerSandbox:
     def thaw(self) -> None:
         if self._container is None:
             self._container = self._create()
-            self._start(self._container)
+            self._start_sandbox()
             self._shell.open()
 
     def asked(self) -> tuple[str, ...]:
@@ -197,7 +197,7 @@ class DockerSandbox:
                 self._start_companion()
             finally:
                 self._container = created.result()
-            started = pool.submit(self._start, self._container)
+            started = pool.submit(self._start_sandbox)
             try:
                 self.tree.ready()
                 self.tree.seed(self._spec)
@@ -211,7 +211,13 @@ class DockerSandbox:
         assert self._companion_id is not None
         with engine_errors("attach to the companion container"):
             self._tree = Companion(self._api, self._companion_id, self._failed, self._too_large)
+        self._cancel.check()  # whoever cancelled before could not interrupt it yet
         self._start(self._companion_id)
+
+    def _start_sandbox(self) -> None:
+        assert self._container is not None
+        self._start(self._container)
+        self._shell.connect()
 
     def _set_up(self) -> None:
         for command in self._spec.setup:

@@ -31,6 +31,8 @@ PROXY_SOCKET = "/run/honk/proxy.sock"  # in the companion only
 KEEPER_COMMAND = ("/bin/sh", "-c", "while :; do sleep 86400; done")
 
 _GIB = 1 << 30
+# runc gives a tmpfs the mode that the image's folder has; the owner makes it writable anyway.
+_OPEN = f"mode=1777,uid={USER},gid={USER}"
 _FILES = 16384  # open files of a process
 _COMPANION_MEMORY = 2 * _GIB  # git's index-pack of a large repository is the largest thing there
 
@@ -101,9 +103,9 @@ def sandbox_host(limits: Sizes, volume: str, companion: str, runtime: str | None
         ],
         # Programs may run from /tmp: go test, Maven plugins and pip's builds do.
         tmpfs={
-            "/tmp": f"rw,exec,nosuid,nodev,size={limits.tmp},mode=1777",
-            "/var/tmp": f"rw,exec,nosuid,nodev,size={limits.tmp},mode=1777",
-            "/run": "rw,noexec,nosuid,nodev,size=16m,mode=1777",
+            "/tmp": f"rw,exec,nosuid,nodev,size={limits.tmp},{_OPEN}",
+            "/var/tmp": f"rw,exec,nosuid,nodev,size={limits.tmp},{_OPEN}",
+            "/run": f"rw,noexec,nosuid,nodev,size=16m,{_OPEN}",
         },
         mounts=[_volume(volume, copy=True)],
         log_config=LogConfig(type="none"),

@@ -16,12 +16,10 @@ import io
 import json
 import os
 import select
-import shutil
 import socket
 import stat
 import subprocess
 import sys
-import tarfile
 import threading
 import time
 from contextlib import suppress
@@ -207,6 +205,8 @@ def repository(head, shallow):
     if os.path.islink(top) or os.path.isfile(top):
         os.unlink(top)
     elif os.path.isdir(top):
+        import shutil  # seldom needed, and slow to import
+
         shutil.rmtree(top)
     for name in ("objects/pack", "refs/heads", "refs/tags", "info"):
         os.makedirs(f"{top}/{name}")
@@ -290,6 +290,8 @@ def snapshot():
 def header(path, kind, mode, size=0, link=b""):
     """A tar header: plain ustar where it fits, else with a pax header before it."""
     if len(path) > 100 or len(link) > 100 or size >= 1 << 33 or not (path + link).isascii():
+        import tarfile  # seldom needed, and slow to import
+
         entry = tarfile.TarInfo(os.fsdecode(path))
         entry.type, entry.mode, entry.size, entry.linkname = kind, mode, size, os.fsdecode(link)
         return entry.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
@@ -343,39 +345,55 @@ class Export:
             source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=fd)
         except OSError:
             return
-        with os.fdopen(source, "rb", buffering=0) as file:
+        try:
             info = os.fstat(source)
             if not stat.S_ISREG(info.st_mode):
                 return
             self.put(header(path, FILE, stat.S_IMODE(info.st_mode), info.st_size))
             left = info.st_size
             while left:
-                piece = file.read(min(left, 1 << 18))
-                if not piece:  # cut short meanwhile; the header's size is promised
-                    piece = bytes(min(left, 1 << 18))
+                # What is cut short meanwhile is filled up: the header's size is promised.
+                piece = os.read(source, min(left, 1 << 18)) or bytes(min(left, 1 << 18))
                 self.put(piece)
                 left -= len(piece)
             self.put(bytes(-info.st_size % 512))
+        finally:
+            os.close(source)
 
 
 def export_paths(export, paths):
-    """Some paths, each reached step by step without following a link."""
-    for path in paths:
-        *folders, name = path.split(b"/")
-        if {b"", b".", b".."} & {*folders, name}:
-            continue
-        fds = []
+    """Some paths, each reached without following a link; neighbours share their folder."""
+    last, fd = None, None
+    try:
+        for path in paths:
+            folder, _, name = path.rpartition(b"/")
+            if folder != last:
+                if fd is not None:
+                    os.close(fd)
+                last, fd = folder, reach(folder.split(b"/") if folder else [])
+            if fd is None or name in (b"", b".", b".."):
+                continue
+            with suppress(FileNotFoundError):
+                export.entry(path, fd, name, os.stat(name, dir_fd=fd, follow_symlinks=False))
+    finally:
+        if fd is not None:
+            os.close(fd)
+
+
+def reach(folders):
+    """A descriptor of a folder below the repository; None if that is not what is there."""
+    fd = os.open(REPO, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    for name in folders:
+        above = fd
         try:
-            fds.append(os.open(REPO, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW))
-            for folder in folders:
-                fds.append(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=fds[-1]))
-            info = os.stat(name, dir_fd=fds[-1], follow_symlinks=False)
-            export.entry(path, fds[-1], name, info)
+            if name in (b"", b".", b".."):
+                return None
+            fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=above)
         except OSError:
-            pass  # gone meanwhile
+            return None
         finally:
-            for fd in fds:
-                os.close(fd)
+            os.close(above)
+    return fd
 
 
 def export_tree(export, paths):
@@ -406,26 +424,27 @@ def usage():
 def watch(quota):
     """Say `quota` once the volume is over it.
 
-    Counting every file is slow and asking the file system is not: the files are counted
-    when the file system's own use has grown by what was left, and once a minute, since
-    others free space there too.
+    Counting every file is slow for large trees and asking the file system is not: the
+    files are counted when its own use has grown by what was left, and regularly, since
+    others free space there too, for at most a fiftieth of the time.
     """
-    known, at, checked = 0, None, 0.0
+    known, at, checked, pause = 0, 0, 0.0, 0.0
     while True:
         time.sleep(0.5)
         disk = os.statvfs(ROOT)
         used = (disk.f_blocks - disk.f_bfree) * disk.f_frsize
-        if at is None or used - at > (quota - known) * 0.9 or time.monotonic() - checked > 60:
+        if used - at > (quota - known) * 0.9 or time.monotonic() - checked > pause:
             started = time.monotonic()
             try:
                 known = usage()
             except Refused:
                 known = quota + 1  # what cannot be counted must not grow
             at, checked = used, time.monotonic()
+            pause = max(2.0, 50 * (checked - started))
             if known > quota:
                 os.write(2, b"quota %d\n" % known)
                 return
-            time.sleep(min(10 * (checked - started), 30))
+            time.sleep(min(5 * (checked - started), 10))
 
 
 # ---- the loop ---------------------------------------------------------------------------
