@@ -36,7 +36,8 @@ _PLAIN = {
     **dict.fromkeys(map(ord, "\u201c\u201d\u201e\u201f"), '"'),
     **dict.fromkeys((0xA0, *range(0x2002, 0x200B), 0x202F, 0x205F, 0x3000), " "),
 }
-Edit = Tuple[int, int, List[str]]  # noqa: UP006 -- so many lines from this index on are replaced by these
+# From this index on, so many lines are replaced by these.
+Edit = Tuple[int, int, List[str]]  # noqa: UP006
 # How a line may differ from the patch and still be the one that is meant, strictest first.
 _LOOSER: tuple[Callable[[str], str], ...] = (
     lambda line: line,
@@ -316,8 +317,8 @@ def _place(chunk: Chunk, lines: list[str], at: int, path: str, edits: list[Edit]
     start = find(old, lines, at, chunk.end_of_file)
     if start is None and not old[-1]:  # an empty last line may stand for the file's final newline
         old.pop()
-        if not new[-1:] or not new[-1]:
-            del new[-1:]
+        if new and not new[-1]:
+            new.pop()
         start = find(old, lines, at, chunk.end_of_file)
     if start is None:
         quoted = "\n".join(text for sign, text in chunk.lines if sign != "+")

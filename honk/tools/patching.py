@@ -22,7 +22,7 @@ from honk.tools import apply_patch as v4a
 from honk.tools.tool import Answer, ToolContext
 
 _T = TypeVar("_T")
-_CALL = re.compile(r"(?:cd[ \t]+(?P<folder>[^\n;|<>]+?)[ \t]*&&[ \t]*)?apply_?patch[ \t]+(?P<rest>.*)", re.S)
+_CALL = re.compile(r"(?:cd[ \t]+(?P<folder>[^\n;|&<>]+?)[ \t]*&&[ \t]*)?apply_?patch[ \t]+(?P<rest>.*)", re.S)
 _HEREDOC = re.compile(
     r"""<<[ \t]*(?P<quote>['"]?)(?P<word>\w+)(?P=quote)[ \t]*\n(?P<body>.*\n)(?P=word)""", re.S
 )

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import base64
+import os
+import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -327,6 +331,59 @@ def test_other_files_are_no_tests(gates: Gates, path: str) -> None:
     assert gates({path: b"a\n"}, {path: b"b\n"}) == ()
 
 
+def test_honest_code_blocks_nothing(gates: Gates) -> None:
+    """All of honk, and the modules of this Python's standard library, as if somebody had added them."""
+    honk = Path(__file__).parents[2] / "honk"
+    library = Path(os.__file__).parent
+    files = {f"src/{p.relative_to(honk)}": p.read_bytes() for p in honk.rglob("*.py")}
+    files |= {f"lib/{p.name}": p.read_bytes() for p in library.glob("*.py")}
+    files |= {f"lib/email/{p.name}": p.read_bytes() for p in library.glob("email/*.py")}
+    assert len(files) > 150
+    assert [f for f in gates({}, files) if f.result == "block"] == []
+
+
+HONEST = {
+    "a dependency's new version": (
+        {"requirements.txt": text("acme-log==1.4.2", "requests==2.31.0")},
+        {"requirements.txt": text("acme-log==2.0.0", "requests==2.31.0")},
+    ),
+    "a lock file": (
+        {},
+        {
+            "package-lock.json": text(
+                '"resolved": "https://registry.example/left-pad/-/left-pad-1.3.0.tgz",',
+                '"integrity": "sha512-XI5MPzVNApjAyhQzphX8BkmKsKUxD4LdyK24iZeQGinBN9yTQT3bFlCBy/aVx2=="',
+            )
+        },
+    ),
+    "hashes of wheels": (
+        {},
+        {"requirements.lock": text(f"a==1 --hash=sha256:{'0123456789abcdef' * 4}")},
+    ),
+    "a translation": ({}, {"locale/fa.json": text('{"hello": "می\u200cخواهم سلام کنم"}')}),
+    "a settings example": (
+        {},
+        {".env.example": text("GITHUB_TOKEN=ghp_your_token_here", "AWS_SECRET_ACCESS_KEY=changeme")},
+    ),
+    "a container file": ({}, {"Dockerfile": text("FROM debian:12", "ARG TOKEN", "RUN apt-get update")}),
+    "a renamed and edited module": (
+        {"old.py": text("a = 1", "b = 2")},
+        {"new.py": text("a = 1", "b = 3")},
+    ),
+    "a script that became executable": ({"run": b"#!/bin/sh\n"}, {"run": ("100755", b"#!/bin/sh\n")}),
+    "a small picture": ({}, {"docs/logo.png": b"\x89PNG\r\n\x1a\n\0\0"}),
+    "a deleted tree": ({"a/b": b"x", "a/c": b"y"}, {}),
+    "a test that follows the code": ({"tests/test_a.py": b"old\n"}, {"tests/test_a.py": b"new\n"}),
+    "windows line ends": ({"a.cs": b"one\r\n"}, {"a.cs": b"one\r\ntwo\r\n"}),
+}
+
+
+@pytest.mark.parametrize("name", HONEST)
+def test_honest_changes_block_nothing(gates: Gates, name: str) -> None:
+    before, after = HONEST[name]
+    assert [f for f in gates(before, after) if f.result == "block"] == []
+
+
 def test_words_of_a_pull_request() -> None:
     assert scan_text("Bump the logging library\n\nIt renames `log` to `emit`. Fixes #3 🎉", (KNOWN,)) == ()
     assert [f.gate for f in scan_text(f"token {KNOWN}", (KNOWN,))] == ["secret"]
@@ -335,9 +392,15 @@ def test_words_of_a_pull_request() -> None:
     assert [f.gate for f in scan_text(KEY, ())] == ["secret"]
 
 
-def test_importing_the_gates_does_not_import_detect_secrets() -> None:
-    import subprocess
+def test_several_runs_in_one_process_do_not_disturb_each_other(gates: Gates) -> None:
+    def one(number: int) -> list[str]:
+        return found(gates({}, {"a": text(*["honest"] * number, GITHUB)}, secrets=(KNOWN,)), "secret")
 
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(one, range(40))) == [["block"]] * 40
+
+
+def test_importing_the_gates_does_not_import_detect_secrets() -> None:
     code = "import sys, honk.gates; print('detect_secrets' in sys.modules, 'requests' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]

@@ -20,14 +20,16 @@ BINARY = "vendor/x86_64-unknown-linux-musl/bin/codex"
 
 
 def _unpack(tools: Path) -> Path:
-    """The real binary below ``tools``, fetched with npm once. Skips where npm cannot."""
+    """The real binary anywhere below ``tools``, fetched with npm once. Skips where npm cannot."""
+    found = next(tools.glob(f"**/{BINARY}"), None)
+    if found is not None:
+        return found
     home = tools / "codex-0.169.0"
-    if not home.exists():
-        tools.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=tools) as name:
-            _fetch(Path(name))
-            with contextlib.suppress(OSError):  # another process was first
-                Path(name, "package").rename(home)
+    tools.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=tools, prefix="codex-") as name:
+        _fetch(Path(name))
+        with contextlib.suppress(OSError):  # another process was first
+            Path(name, "package").rename(home)
     return home / BINARY
 
 

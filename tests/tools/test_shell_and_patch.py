@@ -254,6 +254,7 @@ def test_a_patch_that_fails_in_the_shell_has_an_exit_code(context: ToolContext, 
         "echo apply_patch <<'EOF'\nx\nEOF",
         f"cd /; apply_patch '{PATCH}'",
         f"false && apply_patch '{PATCH}'",
+        f"cd / && make && apply_patch '{PATCH}'",
     ],
 )
 def test_anything_else_goes_to_the_shell_as_it_is(context: ToolContext, repo: Path, command: str) -> None:
