@@ -212,7 +212,7 @@ def _start(elevate: Sequence[str], notice: Notice, state: Path) -> None:
     if Path("/run/systemd/system").is_dir():
         notice("Starting the Docker engine (systemd).")
         subprocess.run([*elevate, "systemctl", "start", "docker"], capture_output=True, check=False)
-    elif _pid_of(Path("/var/run/docker.pid")) is None:
+    elif not _runs():
         log = state / "dockerd.log"
         notice(f"Starting the Docker engine (dockerd); its log is {log}.")
         detach(elevate, _dockerd() or "dockerd", state / "dockerd.pid", log)
@@ -261,6 +261,15 @@ def _pid_of(file: Path) -> int | None:
     except (OSError, ValueError):
         return None
     return pid if name == "dockerd" else None
+
+
+def _runs() -> bool:
+    """Whether some dockerd runs already: one that a package's start script is bringing up, say."""
+    for name in Path("/proc").glob("[0-9]*/comm"):
+        with suppress(OSError):
+            if name.read_text().strip() == "dockerd":
+                return True
+    return False
 
 
 def _tail(log: Path) -> str:
