@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from honk.verifiers.patterns import NO_TESTS, ROWS, SOME_TESTS, SUMS, Row, Weight
 
 LIMIT = 2_000  # characters of a distilled log
-LINE = 300  # characters of one line that are looked at and shown
+LINE = 400  # characters of one line that are looked at and shown
 _TAIL = 12  # last lines, which often say why when no pattern does
 _GAP = "…"
 _ROOM = {Weight.FRAME: 800}  # characters that lines of one weight may take; LIMIT for others

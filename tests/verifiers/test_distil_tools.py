@@ -207,13 +207,27 @@ def test_the_detected_command_of_a_sound_project_passes(
     assert summary in result.summary and "\n" not in result.summary
 
 
-@pytest.mark.parametrize("folder", ["one", "many"])
-def test_a_failure_in_the_middle_of_ten_megabytes_is_found(folder: str) -> None:
-    noise = "x" * 2_000_000 if folder == "one" else "building target 1 of many, please wait\n" * 50_000
+@pytest.mark.parametrize(
+    "noise", ["x" * 2_000_000, "building target 1 of many, please wait\n" * 5_000], ids=["line", "lines"]
+)
+def test_a_failure_in_the_middle_of_noise_is_found(noise: str) -> None:
     failure = "\n--- FAIL: TestTotal (0.00s)\n    total_test.go:12: got 4, want 3\nFAIL\n"
     text = distil(noise + failure + noise)
     assert "--- FAIL: TestTotal" in text and "total_test.go:12: got 4, want 3" in text
     assert len(text) <= LIMIT
+
+
+def test_a_log_of_surefire_keeps_both_failures_and_drops_its_frames() -> None:
+    """``surefire.txt`` is what Maven 3.8.7 with Surefire 3.2.5 and JUnit 5.11.4 printed."""
+    text = distil((Path(__file__).parents[1] / "fixtures" / "outputs" / "surefire.txt").read_text())
+    for part in (
+        "ATest.adds:4 expected: <3> but was: <-1>",
+        "at ATest.boom(ATest.java:5)",
+        "java.lang.IllegalStateException: bad state",
+        "Tests run: 2, Failures: 1, Errors: 1",
+    ):
+        assert part in text
+    assert "org.junit.jupiter" not in text and "java.base" not in text and "[Help 1]" not in text
 
 
 def test_what_no_pattern_knows_is_shown_by_its_end() -> None:
