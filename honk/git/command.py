@@ -214,9 +214,14 @@ def stop(process: subprocess.Popen[bytes]) -> None:
                 pipe.close()
 
 
+def printable(text: str) -> str:
+    """Words from outside without what could steer a terminal."""
+    return "".join(c for c in text.strip() if c.isprintable())
+
+
 def last_words(stderr: str) -> str:
     """The line of git's complaint that says most: its first ``error:`` or ``fatal:``, else its last."""
-    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    lines = [printable(line) for line in stderr.splitlines() if line.strip()]
     telling = [line for line in lines if line.startswith(("error:", "fatal:"))] or lines[-1:]
     return telling[0] if telling else "no message"
 

@@ -12,12 +12,13 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 
@@ -55,7 +56,7 @@ class Mirror:
         self._directory = directory
         self._git = Git(directory)
         self._blobs = Blobs(self._git)
-        self._tree = lru_cache(maxsize=_TREES)(self._read_tree)
+        self._trees: dict[str, dict[bytes, Entry]] = {}
 
     def __enter__(self) -> Mirror:
         return self
@@ -182,7 +183,9 @@ class Mirror:
         final = handover.read_tree(parts, stream, base, previous, deleted)
         if final == self._tree(base):
             return base
-        return handover.write_commit(parts, final, base, start, message, date)
+        sha = handover.write_commit(parts, final, base, start, message, date)
+        self._remember(sha, final)
+        return sha
 
     def pack(self, commit: str, base: str) -> bytes:
         """A self-contained pack of what ``commit`` needs beyond ``base``."""
@@ -198,8 +201,12 @@ class Mirror:
         """git that reads no attributes of any tree (newer versions would, in a bare repository)."""
         return replace(self._git, config={"attr.tree": EMPTY_TREE[_format(commit)]})
 
-    def _read_tree(self, commit: str) -> dict[bytes, Entry]:
-        return objects.tree(self._git, commit)
+    def _tree(self, commit: str) -> dict[bytes, Entry]:
+        return self._trees.get(commit) or self._remember(commit, objects.tree(self._git, commit))
+
+    def _remember(self, commit: str, entries: dict[bytes, Entry]) -> dict[bytes, Entry]:
+        self._trees = {**dict(list(self._trees.items())[1 - _TREES :]), commit: entries}
+        return entries
 
     def _has(self, commit: str) -> bool:
         return self._git.attempt("cat-file", "-e", f"{commit}^{{commit}}").code == 0
@@ -300,9 +307,14 @@ class Mirror:
             os.rename(fresh, self._directory)
 
     def _sweep_locks(self) -> None:
-        """Remove git's lock files of a process that was killed; ours says that none is alive."""
+        """Remove what killed processes left: locks of git (ours says that none is alive), old scratch."""
         for file in (*self._directory.glob("*.lock"), *self._directory.glob("refs/**/*.lock")):
             file.unlink(missing_ok=True)
+        yesterday = time.time() - 86_400  # younger scratch may be in use: hand-overs take no lock
+        for pattern in ("rules-*", "index-*", "objects/pack/tmp_*"):
+            for left in self._directory.glob(pattern):
+                if left.stat().st_mtime < yesterday:
+                    shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink()
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -18,7 +18,7 @@ PREFIX = "honk/"
 _SLUG_LENGTH = 40
 # git-check-ref-format(1): no control characters, space, ~ ^ : ? * [ \, "..", "@{", "//"
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//")
-_OWNER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*(?:/[A-Za-z0-9._-]+)+")
+_OWNER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A-Za-z0-9._-]+)+")
 _SCP_LIKE = re.compile(r"(?:(?P<user>[A-Za-z0-9._-]+)@)?(?P<host>[A-Za-z0-9.-]+):(?P<path>[^:].*)")
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 
@@ -90,6 +90,13 @@ def _owner_name(url: str, path: str) -> str:
     if not _OWNER_NAME.fullmatch(name) or any(p in (".", "..") or not p for p in name.split("/")):
         raise _refuse(url, "it does not end in owner/name")
     return name
+
+
+def owner_name(text: str) -> str:
+    """Return ``text`` if it is a plain ``owner/name``, else raise UserError."""
+    if text.count("/") != 1 or _owner_name(text, text) != text:
+        raise _refuse(text, "it is not owner/name")
+    return text
 
 
 def _check_host(url: str, host: str) -> str:

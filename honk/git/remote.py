@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import os
 import re
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from honk.core.errors import GitError, HonkError, UserError
-from honk.git.command import REMOTE_SECONDS, Git, Result, last_words
+from honk.git.command import REMOTE_SECONDS, Git, Result, last_words, printable
 from honk.git.refs import Location
 
 # Objects that old tools wrote into histories which people still work on. Each is harmless
@@ -93,12 +96,15 @@ class Endpoint:
 
 
 def _trust(directory: Path, path: str) -> Path:
-    file = directory.with_name(f"{directory.name}.trust")
+    name = hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:24]
+    file = directory.with_name(f"{name}.trust")
     quoted = [p.replace("\\", "\\\\").replace('"', '\\"') for p in (path, f"{path}/.git")]
     text = "[safe]\n" + "".join(f'\tdirectory = "{p}"\n' for p in quoted)
-    if not file.is_file() or file.read_text() != text:
+    if not file.is_file():
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
+        with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False) as fresh:
+            fresh.write(text)
+        os.replace(fresh.name, file)  # another process may read it now
     return file
 
 
@@ -197,10 +203,8 @@ def explain(result: Result, remote: Endpoint, verb: str) -> HonkError:
 
 def said_by_server(result: Result) -> str:
     """The lines that the server (a hook, a branch protection) wrote for people."""
-    lines = (
-        line.removeprefix("remote:").strip() for line in result.err.splitlines() if line.startswith("remote:")
-    )
-    return " ".join(line for line in lines if line)
+    lines = (line.removeprefix("remote:") for line in result.err.splitlines() if line.startswith("remote:"))
+    return " ".join(words for line in lines if (words := printable(line)))
 
 
 def refused(result: Result, branch: str, remote: Endpoint) -> HonkError:
@@ -210,7 +214,7 @@ def refused(result: Result, branch: str, remote: Endpoint) -> HonkError:
     if status is None:
         error = explain(result, remote, "push to")
         return type(error)(f"{error.message} {words}".strip(), error.hint)
-    reason = status[1]
+    reason = printable(status[1])
     if "stale info" in reason or "fetch first" in reason:
         return GitError(
             f"The branch {branch} at {remote.at.url} changed during the push; nothing was overwritten.",

@@ -361,3 +361,32 @@ def test_the_environment_of_honk_does_not_reach_git(
     base = mirror.fetch(None).sha
     assert mirror.commit([tar_of(member("a", b"b"))], base=base, message="m") != base
     assert not canary.exists()
+
+
+def test_words_of_a_hook_cannot_steer_the_terminal(origin: Repo, mirror_of: Mirrors) -> None:
+    origin.commit({"a": "a\n"})
+    hook = origin.path / ".git" / "hooks" / "pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\nprintf 'not on a \\033[31mFriday\\033[0m\\n' >&2\nexit 1\n")
+    hook.chmod(0o755)
+    mirror = mirror_of(origin)
+    base = mirror.fetch(None).sha
+    head = mirror.commit([tar_of(member("a", b"b"))], base=base, message="m")
+    with pytest.raises(GitError, match="not on a ") as caught:
+        mirror.push(head, "honk/x", PushAccess(url=str(origin.path)), None)
+    assert caught.value.message.isprintable()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
+def test_a_full_disk_is_named(origin: Repo, mirror_of: Mirrors, home: Path) -> None:
+    origin.commit({"big": os.urandom(3 << 20)})
+    mirrors = home / "mirrors"
+    mirrors.mkdir(parents=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(mirrors)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        with pytest.raises(GitError, match="The disk is full"):
+            mirror_of(origin).fetch(None)
+    finally:
+        subprocess.run(["umount", str(mirrors)], check=True)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from honk.core.errors import UserError
-from honk.git.refs import RemoteName, branch_name, check_branch, location, parse_remote
+from honk.git.refs import RemoteName, branch_name, check_branch, location, owner_name, parse_remote
 
 
 @pytest.mark.parametrize(
@@ -83,6 +83,19 @@ def test_a_file_address_may_have_escapes() -> None:
 def test_anything_else_is_refused(url: str) -> None:
     with pytest.raises(UserError):
         parse_remote(url)
+
+
+@pytest.mark.parametrize("text", ["acme/app", "j_doe/.github", "Acme-1/a.b_c"])
+def test_a_plain_owner_and_name_is_taken(text: str) -> None:
+    assert owner_name(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["acme", "acme/app/x", "-acme/app", "acme/..", "/acme/app", "a/b.git", "a/b c", "a/b\n"]
+)
+def test_anything_else_than_owner_and_name_is_refused(text: str) -> None:
+    with pytest.raises(UserError):
+        owner_name(text)
 
 
 def test_a_refusal_never_shows_a_credential() -> None:
