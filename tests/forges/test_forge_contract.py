@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from honk.core.errors import ForgeError, UserError
-from honk.core.ports import Publisher
+from honk.core.ports import Publisher, PullRequestTable
 from honk.core.types import Proposal, RepoRef
 from honk.forges.local import LocalForge
+from honk.stores.database import Database
+from honk.stores.pulls import SqlPullRequests
 from honk.testing.github import FakeGitHub
 from honk.testing.memory_stores import MemoryPullRequests
 
@@ -42,7 +44,7 @@ class Case:
         return Proposal.model_validate(fields | changes)
 
 
-@pytest.fixture(params=["github", "local"])
+@pytest.fixture(params=["github", "local", "local_sql"])
 def case(request: pytest.FixtureRequest, tmp_path: Path) -> Case:
     return request.getfixturevalue(f"{request.param}_case")
 
@@ -63,19 +65,30 @@ def github_case(github: FakeGitHub, open_forge: Callable[..., Publisher]) -> Cas
 
 @pytest.fixture
 def local_case(tmp_path: Path) -> Case:
-    origin = tmp_path / "origin.git"
+    return over_table(MemoryPullRequests(), tmp_path)
+
+
+@pytest.fixture
+def local_sql_case(tmp_path: Path) -> Iterator[Case]:
+    database = Database(f"sqlite:///{tmp_path / 'honk.sqlite'}")
+    yield over_table(SqlPullRequests(database), tmp_path)
+    database.close()
+
+
+def over_table(table: PullRequestTable, folder: Path) -> Case:
+    origin = folder / "origin.git"
     for name in ("objects", "refs"):
         (origin / name).mkdir(parents=True)
-    table = MemoryPullRequests()
     repo = RepoRef(forge="local", name=str(origin), url=origin.as_uri())
 
     def close(number: int, merge: bool) -> None:
         record = next(r for r in table.of_branch(repo.name, "main", BRANCH) if r.number == number)
         table.update(record.model_copy(update={"state": "merged" if merge else "closed"}))
 
-    return Case(
-        LocalForge(table), repo, "a" * 40, close, lambda: len(table.of_branch(repo.name, "main", BRANCH))
-    )
+    def count() -> int:
+        return len(table.of_branch(repo.name, "main", BRANCH))
+
+    return Case(LocalForge(table), repo, "a" * 40, close, count)
 
 
 def test_a_repository_that_may_be_written_is_pushed_to_directly(case: Case) -> None:
