@@ -48,7 +48,7 @@ class StockImages:
 
     def present(self) -> str | None:
         """Id of the base if it is there already."""
-        return local(self._bench.client, f"{REPOSITORY}:{self._tags([])[-1]}")
+        return self._local(self._tags([])[0])
 
     def image(self, toolchains: frozenset[str], cancel: Cancel) -> str:
         """Id of the base with the layers of ``toolchains``, those made that are missing.
@@ -57,12 +57,16 @@ class StockImages:
         """
         names = [name for name in TOOLCHAINS if name in toolchains]
         tags = self._tags(names)
-        if (top := local(self._bench.client, f"{REPOSITORY}:{tags[-1]}")) is not None:
+        if (top := self._local(tags[-1])) is not None:
             return top
         parent = self._once(tags[0], cancel, partial(self._base, tags[0], cancel))
         for name, tag in zip(names, tags[1:], strict=True):
             parent = self._once(tag, cancel, partial(self._layer, name, tag, parent, cancel))
         return parent
+
+    def _local(self, tag: str) -> str | None:
+        with engine_errors("look for the sandbox image"):
+            return local(self._bench.client, f"{REPOSITORY}:{tag}")
 
     def _tags(self, names: list[str]) -> list[str]:
         """Each one's hash covers its own recipe and everything below it."""
