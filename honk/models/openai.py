@@ -206,7 +206,7 @@ class OpenAIModel:
         self._wire = Wire(
             "openai",
             base_url=base_url or BASE_URL,
-            api_key=api_key,
+            api_key=api_key or ("none" if base_url else ""),  # local servers want none; the SDK wants one
             key="OPENAI_API_KEY",
             model=name,
             recorder=recorder,

@@ -400,9 +400,14 @@ def test_turns_of_another_provider_become_plain_ones(client: Callable[..., Any])
         ]
 
 
-@pytest.mark.parametrize("wire", ["anthropic", "responses"])
 @pytest.mark.parametrize(
-    ("key", "said"), [("", "is not set"), (" \n", "is not set"), ("kéy\n", "no API key has")]
+    ("wire", "key", "said"),
+    [
+        ("anthropic", "", "is not set"),
+        ("responses", " \n", "is not set"),
+        ("anthropic", "kéy\n", "no API key has"),
+        ("chat", "kéy", "no API key has"),
+    ],
 )
 def test_an_unusable_key_is_named_but_not_shown(
     wire: str, key: str, said: str, client: Callable[..., Any]
@@ -417,7 +422,9 @@ def test_a_server_without_keys_needs_none(client: Callable[..., Any]) -> None:
     with ScriptedModel([Turn("hi")], key="sk-1") as service:
         assert client("responses", service.url, key=" sk-1\n").ask().message.text == "hi"
     with ScriptedModel([Turn("hi")]) as service:
-        assert client("chat", service.url, key="").ask().message.text == "hi"
+        assert speaks_responses(f"{service.url}/v1", "")
+        for wire in ("chat", "responses"):
+            assert client(wire, service.url, key="").ask().message.text == "hi"
 
 
 def test_a_password_in_the_base_url_is_not_shown(client: Callable[..., Any]) -> None:
