@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -49,16 +48,15 @@ class _Retrying:
     def complete(
         self, request: ModelRequest, *, on_delta: Callable[[TextDelta], None], cancel: Cancel
     ) -> Completion:
-        end = time.monotonic() + self._patience.seconds
-        tried = 0
+        tried, waited = 0, 0.0
         while True:
             try:
                 return self._model.complete(request, on_delta=on_delta, cancel=cancel)
             except ModelError as error:
                 tried += 1
                 pause = self._patience.pause(tried, error.retry_after)
-                late = time.monotonic() + pause > end
-                if not error.retryable or tried >= self._patience.tries or late:
+                waited += pause
+                if not error.retryable or tried >= self._patience.tries or waited > self._patience.seconds:
                     raise
                 self._notify(f"{error.message} Trying again in {pause:.0f} s.")
                 cancel.wait(pause)

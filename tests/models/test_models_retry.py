@@ -64,6 +64,15 @@ def test_a_pause_beyond_the_patience_ends_at_once(client: Callable[..., Any]) ->
     assert said == []
 
 
+def test_waiting_is_bounded_in_all(client: Callable[..., Any]) -> None:
+    patience = Patience(seconds=0.025)
+    with ScriptedModel([Failure(429, retry_after=0.01)]) as service:
+        one = client("chat", service.url)
+        with pytest.raises(ModelError):
+            one.ask(model=with_retries(one.model, notify=lambda _: None, patience=patience))
+        assert len(service.journal) == 3  # two pauses fit, a third does not
+
+
 def test_what_cannot_succeed_is_not_tried_again(client: Callable[..., Any]) -> None:
     with ScriptedModel([Failure(401)]) as service:
         one = client("chat", service.url)
