@@ -10,7 +10,6 @@ import tempfile
 from pathlib import Path
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from honk.core.errors import StoreError
 from honk.stores.database import Database
@@ -103,10 +102,8 @@ class SqlArtifacts:
 
     def put(self, data: bytes) -> str:
         digest = digest_of(data)
-        dialect = postgresql if self._db.postgres else sqlite
-        new = dialect.insert(artifacts).values(digest=digest, data=data).on_conflict_do_nothing()
         with self._db.single() as connection:
-            connection.execute(new)
+            connection.execute(self._db.insert_new(artifacts).values(digest=digest, data=data))
         return digest
 
     def get(self, digest: str) -> bytes:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, Insert, Table, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 
 from honk.core.errors import StoreError, UserError
@@ -131,6 +131,16 @@ class Database:
         """A connection whose statements hold together or not at all. Raises StoreError."""
         with self._guard(), self._engine.begin() as connection:
             yield connection
+
+    def insert_new(self, table: Table) -> Insert:
+        """An INSERT that does nothing where the row is there already."""
+        if self.postgres:  # each dialect takes its time to import
+            from sqlalchemy.dialects import postgresql
+
+            return postgresql.insert(table).on_conflict_do_nothing()
+        from sqlalchemy.dialects import sqlite
+
+        return sqlite.insert(table).on_conflict_do_nothing()
 
     def now(self, connection: Connection) -> float:
         """Seconds since 1970 by the clock that all users of this database share."""

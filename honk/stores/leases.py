@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from sqlalchemy import Connection, delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from honk.core.errors import StaleWriter
 from honk.stores.database import Database
@@ -34,10 +33,9 @@ class SqlLeases:
 
         Raises StaleWriter, naming the owner, while another lease lives.
         """
-        dialect = postgresql if self._db.postgres else sqlite
-        new = dialect.insert(runs).values(run_id=run_id, fence=0, created_at=datetime.now(UTC).isoformat())
+        new = {"run_id": run_id, "fence": 0, "created_at": datetime.now(UTC).isoformat()}
         with self._db.transaction() as connection:
-            connection.execute(new.on_conflict_do_nothing())
+            connection.execute(self._db.insert_new(runs).values(new))
             query = select(runs.c.fence, runs.c.owner, runs.c.lease_until)
             row = connection.execute(query.where(runs.c.run_id == run_id).with_for_update()).one()
             now = self._now(connection)
