@@ -32,6 +32,7 @@ from honk.sandboxes.stream import engine_errors
 REPOSITORY = "honk-sandbox"
 TOOLCHAINS = ("go", "jdk", "node-tools", "python-tools", "rust")
 
+_FORMAT = b"1"  # raise it when the same recipe would be made in another way
 _NETWORK_HINT = "Check this machine's way to the package registries, or name an image with --image."
 
 
@@ -72,7 +73,7 @@ class StockImages:
         """Each one's hash covers its own recipe and everything below it."""
         tags = [_hash(self._recipe("Dockerfile"))]
         for name in names:
-            tags.append(_hash(tags[-1].encode(), self._recipe(f"layers/{name}.sh")))
+            tags.append(_hash(_FORMAT, tags[-1].encode(), self._recipe(f"layers/{name}.sh")))
         return tags
 
     def _recipe(self, name: str) -> bytes:
