@@ -1,14 +1,12 @@
 """The V4A patch format: parse an enveloped patch and apply it to files.
 
-Standard library only and nothing of honk: the same file runs inside a container as a
-script under Python 3.8 or newer. The rules are those that the real binary (the one inside
-the npm package ``@openai/codex``, 0.169) shows by experiment; a differential test holds
-this module to them. ``lenient`` accepts two things that the binary refuses: several ``@@``
-anchors above one hunk, and files that are not UTF-8.
-
-As a command it applies a patch, given as its one argument or on standard input, to the
-current folder. Exit codes: 0 applied, 1 refused (changes made before the failing hunk
-stay), 2 wrong usage.
+Standard library only and nothing of honk: the same file runs in a container as a script under
+Python 3.8 or newer. The rules are those that the real binary (in the npm package
+``@openai/codex``, 0.169) shows by experiment; a differential test holds this module to them.
+``lenient`` accepts what the binary refuses: several ``@@`` anchors over one hunk, and files
+that are not UTF-8. As a command it applies a patch, given as its argument or on standard
+input, to the current folder. Exit codes: 0 applied, 1 refused (what was done before stays),
+2 wrong usage.
 """
 
 from __future__ import annotations
@@ -18,7 +16,8 @@ import posixpath
 import re
 import stat
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import List, Protocol, Tuple, Union  # noqa: UP035 -- Python 3.8 runs this file
@@ -82,18 +81,13 @@ Hunk = Union[AddFile, DeleteFile, UpdateFile]  # noqa: UP007 -- Python 3.8 runs 
 
 
 class Files(Protocol):
-    """What a patch needs of the files. Each method raises PatchError with the reason."""
+    """What a patch needs of the files; ``write`` makes missing folders. All raise PatchError."""
 
     def read(self, path: str) -> bytes: ...
 
-    def write(self, path: str, data: bytes) -> None:
-        """Create or replace, with missing folders."""
-        ...
+    def write(self, path: str, data: bytes) -> None: ...
 
     def remove(self, path: str) -> None: ...
-
-
-# ---- parsing --------------------------------------------------------------------------
 
 
 def parse(text: str, *, lenient: bool = False) -> list[Hunk]:
@@ -134,8 +128,7 @@ def _drop_returns(lines: list[str]) -> list[str]:
 def _envelope(text: str) -> list[str]:
     """The lines from the begin marker to the end marker, without a here-document around them."""
     lines = _drop_returns(text.strip(_SPACE).split("\n"))
-    wrapped = lines[0] in ("<<EOF", "<<'EOF'", '<<"EOF"') and lines[-1].endswith("EOF") and len(lines) >= 4
-    if wrapped:
+    if lines[0] in ("<<EOF", "<<'EOF'", '<<"EOF"') and lines[-1].endswith("EOF") and len(lines) >= 4:
         lines = lines[1:-1]
     if lines[0].strip(_SPACE) != BEGIN:
         raise PatchError(f"Invalid patch: The first line of the patch must be '{BEGIN}'.")
@@ -149,10 +142,8 @@ def _skip_environment(lines: list[str]) -> int:
     first = lines[1].strip(_SPACE)
     if not first.startswith(_ENVIRONMENT):
         return 1
-    if not first[len(_ENVIRONMENT) :].strip(_SPACE):
-        raise PatchError("Invalid patch: The environment id is empty.")
-    if lines[2].strip(_SPACE).startswith(_ENVIRONMENT):
-        raise PatchError("Invalid patch: The environment id is given more than once.")
+    if first == _ENVIRONMENT or lines[2].strip(_SPACE).startswith(_ENVIRONMENT):
+        raise PatchError("Invalid patch: The environment id is empty or given more than once.")
     return 2
 
 
@@ -179,7 +170,7 @@ def _read_added(lines: list[str], at: int) -> tuple[str, int]:
 
 def _read_update(lines: list[str], at: int, lenient: bool) -> tuple[str | None, list[Chunk], int]:
     """Read to the next header. Headers count only at the start of a line: an indented one is context."""
-    start, move_to = at, None
+    move_to = None
     chunks: list[Chunk] = []
     while at < len(lines) - 1:
         line = lines[at].rstrip(_SPACE)
@@ -192,32 +183,24 @@ def _read_update(lines: list[str], at: int, lenient: bool) -> tuple[str | None, 
         elif chunks and chunks[-1].end_of_file:
             if line:
                 raise _at(at, f"'{lines[at]}' follows the end of the file; a new hunk starts with '@@'.")
-        elif line == _END_OF_FILE:
+        elif line == _END_OF_FILE and not (chunks and not chunks[-1].lines):
             if chunks:
-                _check_filled(chunks[-1], at)
                 chunks[-1].end_of_file = True
         else:
             _add_line(chunks, lines[at], at)
         at += 1
-    if not chunks:
-        raise _at(start - 1, "The update contains no change.")
-    _check_filled(chunks[-1], at)
+    if not chunks or not chunks[-1].lines:
+        raise _at(at, "The update or hunk before this line contains no lines.")
     return move_to, chunks, at
 
 
 def _open_chunk(chunks: list[Chunk], line: str, at: int, lenient: bool) -> None:
-    if chunks and not chunks[-1].lines:
-        if not lenient:
-            raise _at(at, f"'{line}' follows another '@@' line; give one anchor only.")
-    else:
+    if not chunks or chunks[-1].lines:
         chunks.append(Chunk())
+    elif not lenient:
+        raise _at(at, f"'{line}' follows another '@@' line; give one anchor only.")
     if line != "@@":
         chunks[-1].anchors.append(line[3:])
-
-
-def _check_filled(chunk: Chunk, at: int) -> None:
-    if not chunk.lines:
-        raise _at(at, "The hunk before this line contains no lines.")
 
 
 def _add_line(chunks: list[Chunk], line: str, at: int) -> None:
@@ -227,9 +210,6 @@ def _add_line(chunks: list[Chunk], line: str, at: int) -> None:
     if not chunks:
         chunks.append(Chunk())
     chunks[-1].lines.append((sign, text))
-
-
-# ---- applying -------------------------------------------------------------------------
 
 
 def apply(hunks: Sequence[Hunk], files: Files, *, lenient: bool = False) -> list[str]:
@@ -321,8 +301,7 @@ def _place(chunk: Chunk, lines: list[str], at: int, path: str, edits: list[Edit]
             new.pop()
         start = find(old, lines, at, chunk.end_of_file)
     if start is None:
-        quoted = "\n".join(text for sign, text in chunk.lines if sign != "+")
-        raise PatchError(f"Failed to find expected lines in {path}:\n{quoted}")
+        raise PatchError("\n".join([f"Failed to find expected lines in {path}:", *old]))
     edits += _changes(chunk, old, new, start)
     return start + len(old)
 
@@ -357,53 +336,43 @@ def _changes(chunk: Chunk, old: list[str], new: list[str], start: int) -> list[E
     return edits
 
 
-# ---- as a command ---------------------------------------------------------------------
-
-
+@dataclass(frozen=True)
 class LocalFiles:
     """Files of this machine; relative paths start at ``folder``."""
 
-    def __init__(self, folder: str) -> None:
-        self._folder = folder
+    folder: str
 
     def read(self, path: str) -> bytes:
-        try:
-            with open(self._full(path), "rb") as file:
-                return file.read()
-        except (OSError, ValueError) as error:
-            raise PatchError(f"Failed to read file to update {path}: {_reason(error)}.") from error
+        with _failing("read file to update", path), open(self._full(path), "rb") as file:
+            return file.read()
 
     def write(self, path: str, data: bytes) -> None:
-        try:
-            full = self._full(path)
-            os.makedirs(posixpath.dirname(full), exist_ok=True)
-            with open(full, "wb") as file:
+        with _failing("write file", path):
+            os.makedirs(posixpath.dirname(self._full(path)), exist_ok=True)
+            with open(self._full(path), "wb") as file:
                 file.write(data)
-        except (OSError, ValueError) as error:
-            raise PatchError(f"Failed to write file {path}: {_reason(error)}.") from error
 
     def remove(self, path: str) -> None:
-        try:
-            full = self._full(path)
-            if stat.S_ISDIR(os.stat(full).st_mode):  # so is a link to one; a dangling link fails here
+        with _failing("delete file", path):
+            if stat.S_ISDIR(os.stat(self._full(path)).st_mode):  # a link to one; a dangling link fails, too
                 raise IsADirectoryError(0, "it is a folder")
-            os.unlink(full)
-        except (OSError, ValueError) as error:
-            raise PatchError(f"Failed to delete file {path}: {_reason(error)}.") from error
+            os.unlink(self._full(path))
 
     def _full(self, path: str) -> str:
-        return posixpath.normpath(posixpath.join(self._folder, path))
+        return posixpath.normpath(posixpath.join(self.folder, path))
 
 
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
+@contextmanager
+def _failing(action: str, path: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise PatchError(f"Failed to {action} {path}: {reason}.") from error
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Apply the patch in ``arguments`` or on standard input to the current folder.
-
-    A first argument ``--lenient`` (the real binary has none) is for the copy in the sandbox.
-    """
+    """The command. ``--lenient`` as first argument (the real one has none) is for the sandbox."""
     lenient = arguments[:1] == ["--lenient"]
     arguments = arguments[lenient:]
     if len(arguments) > 1:
