@@ -198,7 +198,7 @@ class Git:
         """As :meth:`attempt`, returning standard output; raises GitError if git fails."""
         result = self.attempt(*args, input=input, config=config, env=env, timeout=timeout)
         if result.code != 0:
-            raise failure(args[0], result, self.folder)
+            raise failure(args[0], result, self.directory)
         return result.out
 
 
@@ -226,13 +226,14 @@ def last_words(stderr: str) -> str:
     return telling[0] if telling else "no message"
 
 
-def failure(what: str, result: Result, directory: Path) -> GitError:
+def failure(what: str, result: Result, directory: Path | None) -> GitError:
     """The error for a local git process that failed."""
     if "No space left on device" in result.err:
         return GitError(
-            f"The disk is full: git {what} could not write.", f"Make room on the disk of {directory}."
+            f"The disk is full: git {what} could not write.",
+            f"Make room on the disk of {directory or 'the repository'}.",
         )
     return GitError(
         f"git {what} failed with exit code {result.code}: {last_words(result.err)}",
-        f"If the mirror is damaged, delete {directory}; it is only a cache.",
+        f"If it is a damaged mirror, delete {directory}; it is only a cache." if directory else "",
     )

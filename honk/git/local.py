@@ -24,8 +24,8 @@ class LocalRepository:
 
     ``top`` is its work tree, or the repository itself if ``bare``; ``git_dir`` holds its
     objects (shared by linked work trees). ``origin`` is the URL of the remote ``origin``
-    after ``url.….insteadOf``, None without one. ``branch`` is checked out (None: detached
-    or none). ``dirty`` names the first of ``dirty_count`` changed or untracked files.
+    after ``url.….insteadOf`` (paths made absolute), None without one. ``branch`` is checked
+    out (None: detached or none). ``dirty`` names the first of ``dirty_count`` changed or untracked files.
     ``unpushed`` counts the base branch's commits that no branch of origin has.
     ``config_uncommitted`` says that ``.honk.yml`` is there in another form than in HEAD.
     """
@@ -79,13 +79,20 @@ def describe(path: Path, *, base: str | None = None, user_config: Path | None = 
         bare=bare == "true",
         empty=head.code != 0 and not git.run("for-each-ref", "--count=1", "refs/heads"),
         shallow=shallow == "true",
-        origin=os.fsdecode(origin.out).rstrip("\n") if origin.code == 0 else None,
+        origin=_origin(os.fsdecode(origin.out).rstrip("\n"), top) if origin.code == 0 else None,
         branch=branch or None,
         dirty=tuple(dirty[:_SHOWN]),
         dirty_count=len(dirty),
         unpushed=_unpushed(git, base or branch) if origin.code == 0 else 0,
         config_uncommitted=_config_uncommitted(git, top, dirty),
     )
+
+
+def _origin(url: str, top: Path) -> str:
+    """A relative path, which git takes from the top folder, as an absolute one."""
+    if "://" in url or ":" in url.partition("/")[0] or url.startswith("~"):
+        return url
+    return os.path.normpath(top / url)
 
 
 def _git(user_config: Path | None) -> Git:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from honk.core.errors import UserError
+from honk.core.types import check_object_id
 from honk.git.command import Git
 from honk.git.local import LocalRepository
-from honk.git.objects import REGULAR, Blobs, text_path, tree
+from honk.git.objects import REGULAR, text_path, tree
 
 
 def _git(local: LocalRepository, user_config: Path | None) -> Git:
@@ -34,5 +35,8 @@ def head_files(local: LocalRepository) -> tuple[Mapping[str, str], Callable[[str
     if local.empty:
         raise UserError(f"{local.top} has no commit yet.", "Commit the files first.")
     git = _git(local, None)
-    files = {text_path(p): e.oid for p, e in tree(git, "HEAD").items() if e.mode in REGULAR}
-    return files, Blobs(git).read
+    # Asked from the top folder, since a linked work tree has a HEAD of its own.
+    anywhere = Git(None, config=git.config)
+    head = anywhere.run("-C", str(local.top), "rev-parse", "--verify", "HEAD^{commit}").decode().strip()
+    files = {text_path(p): e.oid for p, e in tree(git, head).items() if e.mode in REGULAR}
+    return files, lambda blob: git.run("cat-file", "blob", check_object_id(blob))

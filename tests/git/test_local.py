@@ -7,6 +7,7 @@ import pytest
 
 from honk.core.errors import UserError
 from honk.git.local import describe
+from honk.git.person import head_files, identity
 from honk.testing.gitrepos import Repo
 
 
@@ -130,3 +131,35 @@ def test_filters_of_another_users_repository_do_not_run(origin: Repo, tmp_path: 
         os.chown(path, 4321, 4321)
     assert describe(origin.path).dirty == ("a.txt",)
     assert not canary.exists()
+
+
+def test_a_relative_origin_is_taken_from_the_top_folder(origin: Repo, tmp_path: Path) -> None:
+    origin.commit({"sub/a": "a"})
+    origin.git("remote", "add", "origin", "../other.git")
+    assert describe(origin.path / "sub").origin == str(tmp_path / "other.git")
+
+
+def test_the_committed_files_of_a_person_are_read(origin: Repo, tmp_path: Path) -> None:
+    origin.commit({"a.txt": "a\n"})
+    origin.git("worktree", "add", "--quiet", str(tmp_path / "linked"), "-b", "side")
+    linked = Repo(tmp_path / "linked")
+    linked.commit({"b.txt": "b\n"})
+    origin.write({"a.txt": "not committed\n"})
+    files, read = head_files(describe(origin.path))
+    assert {path: read(oid) for path, oid in files.items()} == {"a.txt": b"a\n"}
+    files, _ = head_files(describe(linked.path))
+    assert set(files) == {"a.txt", "b.txt"}
+
+
+def test_a_person_without_a_commit_has_no_files(origin: Repo) -> None:
+    with pytest.raises(UserError, match="no commit yet"):
+        head_files(describe(origin.path))
+
+
+def test_the_person_is_known_from_gits_configuration(origin: Repo, tmp_path: Path) -> None:
+    assert identity(describe(origin.path)) == "Ada <ada@example.com>"
+    origin.git("config", "--unset", "user.email")
+    assert identity(describe(origin.path)) == ""
+    config = tmp_path / "gitconfig"
+    config.write_text("[user]\n\temail = ada@work.example\n")
+    assert identity(describe(origin.path), config) == "Ada <ada@work.example>"
