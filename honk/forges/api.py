@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 from honk.core.errors import ForgeError, UserError
 
@@ -59,6 +60,11 @@ class Api:
         pace: float,
         ca_file: Path | None = None,
     ) -> None:
+        if urlsplit(api_url).scheme not in ("http", "https") or not urlsplit(api_url).hostname:
+            raise UserError(
+                f"{api_url!r} is not the address of an API.",
+                "Set GITHUB_API_URL to https://api.github.com, or https://HOST/api/v3 on GitHub Enterprise.",
+            )
         self._url = api_url.rstrip("/")
         self._credential = credential
         self._wait = wait
@@ -109,10 +115,10 @@ class Api:
                 "POST", f"/app/installations/{number}/access_tokens", input=scope
             ),
         )
-        return str(data["token"]), datetime.fromisoformat(data["expires_at"].replace("Z", "+00:00"))
+        return str(data["token"]), datetime.fromisoformat(data["expires_at"])
 
     def installation(self, repo: str) -> tuple[int, dict[str, str]]:
-        """The App's installation for ``repo`` and its permissions. Raises UserError if there is none."""
+        """The App's installation for ``repo``: its id and its permissions."""
         try:
             data = self.call(
                 f"looking for the App's installation on {repo}",
@@ -121,9 +127,10 @@ class Api:
         except ForgeError as error:
             if error.status != 404:
                 raise
-            raise UserError(
+            raise ForgeError(
                 f"The GitHub App is not installed on {repo}, or there is no such repository.",
                 "Install it there with write access to contents and pull requests.",
+                status=404,
             ) from error
         return int(data["id"]), dict(data["permissions"])
 

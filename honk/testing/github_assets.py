@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tarfile
+import tempfile
 from pathlib import Path
 
 OPENAPI = "@octokit/openapi@23.0.2"
@@ -25,18 +26,20 @@ def fetch(tools: str | None, package: str, member: str) -> Path | str:
         return target
     folder.mkdir(parents=True, exist_ok=True)
     tarball = folder / f"{stem}-{version}.tgz"
-    if not tarball.exists():
-        if shutil.which("npm") is None:
-            return "npm is not installed"
-        command = ["npm", "pack", "--silent", package]
-        packed = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        if packed.returncode:
-            return f"npm cannot fetch {package}: {packed.stderr[-300:]}"
-    with tarfile.open(tarball) as archive:
-        content = archive.extractfile(f"package/{member}")
-        assert content is not None
+    with tempfile.TemporaryDirectory(dir=folder) as name:  # several test processes may come at once
+        own = Path(name)
+        if not tarball.exists():
+            if shutil.which("npm") is None:
+                return "npm is not installed"
+            command = ["npm", "pack", "--silent", package]
+            packed = subprocess.run(command, cwd=own, capture_output=True, text=True, check=False)
+            if packed.returncode:
+                return f"npm cannot fetch {package}: {packed.stderr[-300:]}"
+            (own / tarball.name).rename(tarball)
+        with tarfile.open(tarball) as archive:
+            content = archive.extractfile(f"package/{member}")
+            assert content is not None
+            (own / "member").write_bytes(content.read())
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_suffix(".partial")
-        partial.write_bytes(content.read())
-        partial.rename(target)
+        (own / "member").rename(target)
     return target

@@ -103,6 +103,13 @@ def test_no_credential_at_all_says_which_to_set() -> None:
     assert "HONK_GITHUB_APP_ID" in refusal.value.hint
 
 
+@pytest.mark.parametrize("address", ["github.example/api/v3", "ftp://github.example", "https://", ""])
+def test_an_address_that_is_none_is_refused_at_once(address: str) -> None:
+    with pytest.raises(UserError, match="not the address of an API") as refusal:
+        GitHubForge(address, token="ghp_x")
+    assert "/api/v3" in refusal.value.hint
+
+
 def test_single_sign_on_points_to_the_page_that_authorises_the_token(
     github: FakeGitHub, hub: Repo, open_forge: OpenForge
 ) -> None:
