@@ -1,8 +1,8 @@
 """``apply_patch``: OpenAI's native tool, and the same called from the shell.
 
-A container whose image has Python gets :mod:`honk.tools.apply_patch` as an executable. A
-command that is nothing but a call of it is applied through the Workspace, so that other
-images behave the same.
+A container whose image has Python can have :func:`program` on its PATH. A command that is
+nothing but a call of apply_patch is applied through the Workspace, so that other images
+behave the same.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal, TypeVar
 
 from honk.core.base import Frozen
@@ -102,6 +103,12 @@ def intercept(command: str, context: ToolContext, seconds: float) -> CommandResu
         return CommandResult(output=f"{error}\n", exit_code=1, seconds=where.seconds)
     summary = "\n".join(["Success. Updated the following files:", *done, ""])
     return CommandResult(output=summary, exit_code=0, seconds=where.seconds)
+
+
+def program() -> bytes:
+    """``apply_patch`` as one executable file, for the PATH of a container with Python 3.8 or newer."""
+    source, _, _ = Path(v4a.__file__).read_text().rpartition('if __name__ == "__main__":')
+    return f'#!/usr/bin/env python3\n{source}sys.exit(main(["--lenient", *sys.argv[1:]]))\n'.encode()
 
 
 def _patch_of(rest: str) -> str | None:

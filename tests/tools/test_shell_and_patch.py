@@ -14,7 +14,7 @@ import pytest
 from honk.core.errors import SandboxError
 from honk.core.messages import CommandOutput, Dialect, ToolCall, ToolKind, ToolResult
 from honk.core.types import CommandResult, Finish
-from honk.tools import FINISH, VERIFY, ToolContext, run_tool, toolset
+from honk.tools import FINISH, VERIFY, ToolContext, program, run_tool, toolset
 
 PATCH = "*** Begin Patch\n*** Update File: f\n@@\n-old\n+new $HOME `x`\n*** End Patch"
 
@@ -275,13 +275,14 @@ def test_anything_else_goes_to_the_shell_as_it_is(context: ToolContext, repo: Pa
 def test_a_python_program_on_the_path_does_the_same_inside_longer_commands(
     context: ToolContext, repo: Path, tmp_path: Path
 ) -> None:
-    module = Path(__file__).parents[2] / "honk/tools/apply_patch.py"
-    program = tmp_path / "bin" / "apply_patch"
-    program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -I {module} --lenient "$@"\n')
-    program.chmod(0o755)
+    executable = tmp_path / "bin" / "apply_patch"
+    executable.parent.mkdir()
+    executable.write_bytes(program())
+    executable.chmod(0o755)
     (repo / "f").write_bytes(b"caf\xe9\nold\n")
-    result = bash(context, f"PATH={program.parent}:$PATH; apply_patch <<'EOF' && cat f | wc -l\n{PATCH}\nEOF")
+    result = bash(
+        context, f"PATH={executable.parent}:$PATH; apply_patch <<'EOF' && cat f | wc -l\n{PATCH}\nEOF"
+    )
     assert result.text.split("\n")[-2:] == ["M f", "2"]
     assert (repo / "f").read_bytes() == b"caf\xe9\nnew $HOME `x`\n"
 
