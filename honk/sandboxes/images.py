@@ -121,7 +121,8 @@ class StockImages:
 def named_image(bench: Workbench, name: str, cancel: Cancel) -> str:
     """Id of the image that a person named, pulled if it is not here.
 
-    Raises UserError if there is none or it has neither bash nor sh.
+    It is tried once, the first time that it is seen. Raises UserError if there is none or
+    it has neither bash nor sh.
     """
     with engine_errors(f"look at {name}"):
         image = local(bench.client, name)
@@ -132,12 +133,17 @@ def named_image(bench: Workbench, name: str, cancel: Cancel) -> str:
                 f"There is no image {name}: not on this engine, and no registry gave it.",
                 "Check the name, log in with `docker login`, or build or load it on this machine.",
             )
+        known = bench.locks / f"usable-{image.removeprefix('sha256:')}"
+        if known.exists():
+            return image
         try:
             with online(bench.client, image, cancel=cancel, network="none") as container:
                 done = container.run("exit 0", progress=lambda line: None, timeout=60)
         except SandboxError as error:
             raise UserError(f"Image {name} cannot be used: {error.message}", error.hint) from error
         require(done, f"The shell of image {name}", "The image must contain bash or sh.")
+        known.parent.mkdir(parents=True, exist_ok=True)
+        known.touch()
         return image
 
 

@@ -39,7 +39,9 @@ def tree() -> str:
 
 
 def test_a_local_image_is_taken_as_it_is(client: docker.DockerClient, bench: Workbench) -> None:
-    assert named_image(bench, BASE, Cancel()) == client.images.get(BASE).id
+    image = client.images.get(BASE).id
+    assert [named_image(bench, BASE, Cancel()) for _ in range(2)] == [image, image]
+    assert [path.name for path in bench.locks.iterdir()] == [f"usable-{image.removeprefix('sha256:')}"]
 
 
 def test_an_image_that_is_nowhere_is_the_users_error(bench: Workbench) -> None:
