@@ -161,7 +161,6 @@ class DockerSandbox:
     def run(self, command: str, *, timeout: float) -> CommandResult:
         """See the port. A time-out kills what the session's shell has running too."""
         shell = self._new_shell(VERIFY_BUDGET)
-        shell.open()
         try:
             return shell.run(command, timeout=timeout).model_copy(update={"note": ""})
         finally:
@@ -293,7 +292,7 @@ class DockerSandbox:
         """Start a process of the model's user in the sandbox."""
         self._cancel.check()
         if self._container is None:
-            raise SandboxError("The sandbox is frozen.")
+            raise self._failed("The sandbox is gone.")
         try:
             with engine_errors("start a shell in the sandbox"):
                 stream = execute(self._api, self._container, argv, profile.USER)
@@ -310,12 +309,13 @@ class DockerSandbox:
             self._connect, kill_all=self._kill_all, failed=self._failed, mask=self._mask, **options
         )
 
-    def _kill_all(self) -> None:
+    def _kill_all(self) -> bool:
         """Kill every process of the model's user, however it was started.
 
         kill(-1) reaches them all at once, so that a fork bomb cannot outrun it, and spares
         the keeper, which belongs to another user. Where not even this fits into the
-        container any more, the container itself is restarted: its /tmp is lost then.
+        container any more (its memory is full of /tmp, say), the container itself is
+        restarted; True then, since /tmp is lost.
         """
         self._hang_up()
         try:
@@ -323,13 +323,19 @@ class DockerSandbox:
             said = stream.receive(_KILL_SECONDS)[1]
             stream.close()
             if said.endswith(b"done\n"):
-                return
+                return False
         except (SandboxError, TimeoutError):
             pass
-        self._cancel.check()
-        assert self._container is not None
+        container = self._container
+        if container is None or self._over is not None or not self._running(container):
+            raise self._failed("The sandbox is gone.")
         with engine_errors("restart the sandbox"):
-            self._api.restart(self._container, timeout=0)
+            self._api.restart(container, timeout=0)
+        return True
+
+    def _running(self, container: str) -> bool:
+        with engine_errors("describe the sandbox"):
+            return bool(self._api.inspect_container(container)["State"]["Running"])
 
     def _hang_up(self) -> None:
         self._shell.close()
@@ -354,15 +360,15 @@ class DockerSandbox:
                 f"The workspace outgrew its quota of {quota:,} MiB ({used:,} MiB in use).",
                 "Raise sandbox.workspace_size in the settings if the work needs it.",
             )
-        return SandboxError(message, self._state())
-
-    def _state(self) -> str:
-        """What the engine knows of the sandbox's end, in a sentence."""
         if self._container is None:
-            return ""
+            return SandboxError("The sandbox is frozen.")
+        return SandboxError(message, self._state(self._container))
+
+    def _state(self, container: str) -> str:
+        """What the engine knows of the sandbox's end, in a sentence."""
         try:
             with engine_errors("describe the sandbox"):
-                state = self._api.inspect_container(self._container)["State"]
+                state = self._api.inspect_container(container)["State"]
         except SandboxError as error:
             return str(error)
         if state.get("OOMKilled"):

@@ -133,7 +133,8 @@ def _mark(body: bytes) -> Mark:
 class ContainerShell:
     """The Shell port over the streams that ``connect`` opens.
 
-    ``kill_all`` ends every process of the sandbox's user; ``failed`` makes the error for a
+    ``kill_all`` ends every process of the sandbox's user and says whether that took a restart
+    of the container, which empties /tmp; ``failed`` makes the error for a
     sandbox that is gone; ``mask`` hides known secrets where output enters honk.
     """
 
@@ -141,7 +142,7 @@ class ContainerShell:
         self,
         connect: Callable[[tuple[str, ...]], Stream],
         *,
-        kill_all: Callable[[], None],
+        kill_all: Callable[[], bool],
         failed: Callable[[str], Exception],
         mask: Callable[[str], str],
         budget: int = OUTPUT_BUDGET,
@@ -195,8 +196,7 @@ class ContainerShell:
         """
         note = ""
         if self._stream is None:
-            self.open()
-            note = "The shell was restarted before this command; its environment was lost."
+            note = f"Before this command {self._reopen()}"
         assert self._stream is not None
         started = time.monotonic()
         clip = Clipper(self._budget)
@@ -213,16 +213,13 @@ class ContainerShell:
             self._folder = mark.folder
             return self._result(clip, seconds, mark.status, note)
         self.close()
-        self.open()  # raises if the shell is gone because its container is
         ended = "The command ended the shell" if mark else "The shell was killed"
-        note = f"{ended}; a new one was started in {self._folder}, its environment is lost."
-        return self._result(clip, seconds, mark.status if mark else None, note)
+        return self._result(clip, seconds, mark.status if mark else None, f"{ended}; {self._reopen()}")
 
     def restart(self) -> None:
         """End every process of the session and start a new shell in the repository."""
         self._folder = REPO
         self._end()
-        self.open()
 
     def close(self) -> None:
         """Hang up; bash ends with its input."""
@@ -247,17 +244,29 @@ class ContainerShell:
         return f"\n{text} 2>/dev/null\n".encode()
 
     def _timed_out(self, clip: Clipper, started: float, timeout: float) -> CommandResult:
-        self._end()
-        self.open()
         note = (
-            f"The command was killed after {timeout:g} seconds with everything it had started; "
-            f"a new shell was started in {self._folder}, its environment is lost."
+            f"The command was killed after {timeout:g} seconds with everything it had started; {self._end()}"
         )
         return self._result(clip, time.monotonic() - started, None, note, timed_out=True)
 
-    def _end(self) -> None:
+    def _reopen(self) -> str:
+        """A new shell after the old one died; raises if it died with its container."""
+        try:
+            self.open()
+        except SandboxError:
+            return self._end()  # a full /tmp may leave no memory for a shell
+        return self._renewed(emptied=False)
+
+    def _end(self) -> str:
+        """Kill everything and start a new shell; what the model should know of it."""
         self.close()
-        self._kill_all()
+        emptied = self._kill_all()
+        self.open()
+        return self._renewed(emptied=emptied)
+
+    def _renewed(self, *, emptied: bool) -> str:
+        tmp = " and /tmp is empty" if emptied else ""
+        return f"a new shell was started in {self._folder}, its environment is lost{tmp}."
 
     def _result(
         self, clip: Clipper, seconds: float, status: int | None, note: str, *, timed_out: bool = False

@@ -76,7 +76,7 @@ def serve(listener, path):
 # ---- walking ----------------------------------------------------------------------------
 
 
-def walk(root, skip=()):
+def walk(root, skip=(), entries=MAX_ENTRIES, depth=MAX_DEPTH):
     """Yield (path, folder fd, name, stat) below ``root``, folders before their content.
 
     ``skip`` names entries of the root itself. What vanishes meanwhile is left out.
@@ -84,7 +84,7 @@ def walk(root, skip=()):
     stack = []  # (path of a folder with its slash, its fd, what is left of its entries)
     count = 0
     try:
-        descend(stack, b"", root, None)
+        descend(stack, b"", root, None, depth)
         while stack:
             prefix, fd, names = stack[-1]
             name = next(names, None)
@@ -98,27 +98,27 @@ def walk(root, skip=()):
             except OSError:
                 continue
             count += 1
-            if count > MAX_ENTRIES:
-                raise Refused(f"There are more than {MAX_ENTRIES:,} files.")
+            if count > entries:
+                raise Refused(f"There are more than {entries:,} files.")
             path = prefix + name
             yield path, fd, name, info
             if stat.S_ISDIR(info.st_mode):
-                descend(stack, path + b"/", name, fd)
+                descend(stack, path + b"/", name, fd, depth)
     finally:
         for _, fd, _ in stack:
             os.close(fd)
 
 
-def descend(stack, path, name, parent):
+def descend(stack, path, name, parent, depth):
     """Push an open folder, unless it is no folder any more."""
-    if len(stack) > MAX_DEPTH:
-        raise Refused(f"Folders are nested deeper than {MAX_DEPTH:,} levels.")
+    if len(stack) > depth:
+        raise Refused(f"Folders are nested deeper than {depth:,} levels.")
     with suppress(OSError):
         fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
-        stack.append((path, fd, iter(entries(fd))))
+        stack.append((path, fd, iter(names_in(fd))))
 
 
-def entries(fd):
+def names_in(fd):
     try:
         return sorted(os.fsencode(name) for name in os.listdir(fd))
     except OSError:
@@ -412,7 +412,9 @@ def export_tree(export, paths):
 def usage():
     """Bytes that the volume takes on disk; files with several names count once."""
     total, seen = 0, set()
-    for _, _, _, info in walk(ROOT):
+    # Caches and hostile trees may go beyond what can be handed over; a descriptor is open for
+    # each level.
+    for _, _, _, info in walk(ROOT, entries=10 * MAX_ENTRIES, depth=5 * MAX_DEPTH):
         if info.st_nlink > 1 and not stat.S_ISDIR(info.st_mode):
             if info.st_ino in seen:
                 continue

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.docker
 
 @pytest.fixture
 def files(box):
-    box.shell.run("cd /workspace/repo && git clean -ffdxq && rm -f pipe && git checkout -q .", timeout=10)
+    box.shell.run("cd /workspace/repo && git reset -q --hard; git clean -ffdxq; rm -f pipe", timeout=10)
     return box.files
 
 

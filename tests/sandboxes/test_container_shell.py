@@ -8,8 +8,10 @@ import pytest
 
 from honk.core.cancel import Cancel
 from honk.core.errors import Cancelled, SandboxError
-from honk.sandboxes.docker import DockerSandbox
+from honk.core.operator import SandboxCeiling
+from honk.sandboxes.docker import DockerSandbox, DockerSandboxes
 
+IMAGE = "debian:bookworm-slim"
 pytestmark = pytest.mark.docker
 
 
@@ -48,7 +50,7 @@ def test_exit_restarts_the_shell_with_a_note(shell):
     shell.run("cd src; X=1", timeout=10)
     result = shell.run("echo bye; exit 3", timeout=10)
     assert (result.output, result.exit_code) == ("bye\n", 3)
-    assert "new one was started in /workspace/repo/src" in result.note
+    assert "new shell was started in /workspace/repo/src" in result.note
     assert shell.run('echo "$PWD/$X"', timeout=10).output == "/workspace/repo/src/\n"
 
 
@@ -183,14 +185,14 @@ def test_a_fresh_shell_keeps_more_output(box):
 
 def test_a_time_out_of_a_fresh_shell_leaves_a_usable_session(box, shell):
     assert box.run("sleep 60", timeout=0.5).timed_out
-    assert "restarted" in shell.run("true", timeout=10).note
+    assert "new shell was started" in shell.run("true", timeout=10).note
     assert shell.run("echo on", timeout=10).output == "on\n"
 
 
 def test_a_container_that_dies_is_an_error_at_once(opened, client):
     with (
         opened() as sandbox,
-        pytest.raises(SandboxError, match="not running"),
+        pytest.raises(SandboxError, match=r"sandbox is gone.*ended with code 137"),
     ):
         killer = threading.Timer(0.3, lambda: client.api.kill(sandbox.container_id))
         killer.start()
@@ -206,6 +208,15 @@ def test_cancelling_wakes_a_running_command(sandboxes, repository):
         timer.start()
         sandbox.shell.run("sleep 60", timeout=50)
     timer.join()
+
+
+def test_a_sandbox_whose_memory_is_full_recovers_with_an_empty_tmp(client, scope, repository):
+    tight = DockerSandboxes(client, SandboxCeiling(memory=64 << 20), IMAGE, scope)
+    with tight.open(repository.spec(repository.commit()), Cancel()) as sandbox:
+        full = sandbox.shell.run("while head -c 100M /dev/zero >> /tmp/f; do :; done; sleep 60", timeout=3)
+        assert full.exit_code != 0
+        again = sandbox.shell.run("ls /tmp; echo on", timeout=10)
+        assert again.output == "on\n" and "/tmp is empty" in full.note + again.note
 
 
 def test_an_image_without_bash_is_named(opened, client, scope):

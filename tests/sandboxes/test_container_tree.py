@@ -15,7 +15,7 @@ pytestmark = pytest.mark.docker
 @pytest.fixture
 def tree(box):
     box.shell.restart()
-    box.shell.run("chmod -R u+rwX . ; git clean -ffdxq; git checkout -q .", timeout=30)
+    box.shell.run("chmod -R u+rwX . ; git reset -q --hard; git clean -ffdxq; rm -rf pipe sock", timeout=30)
     box.tree.scan()
     return box.tree
 
