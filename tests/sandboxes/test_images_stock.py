@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import uuid
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from honk.core.errors import Cancelled, SandboxError
 from honk.resources import folder
 from honk.sandboxes import bootstrap
 from honk.sandboxes.build import Workbench
-from honk.sandboxes.clients import FOLDER, HostClients
+from honk.sandboxes.clients import FOLDER, HostClients, discover
 from honk.sandboxes.images import TOOLCHAINS, StockImages
 from honk.sandboxes.online import online
 
@@ -46,7 +47,8 @@ class Recipes:
 @pytest.fixture(scope="module")
 def stock(client: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> StockImages:
     locks = tmp_path_factory.mktemp("locks")
-    return StockImages(Workbench(client, HostClients(), locks, True, print), folder("sandbox"))
+    clients = discover(os.environ, Path.home())  # npm may need this host's certificates
+    return StockImages(Workbench(client, clients, locks, True, print), folder("sandbox"))
 
 
 @pytest.fixture
