@@ -261,6 +261,7 @@ class DockerSandbox:
                 host_config=host,
                 labels={**self._labels, ROLE_LABEL: self._spec.role},
                 name=f"{self._name}-{secrets.token_hex(3)}",
+                use_config_proxy=False,  # the client's settings may hold the host's credentials
             )["Id"]
             return container
 
@@ -277,6 +278,7 @@ class DockerSandbox:
                 host_config=profile.companion_host(self._name, directory),
                 labels={**self._labels, ROLE_LABEL: "companion"},
                 name=f"{self._name}-companion",
+                use_config_proxy=False,
             )["Id"]
             return container
 

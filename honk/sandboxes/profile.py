@@ -165,6 +165,8 @@ def environment() -> Mapping[str, str]:
         "GIT_TERMINAL_PROMPT": "0",
         "DEBIAN_FRONTEND": "noninteractive",
         "PYTHONUNBUFFERED": "1",  # output before a deadline is not lost
+        "NO_PROXY": "127.0.0.1,localhost",  # whatever the image says of proxies
+        "no_proxy": "127.0.0.1,localhost",
         "PIP_INDEX_URL": f"{registry}/pypi/simple/",
         "PIP_TRUSTED_HOST": "127.0.0.1",
         "PIP_BREAK_SYSTEM_PACKAGES": "1",

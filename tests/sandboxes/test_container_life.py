@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import docker
 import pytest
 
 from honk.core.cancel import Cancel
@@ -131,6 +133,18 @@ def test_known_secrets_are_masked_where_output_enters(client, scope, repository)
         assert sandbox.run("echo pass=hunter2", timeout=5).output == "pass=***\n"
 
 
+def test_the_host_s_own_proxy_settings_stay_outside(scope, repository, tmp_path, monkeypatch):
+    proxies = {"default": {"httpProxy": "http://user:hunter2@proxy:3128"}}
+    (tmp_path / "config.json").write_text(json.dumps({"proxies": proxies}))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    configured = docker.from_env()
+    sandboxes = DockerSandboxes(configured, SandboxCeiling(memory=1 << 30), IMAGE, scope)
+    with sandboxes.open(repository.spec(repository.commit()), Cancel()) as sandbox:
+        found = sandbox.shell.run("env", timeout=5).output
+    configured.close()
+    assert "HOME=" in found and "hunter2" not in found
+
+
 def test_a_companion_that_dies_is_an_error(opened, client):
     with opened() as sandbox:
         mode = client.api.inspect_container(sandbox.container_id)["HostConfig"]["NetworkMode"]
@@ -140,8 +154,6 @@ def test_a_companion_that_dies_is_an_error(opened, client):
 
 
 def test_an_engine_that_is_not_there_is_named(repository):
-    import docker
-
     nowhere = docker.DockerClient(base_url="unix:///nonexistent/docker.sock", version="1.41")
     sandboxes = DockerSandboxes(nowhere, SandboxCeiling(), IMAGE, "test")
     with (
