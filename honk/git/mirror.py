@@ -25,7 +25,7 @@ from types import TracebackType
 from honk.core.errors import GitError, UserError
 from honk.core.types import Base, Change, PushAccess, RepoRef, check_object_id
 from honk.git import handover, history, objects
-from honk.git.command import EMPTY_TREE, Git, Result
+from honk.git.command import EMPTY_TREE, Git, Result, failure
 from honk.git.objects import REGULAR, Blobs, Entry
 from honk.git.refs import Location, check_branch, check_own_branch, location
 from honk.git.remote import Advertised, Credential, Endpoint, Network, advertised, explain, refused
@@ -87,6 +87,7 @@ class Mirror:
         branch = base or found.head
         if branch is None or branch not in found.heads:
             raise self._no_branch(base, found.head)
+        check_branch(branch)  # the remote's own HEAD may name anything
         sha = self._bring(f"refs/heads/{branch}", branch, found.heads[branch])
         return Base(repo=self._repo, branch=branch, sha=sha, default_branch=found.head or branch)
 
@@ -172,7 +173,7 @@ class Mirror:
         check_object_id(base)
         start = base if previous is None else check_object_id(previous)
         parts = handover.Parts(
-            git=self._plain(base),
+            git=self._git,
             blobs=self._blobs,
             trees=self._tree,
             algorithm=_format(base),
@@ -239,7 +240,7 @@ class Mirror:
         ref = f"refs/honk/depth-{self._depth}/{hashlib.sha256(name.encode()).hexdigest()[:32]}"
         with self._locked():
             self._initialise(_format(known))
-            held = self._git.attempt("rev-parse", "--verify", "--quiet", ref)
+            held = self._git.attempt("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
             if held.out.decode().strip() == known:
                 return known
             self._sweep_locks()
@@ -262,6 +263,8 @@ class Mirror:
             remote.at.url,
             refspec,
         )
+        if result.code != 0 and f"{self._directory}/objects" in result.err:
+            raise failure("fetch", result, self._directory)  # about the mirror, not the remote
         if result.code != 0:
             raise explain(result, remote, "read")
 

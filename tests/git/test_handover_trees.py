@@ -292,6 +292,7 @@ def test_a_file_of_300_megabytes_is_refused_by_its_size(
         mirror.commit(tar_folder(work.path), base=base, message="huge")
 
 
+@pytest.mark.full
 def test_a_repository_of_many_files_is_handed_over(origin: Repo, mirror_of: Mirrors, tmp_path: Path) -> None:
     count = 50_000
     text = "".join(

@@ -390,3 +390,17 @@ def test_a_full_disk_is_named(origin: Repo, mirror_of: Mirrors, home: Path) -> N
             mirror_of(origin).fetch(None)
     finally:
         subprocess.run(["umount", str(mirrors)], check=True)
+
+
+def test_a_damaged_mirror_is_named(origin: Repo, mirror_of: Mirrors) -> None:
+    origin.commit({"a": "a\n"})
+    mirror = mirror_of(origin)
+    base = mirror.fetch(None).sha
+    for file in (mirror.directory / "objects").rglob("*"):
+        if file.is_file():
+            file.chmod(0o644)
+            file.write_bytes(b"")
+    with pytest.raises(GitError, match=f"delete {mirror.directory}; it is only a cache"):
+        mirror.files(base)
+    with pytest.raises(GitError, match=f"delete {mirror.directory}; it is only a cache"):
+        mirror.fetch(None)
