@@ -20,8 +20,6 @@ from honk.prompts import render
 DIFF_LIMIT = 200_000
 """Characters of the diff that the judge sees: about 50,000 tokens."""
 
-_TRIES = 2  # for an answer that cannot be read
-
 
 @dataclass(frozen=True)
 class Judge:
@@ -42,10 +40,12 @@ class Judge:
             diff=change.patch[:DIFF_LIMIT],
             cut=len(change.patch) > DIFF_LIMIT,
         )
-        for _ in range(_TRIES):
-            verdict = _parse(self._ask(log, question))
-            if verdict is not None:
-                return verdict
+        # An answer that was logged before a crash is not paid for twice; one that cannot be
+        # read is asked for once more.
+        logged = log.state.judge_reply
+        verdict = _parse(logged or self._ask(log, question)) or _parse(self._ask(log, question))
+        if verdict is not None:
+            return verdict
         raise ModelError(
             f"The judge ({self.model.name}) gave no readable verdict.",
             "Run `honk resume` to ask again, or choose another judge in the settings.",

@@ -120,26 +120,57 @@ def _stopped(completion: Completion) -> SessionEnded:
 
 def _answer(session: Session, calls: tuple[ToolCall, ...]) -> None:
     """Answer all calls of a turn in their order; ``finish`` ends the session after them."""
-    log, finish = session.log, None
-    over = log.state.limits.exceeded(log.state, log.seconds())
+    log = session.log
+    finish: Finish | None = None
+    over = log.state.limits.spent(log.state, log.seconds())
     if over and not any(call.name == "finish" for call in calls):
-        # The second fixed place: what the reply cost may have used up the limit. Its calls
+        # The second fixed place: the reply may have used up money or time. Its calls
         # are not run, but answered, so that the session can be resumed with higher limits.
         for call in calls:
             log.record(_returned(call, f"Not run: {over}", error=True))
         log.record(SessionEnded(finish=Finish(status=FinishStatus.GAVE_UP, reason=over), stopped="limit"))
         return
     for call in calls:
-        session.cancel.check()
-        began = time.monotonic()
-        if call.name == "finish":
-            finish, result = _finish(call)
-        else:
-            result = session.toolbox.run(call)
-        log.record(ToolReturned(result=result, seconds=time.monotonic() - began))
+        finish = _run(session, call, record=True) or finish
     session.save()
     if finish is not None:
         log.record(SessionEnded(finish=finish))
+
+
+def redo(session: Session) -> bool:
+    """Finish a turn that a crash interrupted; False if there was none.
+
+    The work tree is back at the last checkpoint, as it was before that turn, and nothing
+    outside it was touched: so all calls of the turn run again, in order, and those that
+    have no answer yet get one.
+    """
+    state = session.log.state
+    if not (state.pending or state.unsaved):
+        return False
+    finish = None
+    for call in next(m.calls for m in reversed(state.messages) if isinstance(m, AssistantMessage)):
+        pending = any(call.id == other.id for other in state.pending)
+        if pending or call.name not in ("verify", "finish"):
+            _run(session, call, record=pending)
+        if call.name == "finish":
+            finish = _finish(call)[0]
+    session.save()
+    if finish is not None:
+        session.log.record(SessionEnded(finish=finish))
+    return True
+
+
+def _run(session: Session, call: ToolCall, *, record: bool) -> Finish | None:
+    """Run one call and log its answer; what ``finish`` said, if it was that."""
+    session.cancel.check()
+    began, finish = time.monotonic(), None
+    if call.name == "finish":
+        finish, result = _finish(call)
+    else:
+        result = session.toolbox.run(call)
+    if record:
+        session.log.record(ToolReturned(result=result, seconds=time.monotonic() - began))
+    return finish
 
 
 def _returned(call: ToolCall, text: str, *, error: bool = False) -> ToolReturned:

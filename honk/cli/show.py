@@ -105,7 +105,7 @@ def _describe(run_id: str, state: RunState, word: str) -> list[str]:
     if state.published is not None:
         pull_request = state.published.pull_request
         text += [
-            f"request   {pull_request.url}{' (draft)' if pull_request.draft else ''}",
+            f"pull      {pull_request.url}{' (draft)' if pull_request.draft else ''}",
             "",
             f"# {clean(state.published.title)}",
             "",

@@ -24,14 +24,18 @@ class Limits(Frozen):
     max_judge_rounds: int = Field(default=2, ge=0)  # times that the judge may send the model back
 
     def exceeded(self, state: RunState, seconds: float) -> str | None:
-        """The reason why the session must end now, or None.
+        """Why no further model call may be made, or None.
 
         ``seconds`` is the wall clock that the run has used so far.
         """
-        if state.cost_usd >= self.max_cost_usd:
-            return f"The cost limit of ${self.max_cost_usd:g} is reached (${state.cost_usd:.2f} spent)."
         if state.turns >= self.max_turns:
             return f"The limit of {self.max_turns} turns is reached."
+        return self.spent(state, seconds)
+
+    def spent(self, state: RunState, seconds: float) -> str | None:
+        """Why the run must stop where it is, or None: money and time, which a reply uses up."""
+        if state.cost_usd >= self.max_cost_usd:
+            return f"The cost limit of ${self.max_cost_usd:g} is reached (${state.cost_usd:.2f} spent)."
         if seconds >= self.timeout_seconds:
             return f"The time limit of {self.timeout_seconds / 60:g} minutes is reached."
         return None

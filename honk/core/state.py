@@ -29,7 +29,16 @@ from honk.core.events import (
     Verified,
 )
 from honk.core.limits import Limits
-from honk.core.messages import AssistantMessage, Message, Text, ToolCall, ToolResult, Usage, UserMessage
+from honk.core.messages import (
+    AssistantMessage,
+    Completion,
+    Message,
+    Text,
+    ToolCall,
+    ToolResult,
+    Usage,
+    UserMessage,
+)
 from honk.core.types import Report, Request
 
 
@@ -53,6 +62,7 @@ class RunState:
     pending: tuple[ToolCall, ...] = ()  # calls of the last turn without an answer yet
     turns: int = 0  # finished model calls of the session
     judge_calls: int = 0
+    judge_reply: Completion | None = None  # the judge's last answer, until it became a verdict
     cost_usd: float = 0.0
     usage: Usage = Usage()  # noqa: RUF009 -- frozen
     image: str | None = None
@@ -116,7 +126,7 @@ def _reply(state: RunState, event: ModelReplied) -> RunState:
     completion = event.completion
     state = replace(state, cost_usd=state.cost_usd + event.cost_usd, usage=state.usage + completion.usage)
     if event.purpose == "judge":
-        return replace(state, judge_calls=state.judge_calls + 1)
+        return replace(state, judge_calls=state.judge_calls + 1, judge_reply=completion)
     return replace(
         state,
         turns=state.turns + 1,
@@ -173,7 +183,7 @@ def step(state: RunState, recorded: Recorded) -> RunState:  # noqa: C901 -- one 
         case Checkpointed():
             return replace(state, checkpoint=event, unsaved=False)
         case SessionEnded():
-            return replace(state, session=event)
+            return replace(state, session=event, unsaved=False)
         case ChangeFrozen():
             return replace(state, frozen=event, last_change=event, unsaved=False)
         case Gated():
@@ -183,7 +193,9 @@ def step(state: RunState, recorded: Recorded) -> RunState:  # noqa: C901 -- one 
                 return state
             return replace(state, verified=event, last_report=event.report)
         case Judged():
-            return replace(state, judged=event, last_verdict=event, judge_rounds=state.judge_rounds + 1)
+            return replace(
+                state, judged=event, last_verdict=event, judge_rounds=state.judge_rounds + 1, judge_reply=None
+            )
         case Pushed():
             return replace(state, pushed=event)
         case Published():

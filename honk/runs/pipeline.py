@@ -6,7 +6,7 @@ the log already has its result, and every side effect outside the log is idempot
 
 from __future__ import annotations
 
-from honk.agent.session import Session, work
+from honk.agent.session import Session, redo, work
 from honk.core.errors import (
     Cancelled,
     GitError,
@@ -19,10 +19,8 @@ from honk.core.events import (
     BaseResolved,
     Instructed,
     RunEnded,
-    ToolReturned,
     Verified,
 )
-from honk.core.messages import ToolResult
 from honk.core.ports import Sandbox
 from honk.core.types import Change, FinishStatus, Outcome, PushAccess, Report
 from honk.prompts import render
@@ -117,10 +115,6 @@ def _attempts(run: Run, services: Services, plan: Plan) -> Ending | None:
 def _session(run: Run, services: Services, plan: Plan, workshop: Workshop) -> None:
     resumed = workshop.box is None and bool(run.state.messages)
     box = workshop.open()
-    if not run.state.messages:
-        _instruct(run, plan)
-    elif resumed:
-        _resume(run)
     session = Session(
         log=run,
         model=services.model,
@@ -131,37 +125,32 @@ def _session(run: Run, services: Services, plan: Plan, workshop: Workshop) -> No
         cancel=services.cancel,
         cache_key=run.id,
     )
+    _instruct(run, plan)
+    if resumed and run.state.turns:
+        redone = redo(session)
+        if run.state.session is None:
+            run.record(Instructed(origin="resume", text=render("resume.md", redone=redone)))
     work(session)
-    workshop.save()
 
 
 def _instruct(run: Run, plan: Plan) -> None:
+    """Give the model its system prompt and its task, unless the log has them."""
     state = run.state
-    branch = state.base.base.branch if state.base else ""
-    run.record(Instructed(origin="system", text=render("system.md", package_managers=PACKAGE_MANAGERS)))
+    if not state.system:
+        text = render("system.md", package_managers=PACKAGE_MANAGERS)
+        run.record(Instructed(origin="system", text=text))
+    if state.messages:
+        return
     task = render(
         "task.md",
         request=state.request.text,
         repo=state.request.repo.name,
-        branch=branch,
+        branch=state.base.base.branch if state.base else "",
         commands=plan.commands,
         guidance=plan.guidance,
         template=plan.template,
     )
     run.record(Instructed(origin="task", text=task))
-
-
-def _resume(run: Run) -> None:
-    """After a restart: answer what was left open, and tell the model that the shell is a new one."""
-    state = run.state
-    if not state.turns:
-        return
-    lost = state.unsaved or bool(state.pending)
-    for call in state.pending:
-        text = "The sandbox was restarted before this call had an answer; its outcome is unknown."
-        result = ToolResult(call_id=call.id, name=call.name, text=text, error=True)
-        run.record(ToolReturned(result=result, seconds=0.0))
-    run.record(Instructed(origin="resume", text=render("resume.md", lost=lost)))
 
 
 def _verify_in_session(run: Run, services: Services, plan: Plan, box: Sandbox) -> str:

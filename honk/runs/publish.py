@@ -67,12 +67,11 @@ def _words(run: Run, services: Services, plan: Plan) -> tuple[str, str]:
     """Title and body. The model's description gives way if the forge's limit asks for it."""
     state, wording = run.state, services.wording
     finish = state.session.finish if state.session else None
-    description = wording.body(finish.description) if finish else ""
-    body = _body(run, services, plan, description)
-    excess = len(body) - wording.body_limit
-    if excess > 0:
-        kept = description[: max(0, len(description) - excess - 40)]
-        body = _body(run, services, plan, f"{kept}\n\n(The rest was cut off.)")
+    words = finish.description if finish else ""
+    body = _body(run, services, plan, wording.body(words))
+    if (excess := wording.units(body) - wording.body_limit) > 0:
+        # Cut before sanitising: a cut afterwards could open a code span that keeps a mention inert.
+        body = _body(run, services, plan, wording.body(words[: max(0, len(words) - excess - 500)]))
     return plan.title.replace("{title}", title(run, wording)), body
 
 

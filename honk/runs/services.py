@@ -59,7 +59,8 @@ class Wording:
     body: Callable[[str], str]
     scan: Callable[[str], tuple[Finding, ...]]  # secrets and hidden characters
     issue: Callable[[str], int | None]  # the issue that a request names
-    body_limit: int  # characters
+    units: Callable[[str], int]  # length as the forge counts it
+    body_limit: int
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import TracebackType
 
-from honk.core.errors import HandOverError
+from honk.core.errors import Cancelled, HandOverError, HonkError, InfrastructureError
 from honk.core.events import Checkpointed, RegistryAsked, SandboxStarted
 from honk.core.ports import Sandbox, SandboxSpec
 from honk.runs.run import Run
 from honk.runs.services import Plan, Services
+
+EMPTY_TAR = bytes(1024)  # two zero blocks end a tar archive (POSIX.1, pax)
 
 
 class Workshop:
@@ -31,7 +33,16 @@ class Workshop:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stack.close()
+        try:
+            if isinstance(error, Cancelled | InfrastructureError):
+                self._rescue()
+        finally:
+            self._stack.close()
+
+    def _rescue(self) -> None:
+        """A turn was interrupted: keep what it changed so far, if the companion still answers."""
+        with suppress(HonkError):
+            self.save()
 
     @property
     def box(self) -> Sandbox | None:
@@ -118,7 +129,7 @@ class Workshop:
             if checkpoint is None:
                 return base
             mirror.unpack(self._services.artifacts.get(checkpoint.artifact))
-            return mirror.commit((), base=base, message=message, previous=checkpoint.commit)
+            return mirror.commit((EMPTY_TAR,), base=base, message=message, previous=checkpoint.commit)
         self._box.freeze()
         self._frozen = True
         with self._box.tree.export() as stream:

@@ -112,8 +112,11 @@ def check_repository(settings: Settings, repo: str | None) -> str:
     if found.repo.forge == "local":
         return f"{found.repo.name} (local forge)"
     forge = open_forge(settings, cancel=Cancel(), notice=_quiet)
-    resolved = forge.resolve(found.repo)
-    forge.access(resolved, fork=False)
+    try:
+        resolved = forge.resolve(found.repo)
+        forge.access(resolved, fork=False)
+    finally:
+        forge.close()
     return f"{resolved.name}: push allowed"
 
 

@@ -103,7 +103,9 @@ def open_forge(settings: Settings, *, cancel: Cancel, notice: Notice) -> GitHubF
     if github.app_id is not None and github.private_key is not None:
         app = App(id=github.app_id, private_key=github.private_key.get_secret_value())
     token = github.token.get_secret_value() if github.token else None
-    return GitHubForge(github.api_url, token=token, app=app, wait=cancel.wait, note=notice)
+    return GitHubForge(
+        github.api_url, token=token, app=app, wait=cancel.wait, note=notice, ca_file=settings.ca_file
+    )
 
 
 def open_mirror(

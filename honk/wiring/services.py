@@ -18,7 +18,7 @@ from honk.core.ports import Mirror as MirrorPort
 from honk.core.ports import OpenSandbox, Publisher, Sandbox
 from honk.core.types import Finding, RepoRef, Request
 from honk.forges.context import issue_reference
-from honk.forges.text import BODY_LIMIT, sanitise, sanitise_title
+from honk.forges.text import BODY_LIMIT, sanitise, sanitise_title, units
 from honk.gates import scan_text
 from honk.git.refs import branch_name
 from honk.planning import Prepare, make_plan
@@ -72,7 +72,7 @@ def services(
         judge = opened
         if request.judge is not None and request.judge != request.model:
             judge = stack.enter_context(open_model(request.judge, settings, notice=notice))
-        repo, publisher, mirror = _repository(request, settings, stores, cancel, notice)
+        repo, publisher, mirror = _repository(request, settings, stores, cancel, notice, stack)
         stack.callback(mirror.close)
         engine = Engine(settings, notice, mask)
         stack.callback(engine.close)
@@ -94,7 +94,7 @@ def services(
 
 
 def _repository(
-    request: Request, settings: Settings, stores: Stores, cancel: Cancel, notice: Notice
+    request: Request, settings: Settings, stores: Stores, cancel: Cancel, notice: Notice, stack: ExitStack
 ) -> tuple[RepoRef, Publisher, Mirror]:
     repo = request.repo
     if repo.forge == "local":
@@ -102,6 +102,7 @@ def _repository(
 
         return repo, LocalForge(stores.pulls), open_mirror(settings, repo, depth=request.depth)
     forge = open_forge(settings, cancel=cancel, notice=notice)
+    stack.callback(forge.close)
     repo = forge.resolve(repo)  # a renamed repository is found before git runs
     return repo, forge, open_mirror(settings, repo, forge, depth=request.depth)
 
@@ -152,7 +153,9 @@ def _wording(request: Request, hidden: tuple[str, ...]) -> Wording:
     def issue(text: str) -> int | None:
         return issue_reference(text, request.repo)
 
-    return Wording(title=sanitise_title, body=sanitise, scan=scan, issue=issue, body_limit=BODY_LIMIT)
+    return Wording(
+        title=sanitise_title, body=sanitise, scan=scan, issue=issue, units=units, body_limit=BODY_LIMIT
+    )
 
 
 def _toolbox(
