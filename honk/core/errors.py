@@ -15,11 +15,6 @@ HonkError
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from honk.core.types import CommandResult
-
 
 class HonkError(Exception):
     """Base of every error that honk raises on purpose.
@@ -79,21 +74,6 @@ class ModelError(InfrastructureError):
 
 class SandboxError(InfrastructureError):
     """The container engine failed, or a container died."""
-
-
-class SetupFailed(SandboxError):
-    """A setup command failed in a sandbox that is otherwise sound.
-
-    Where the change itself is why (a manifest that names a missing version), the pipeline
-    reports it as a failed check instead. ``command`` is the one that failed, ``result`` its
-    result.
-    """
-
-    def __init__(self, command: str, result: CommandResult) -> None:
-        how = "ran into its deadline" if result.timed_out else f"ended with exit code {result.exit_code}"
-        super().__init__(f"The setup command `{command}` {how}.", "Run it in a fresh checkout to see why.")
-        self.command = command
-        self.result = result
 
 
 class GitError(InfrastructureError):

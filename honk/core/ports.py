@@ -163,8 +163,7 @@ class SandboxSpec:
 
     ``packs``: git packs, base first, that together hold ``commit`` with ``depth`` commits
     of history; ``checkout`` is what the work tree shows, ``head`` what HEAD points to (a
-    checkpoint's tree over the base commit shows as uncommitted edits). ``setup`` runs
-    again in this container, through the package proxy only, before anything else.
+    checkpoint's tree over the base commit shows as uncommitted edits).
     """
 
     run_id: str
@@ -174,7 +173,6 @@ class SandboxSpec:
     shallow: tuple[str, ...]
     head: str
     checkout: str
-    setup: tuple[str, ...] = ()
 
 
 OpenSandbox = Callable[[SandboxSpec, Cancel], AbstractContextManager[Sandbox]]

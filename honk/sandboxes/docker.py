@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from honk.core.cancel import Cancel
-from honk.core.errors import Cancelled, HonkError, SandboxError, SetupFailed
+from honk.core.errors import Cancelled, HonkError, SandboxError
 from honk.core.operator import SandboxCeiling
 from honk.core.ports import SandboxSpec
 from honk.core.types import CommandResult
@@ -33,7 +33,6 @@ LABEL = "honk.run"  # run id
 SCOPE_LABEL = "honk.scope"  # one for each HONK_HOME
 ROLE_LABEL = "honk.role"  # work, verify, companion, volume
 
-_SETUP_SECONDS = 1800.0
 _KILL_SECONDS = 10.0
 
 
@@ -84,7 +83,7 @@ class DockerSandboxes:
     ) -> Iterator[DockerSandbox]:
         """A seeded sandbox with a running shell; everything of it is removed at the end.
 
-        Raises SandboxError, SetupFailed, or Cancelled.
+        Raises SandboxError, or Cancelled.
         """
         labels = {LABEL: spec.run_id, SCOPE_LABEL: self._scope}
         sandbox = DockerSandbox(
@@ -184,7 +183,7 @@ class DockerSandbox:
     # ---- life
 
     def start(self, companion_image: str) -> None:
-        """Create, start and seed everything; run the setup commands; open the shell."""
+        """Create, start and seed everything, open the shell."""
         self._cancel.check()
         with engine_errors("create the workspace volume"):
             self._api.create_volume(self._name, labels={**self._labels, ROLE_LABEL: "volume"})
@@ -203,7 +202,6 @@ class DockerSandbox:
             finally:
                 started.result()
         self._cancel.check()
-        self._set_up()
         self._shell.open()
 
     def _start_companion(self) -> None:
@@ -217,12 +215,6 @@ class DockerSandbox:
         assert self._container is not None
         self._start(self._container)
         self._shell.connect()
-
-    def _set_up(self) -> None:
-        for command in self._spec.setup:
-            result = self.run(command, timeout=_SETUP_SECONDS)
-            if result.exit_code != 0:
-                raise SetupFailed(command, result)
 
     def interrupt(self) -> None:
         """Wake the run's thread, whatever it waits for; it then finds the run cancelled."""

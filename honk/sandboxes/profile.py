@@ -164,6 +164,8 @@ def environment() -> Mapping[str, str]:
         "GIT_EDITOR": "true",
         "GIT_TERMINAL_PROMPT": "0",
         "DEBIAN_FRONTEND": "noninteractive",
+        "PYTHONDONTWRITEBYTECODE": "1",  # leavings of test runs are no part of a change
+        "PYTEST_ADDOPTS": "-o cache_dir=/tmp/pytest-cache",
         "PYTHONUNBUFFERED": "1",  # output before a deadline is not lost
         "NO_PROXY": "127.0.0.1,localhost",  # whatever the image says of proxies
         "no_proxy": "127.0.0.1,localhost",
@@ -178,6 +180,10 @@ def environment() -> Mapping[str, str]:
         "PIPENV_PYPI_MIRROR": f"{registry}/pypi/simple/",
         "NPM_CONFIG_REGISTRY": f"{registry}/npm/",  # pnpm reads it too
         "NPM_CONFIG_PREFIX": f"{HOME}/.local",
+        # A lock file must name the registry, not the proxy: npm then asks the proxy for what it names.
+        "NPM_CONFIG_REPLACE_REGISTRY_HOST": "always",
+        "NPM_CONFIG_FETCH_RETRIES": "0",  # the proxy has tried already
+        "PIP_RETRIES": "1",
         "NPM_CONFIG_FUND": "false",
         "NPM_CONFIG_AUDIT": "false",
         "NPM_CONFIG_UPDATE_NOTIFIER": "false",

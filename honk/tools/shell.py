@@ -10,7 +10,7 @@ from honk.core.base import Frozen
 from honk.core.errors import ToolError
 from honk.core.messages import CommandOutput
 from honk.core.types import CommandResult
-from honk.tools.patching import intercept
+from honk.tools.patching import intercept, offer
 from honk.tools.tool import Answer, ToolContext, printable
 
 
@@ -56,7 +56,10 @@ def run_shell(arguments: ShellArguments, context: ToolContext) -> Answer:
 
 def _run(command: str, context: ToolContext, seconds: float) -> CommandResult:
     patched = intercept(command, context, seconds)
-    return context.shell.run(command, timeout=seconds) if patched is None else patched
+    if patched is not None:
+        return patched
+    offer(command, context)
+    return context.shell.run(command, timeout=seconds)
 
 
 def _clip(result: CommandResult, limit: int | None) -> CommandResult:

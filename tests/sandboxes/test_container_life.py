@@ -1,4 +1,4 @@
-"""From open to close: what is removed, what a setup may do, quota, sweep, several at once."""
+"""From open to close: what is removed, quota, sweep, several at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import docker
 import pytest
 
 from honk.core.cancel import Cancel
-from honk.core.errors import Cancelled, SandboxError, SetupFailed
+from honk.core.errors import Cancelled, SandboxError
 from honk.core.operator import SandboxCeiling
 from honk.sandboxes.docker import LABEL, SCOPE_LABEL, DockerSandboxes
 from honk.sandboxes.sweep import sweep
@@ -60,19 +60,6 @@ def test_cancelling_while_it_starts(sandboxes, repository, client):
             sandbox.shell.run("true", timeout=5)
     timer.join()
     assert left_of(client, spec.run_id) == ([], [])
-
-
-def test_setup_runs_before_anything_else_as_the_sandbox_s_user(opened):
-    with opened(setup=("id -u > ~/who", "cd /tmp; echo $PWD > ~/where")) as sandbox:
-        assert sandbox.files.read("/workspace/home/who") == b"10001\n"
-        assert sandbox.shell.run("cat ~/where; pwd", timeout=5).output == "/tmp\n/workspace/repo\n"
-
-
-def test_a_setup_that_fails_says_which_and_how(opened):
-    with pytest.raises(SetupFailed) as caught, opened(setup=("true", "echo no such package; exit 4")):
-        pass
-    assert caught.value.command == "echo no such package; exit 4"
-    assert (caught.value.result.output, caught.value.result.exit_code) == ("no such package\n", 4)
 
 
 def test_over_the_quota_the_sandbox_is_killed_and_says_so(client, scope, repository):
