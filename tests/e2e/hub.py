@@ -1,0 +1,96 @@
+"""A GitHub for processes: the fake API and git over HTTPS, one CA file, one set of rights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from honk.testing.githttp import GitHttpServer
+from honk.testing.github import Exchange, FakeGitHub
+from honk.testing.github_state import Pull, Repo
+from tests.e2e.installed import Installed
+from tests.world import FILES, git
+
+
+@dataclass(frozen=True)
+class Hub:
+    """``fake`` answers the API, ``server`` git itself, over the same bare repositories."""
+
+    root: Path
+    fake: FakeGitHub
+    server: GitHttpServer
+    ca_file: Path
+
+    def repo(self, files: Mapping[str, str] = FILES, name: str = "acme/app", **fields: Any) -> Repo:
+        """A repository with one commit of ``files`` on a protected ``main``; ``ada`` may write."""
+        repo = self.fake.add_repo(name, {"ada": "write"}, **fields)
+        work = self.root / f"work-{repo.id}"
+        work.mkdir()
+        git(work, "init", "-q")
+        for path, text in files.items():
+            (work / path).parent.mkdir(parents=True, exist_ok=True)
+            (work / path).write_text(text)
+        git(work, "add", "-A")
+        git(work, "commit", "-q", "-m", "First")
+        git(work, "push", "-q", str(repo.path), "main")
+        hook = repo.path / "hooks" / "update"
+        hook.write_text(
+            "#!/bin/sh\n[ $1 != refs/heads/main ] || { echo 'GH006: Protected branch update failed.'; exit 1; }\n"
+        )
+        hook.chmod(0o755)
+        return repo
+
+    def sign_in(self, honk: Installed, token: str | None = None) -> str:
+        """Give ``honk`` a credential, by default a classic token of ``ada``; returns it."""
+        token = self.fake.add_token("ada", scopes=("repo",)) if token is None else token
+        honk.env |= self.address
+        honk.env["GITHUB_TOKEN"] = token
+        return token
+
+    @property
+    def address(self) -> dict[str, str]:
+        return {"GITHUB_API_URL": self.fake.url, "GIT_SSL_CAINFO": str(self.ca_file)}
+
+    @property
+    def host(self) -> str:
+        """Host and port that clones of this GitHub name in their origin."""
+        return self.fake.url.removeprefix("https://").split("/")[0]
+
+    def branches(self, repo: Repo) -> list[str]:
+        return git(repo.path, "for-each-ref", "--format=%(refname:short)", "refs/heads/honk/").split()
+
+    def the_pull(self, repo: Repo) -> Pull:
+        """The only pull request, on the only branch of honk's, at the branch's own commit."""
+        [pull] = repo.pulls
+        assert self.branches(pull.head_repo) == [pull.head_ref]
+        return pull
+
+    def asked(self, method: str, path: str) -> list[Exchange]:
+        return [e for e in self.fake.journal if e.method == method and e.path.endswith(path)]
+
+
+@contextmanager
+def open_hub(root: Path) -> Iterator[Hub]:
+    served = root / "hub"
+    served.mkdir()
+
+    def rights(token: str, path: str) -> Literal["read", "write"] | None:
+        found = hub.fake.tokens.get(token)
+        name = "/".join(path.split("/")[1:3]).removesuffix(".git")
+        repo = next((r for r in hub.fake.repos.values() if r.full_name == name), None)
+        if found is None or repo is None or not found.may_see(repo):
+            return None
+        return "write" if found.may_write(repo, "contents") else "read"
+
+    with (
+        GitHttpServer(served, "", rights=rights) as server,
+        FakeGitHub(served, git_url=server.url, prefix="/api/v3", tls=True) as fake,
+    ):
+        assert server.ca_file is not None and fake.ca_file is not None
+        ca_file = root / "ca.pem"
+        ca_file.write_bytes(server.ca_file.read_bytes() + fake.ca_file.read_bytes())
+        hub = Hub(root, fake, server, ca_file)
+        yield hub
