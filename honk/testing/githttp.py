@@ -14,11 +14,16 @@ import shutil
 import ssl
 import subprocess
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
+from typing import Literal
 from urllib.parse import unquote, urlsplit
+
+Rights = Callable[[str, str], Literal["read", "write"] | None]
+"""What a token may do with the repository at a path; None: it does not even see it."""
 
 
 def write_certificate(folder: Path) -> tuple[Path, Path]:
@@ -28,7 +33,9 @@ def write_certificate(folder: Path) -> tuple[Path, Path]:
     from cryptography.hazmat.primitives.asymmetric import ec
 
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    serial = x509.random_serial_number()
+    # A name of its own: clients find a trusted certificate by its subject, and may trust several.
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"localhost {serial:x}")])
     now = datetime.now(UTC)
     names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     certificate = (
@@ -36,7 +43,7 @@ def write_certificate(folder: Path) -> tuple[Path, Path]:
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
+        .serial_number(serial)
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=30))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
@@ -59,14 +66,24 @@ class GitHttpServer:
     """Serves the bare repositories below ``root`` as ``<url>/<path>``; a context manager.
 
     ``token`` is what ``x-access-token:TOKEN`` (or a bearer) must hold; requests without it
-    get 401. ``read_only`` tokens get 403 on a push. ``requests`` lists what came, as
-    ``"GET /acme/app.git/info/refs 200"``. With ``tls``, ``ca_file`` is what clients trust.
+    get 401. ``read_only`` tokens get 403 on a push. ``rights``, if given, decides instead of
+    both. ``requests`` lists what came, as ``"GET /acme/app.git/info/refs 200"``. With
+    ``tls``, ``ca_file`` is what clients trust.
     """
 
-    def __init__(self, root: Path, token: str, *, tls: bool = True, read_only: str = "") -> None:
+    def __init__(
+        self,
+        root: Path,
+        token: str,
+        *,
+        tls: bool = True,
+        read_only: str = "",
+        rights: Rights | None = None,
+    ) -> None:
         self.root = root
         self.token = token
         self.read_only = read_only
+        self.rights = rights or self._of_two_tokens
         self.requests: list[str] = []
         self.ca_file: Path | None = None
         server = self
@@ -98,6 +115,11 @@ class GitHttpServer:
         self._thread.join()
         self._http.server_close()
 
+    def _of_two_tokens(self, token: str, path: str) -> Literal["read", "write"] | None:
+        if token == self.token:
+            return "write"
+        return "read" if token and token == self.read_only else None
+
 
 class _Handler(BaseHTTPRequestHandler):
     """One request as one CGI process of ``git http-backend`` (git-http-backend(1))."""
@@ -118,9 +140,10 @@ class _Handler(BaseHTTPRequestHandler):
         body = self._body()
         parts = urlsplit(self.path)
         token = self._token()
-        if token not in (self.owner.token, self.owner.read_only or None):
+        rights = self.owner.rights(token, unquote(parts.path)) if token else None
+        if rights is None:
             self._answer(401, [("WWW-Authenticate", 'Basic realm="git"')], b"")
-        elif token != self.owner.token and "git-receive-pack" in self.path:
+        elif rights == "read" and "git-receive-pack" in self.path:
             self._answer(403, [], b"Write access to repository not granted.\n")
         else:
             self._answer(*self._backend(unquote(parts.path), parts.query, body))
