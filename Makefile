@@ -4,6 +4,8 @@ VENV ?= .venv
 PYTHON := $(VENV)/bin/python
 export HONK_TEST_TOOLS ?= $(abspath $(VENV))/test-tools
 JOBS ?= 2
+ENGINE := $(if $(HONK_NO_INSTALL),--no-install) $(if $(HONK_HOME),--home "$(HONK_HOME)")
+CODE := honk tests scripts examples benchmarks
 
 .PHONY: help demo test test-all lint setup engine bench clean
 help:
@@ -17,14 +19,14 @@ setup:
 	@sh scripts/bootstrap.sh
 
 engine: setup
-	@$(PYTHON) -m honk.sandboxes.engine
+	@$(PYTHON) -m honk.sandboxes.engine $(ENGINE)
 
 demo: engine
 	@$(PYTHON) scripts/demo.py
 
 lint: setup
-	$(VENV)/bin/ruff check honk tests scripts examples benchmarks
-	$(VENV)/bin/ruff format --check honk tests scripts examples benchmarks
+	$(VENV)/bin/ruff check $(CODE)
+	$(VENV)/bin/ruff format --check $(CODE)
 	$(VENV)/bin/mypy honk
 
 test: lint engine
