@@ -74,6 +74,7 @@ def make_plan(request: Request, base: Base, source: Source, settings: Settings, 
         labels=(*settings.labels, *config.pull_request.labels),
         reviewers=_reviewers(files, source, config),
         notices=_notices(files, source),
+        limits=request.limits.lowered(config.limits) if config.limits else request.limits,
         image=cache(partial(prepare, image)),
         inspect=gates,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -157,13 +158,22 @@ def load(config: Path | None = None, environ: Mapping[str, str] | None = None) -
     try:
         return Settings.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(p) for p in first["loc"])
+        where, problem = _first_problem(error, Settings)
         names = {".".join(p): v for v, p in _ENVIRONMENT.items()}
         raise UserError(
-            f"Setting {where} is not usable: {first['msg']}.",
+            f"Setting {where} is not usable: {problem}.",
             f"Mend it in {file}." if not env.get(names.get(where, "")) else f"Mend {names[where]}.",
         ) from error
+
+
+def _first_problem(error: ValidationError, model: type[Frozen]) -> tuple[str, str]:
+    """Where the first problem is, and what it is in words for people."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] != "extra_forbidden":
+        return where or "the file", first["msg"]
+    close = get_close_matches(where, list(model.model_fields), n=1)
+    return where, "there is no such field" + (f" (did you mean {close[0]}?)" if close else "")
 
 
 def parse_repo_config(text: str) -> RepoConfig:
@@ -171,13 +181,17 @@ def parse_repo_config(text: str) -> RepoConfig:
     try:
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise UserError(f".honk.yml is not valid YAML: {error}.", "Mend it on the base branch.") from error
+        mark = getattr(error, "problem_mark", None)
+        place = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "it cannot be read"
+        raise UserError(
+            f".honk.yml is not valid YAML{place}: {problem}.", "Mend it on the base branch."
+        ) from error
     try:
         return RepoConfig.model_validate({} if data is None else data)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(p) for p in first["loc"]) or "the file"
+        where, problem = _first_problem(error, RepoConfig)
         raise UserError(
-            f".honk.yml: {where}: {first['msg']}.",
+            f".honk.yml: {where}: {problem}.",
             "Mend it on the base branch; `honk schema config` prints the format.",
         ) from error

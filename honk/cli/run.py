@@ -19,12 +19,20 @@ from honk.core.cancel import Cancel
 from honk.core.errors import UserError
 from honk.core.events import RunRequested
 from honk.core.limits import Limits
-from honk.core.types import EXIT_CODES, Request
+from honk.core.state import fold
+from honk.core.types import EXIT_CODES, Outcome, Request
 from honk.runs import run as runs
 from honk.runs.keeper import Keeper
+from honk.runs.patch import end
 from honk.runs.pipeline import execute
 from honk.runs.result import result
+from honk.runs.services import Services
 from honk.settings import Settings
+
+USAGE = 2
+"""Exit code of wrong usage or configuration, also where it shows after a run has begun."""
+
+CANCELLED = "Cancelled by `honk cancel`."
 
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
 
@@ -137,21 +145,34 @@ def interrupts(cancel: Cancel) -> Iterator[None]:
 def run_command(options: Options) -> int:
     settings = settings_module.load(options.config)
     cancel = Cancel()
-    with interrupts(cancel), wiring.open_stores(settings) as stores, View() as view:
-        target = wiring.target(options.repo, settings, base=options.base)
-        request = _request(options, settings, target)
-        for notice in target.notices:
-            view.notice(notice)
-        with wiring.services(
-            settings, stores, request, cancel=cancel, on_delta=view.delta, notice=view.notice,
-            record=options.record,
-        ) as prepared:  # fmt: skip
-            request = request.model_copy(update={"repo": prepared.repo})
-            event = RunRequested(honk=__version__, request=request, replayed=prepared.replayed)
-            run = _begin(wiring.new_run_id(), event, stores, view)
-            with Keeper(run.id, run.fence, stores.leases, stores.inbox, cancel):
-                execute(run, prepared.services)
-    return _finish(run, stores, json=options.json)
+    with interrupts(cancel), wiring.open_stores(settings) as stores:
+        with View() as view:
+            target = wiring.target(options.repo, settings, base=options.base)
+            request = _request(options, settings, target)
+            for notice in target.notices:
+                view.notice(notice)
+            with wiring.services(
+                settings, stores, request, cancel=cancel, on_delta=view.delta, notice=view.notice,
+                record=options.record,
+            ) as prepared:  # fmt: skip
+                request = request.model_copy(update={"repo": prepared.repo})
+                event = RunRequested(honk=__version__, request=request, replayed=prepared.replayed)
+                run = _begin(wiring.new_run_id(), event, stores, view)
+                with Keeper(run.id, run.fence, stores.leases, stores.inbox, cancel):
+                    code = _execute(run, prepared.services)
+        return _finish(run, stores, code, json=options.json)
+
+
+def _execute(run: runs.Run, services: Services) -> int:
+    """Bring the run to its end; the exit code. What went wrong is in the log, and was shown."""
+    try:
+        execute(run, services)
+    except UserError:
+        if run.state.ended is None:
+            raise
+        return USAGE
+    assert run.state.ended is not None  # execute() always ends a run
+    return EXIT_CODES[run.state.ended.outcome]
 
 
 def _begin(run_id: str, event: RunRequested, stores: wiring.Stores, view: View) -> runs.Run:
@@ -172,42 +193,58 @@ def resume_command(
 ) -> int:
     settings = settings_module.load(config)
     cancel = Cancel()
-    with interrupts(cancel), wiring.open_stores(settings) as stores, View() as view:
+    with interrupts(cancel), wiring.open_stores(settings) as stores:
         run_id = find_run(stores, prefix)
         recorded = stores.events.read(run_id)
         wiring.check_resumable(run_id, recorded)
         run = runs.Run(run_id, stores.events, stores.leases.claim(run_id, stores.owner), recorded)
-        view.catch_up(run.state)
-        run.listen(view.event)
         limits = _limits(run.state.limits, max_cost, max_turns, timeout)
-        with (
-            Keeper(run_id, run.fence, stores.leases, stores.inbox, cancel),
-            wiring.services(
-                settings, stores, run.state.request, cancel=cancel, on_delta=view.delta,
-                notice=view.notice, resumed=run_id,
-            ) as prepared,
-        ):  # fmt: skip
-            runs.resume(run, limits)
-            execute(run, prepared.services)
-    return _finish(run, stores, json=json)
+        with View() as view:
+            view.catch_up(run.state)
+            run.listen(view.event)
+            with (
+                Keeper(run_id, run.fence, stores.leases, stores.inbox, cancel),
+                wiring.services(
+                    settings, stores, run.state.request, cancel=cancel, on_delta=view.delta,
+                    notice=view.notice, resumed=run_id,
+                ) as prepared,
+            ):  # fmt: skip
+                runs.resume(run, limits)
+                code = _execute(run, prepared.services)
+        return _finish(run, stores, code, json=json)
 
 
 def cancel_command(prefix: str, config: Path | None) -> int:
-    with wiring.open_stores(settings_module.load(config)) as stores:
+    settings = settings_module.load(config)
+    with wiring.open_stores(settings) as stores:
         run_id = find_run(stores, prefix)
-        if not stores.leases.live(run_id):
-            raise UserError(f"Run {run_id} is not running.", f"`honk show {run_id}` says how it ended.")
-        stores.inbox.send(run_id, "cancel", "Cancelled by `honk cancel`.")
-    print(f"Run {run_id} is asked to stop.", file=sys.stderr)
+        if stores.leases.live(run_id):
+            stores.inbox.send(run_id, "cancel", CANCELLED)
+            print(f"Run {run_id} is asked to stop.", file=sys.stderr)
+            return 0
+        _cancel_interrupted(run_id, settings, stores)
     return 0
 
 
-def _finish(run: runs.Run, stores: wiring.Stores, *, json: bool) -> int:
+def _cancel_interrupted(run_id: str, settings: Settings, stores: wiring.Stores) -> None:
+    """End a run whose process died: its containers go, its work stays as a patch."""
+    recorded = stores.events.read(run_id)
+    if (ended := fold(recorded).ended) is not None:
+        raise UserError(f"Run {run_id} has ended: {ended.outcome}.", f"`honk show {run_id}` tells more.")
+    run = runs.Run(run_id, stores.events, stores.leases.claim(run_id, stores.owner), recorded)
+    with Keeper(run_id, run.fence, stores.leases, stores.inbox, Cancel()):
+        with wiring.open_mirror(settings, run.state.request.repo) as mirror:
+            end(run, mirror, stores.artifacts, Outcome.CANCELLED, CANCELLED)
+        print(f"Run {run_id} had no process any more and is cancelled.", file=sys.stderr)
+        wiring.clear_sandboxes(settings, stores, run_id)
+
+
+def _finish(run: runs.Run, stores: wiring.Stores, code: int, *, json: bool) -> int:
     ended = run.state.ended
     assert ended is not None  # execute() always ends a run
     if json:
         print(result(run.id, run.state, stores.artifacts).model_dump_json())
-        return EXIT_CODES[ended.outcome]
+        return code
     more = [f"honk show {run.id}"]
     if ended.patch is not None:
         more.append(f"honk diff {run.id}")
@@ -216,4 +253,4 @@ def _finish(run: runs.Run, stores: wiring.Stores, *, json: bool) -> int:
         folder = f"-C {where.name} " if where.forge == "local" else ""
         more.append(f"git {folder}log -p -1 {run.state.base.branch}")
     print("\nLook further:\n" + "\n".join(f"  {line}" for line in more), file=sys.stderr)
-    return EXIT_CODES[ended.outcome]
+    return code

@@ -12,6 +12,7 @@ from honk.cli.view import clean, lines
 from honk.core.errors import UserError
 from honk.core.events import Recorded, RunEnded
 from honk.core.state import RunState, fold
+from honk.runs.patch import change_so_far, patch_bytes
 from honk.runs.result import result
 from honk.wiring import Stores, open_mirror, open_stores
 
@@ -142,18 +143,17 @@ def _print_event(item: Recorded, *, json: bool) -> None:
 
 def diff_command(prefix: str, config: Path | None) -> int:
     """The frozen change, else the last checkpoint; nothing at all is said on stderr."""
-    loaded = settings_module.load(config)
-    with open_stores(loaded) as stores:
+    settings = settings_module.load(config)
+    with open_stores(settings) as stores:
         run_id = find_run(stores, prefix)
         state = fold(stores.events.read(run_id))
         patch = b""
         if state.ended is not None and state.ended.patch is not None:
             patch = stores.artifacts.get(state.ended.patch)
-        elif state.ended is None and state.checkpoint is not None and state.base is not None:
-            mirror = open_mirror(loaded, state.base.base.repo)
-            mirror.unpack(stores.artifacts.get(state.checkpoint.artifact))
-            change = mirror.diff(state.base.base.sha, state.checkpoint.commit)
-            patch = change.patch.encode("utf-8", "surrogateescape")
+        elif state.base is not None:
+            with open_mirror(settings, state.base.base.repo) as mirror:
+                change = change_so_far(state, mirror, stores.artifacts)
+            patch = b"" if change is None else patch_bytes(change)
     if not patch:
         print(f"Run {run_id} has no change.", file=sys.stderr)
         return 0

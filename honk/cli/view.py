@@ -164,6 +164,8 @@ class View:
         self._phase = _PHASES.get(type(event), self._phase)
         if isinstance(event, RunRequested):
             self._limits = event.request.limits
+        elif isinstance(event, BaseResolved):
+            self._limits = event.limits or self._limits
         elif isinstance(event, RunResumed):
             self._limits = event.limits
         elif isinstance(event, ModelReplied):

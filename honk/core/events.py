@@ -55,6 +55,7 @@ class BaseResolved(Frozen):
     branch: str
     verify: tuple[VerifyCommand, ...]
     notices: tuple[str, ...] = ()  # for people: uncommitted changes not included, and the like
+    limits: Limits | None = None  # in force from here on, if the repository asks for lower ones
 
 
 class SandboxStarted(Frozen):

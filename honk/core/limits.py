@@ -23,6 +23,13 @@ class Limits(Frozen):
     max_attempts: int = Field(default=4, gt=0)  # times that a change may reach the stop gate
     max_judge_rounds: int = Field(default=2, ge=0)  # times that the judge may send the model back
 
+    def lowered(self, by: Limits) -> Limits:
+        """These limits, less where ``by`` names less; what ``by`` leaves out says nothing."""
+        named = by.model_dump(include=by.model_fields_set)
+        return self.model_copy(
+            update={name: min(getattr(self, name), value) for name, value in named.items()}
+        )
+
     def exceeded(self, state: RunState, seconds: float) -> str | None:
         """Why no further model call may be made, or None.
 

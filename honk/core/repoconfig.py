@@ -27,6 +27,6 @@ class RepoConfig(Frozen):
     setup: tuple[str, ...] = ()  # run online once, cached as an image
     verify: Literal["auto"] | dict[str, str] = "auto"  # name -> command
     protect: tuple[str, ...] = ()  # globs, added to honk's own
-    limits: Limits | None = None
+    limits: Limits | None = None  # may lower those of the request, never raise them
     pull_request: PullRequestConfig = PullRequestConfig()
     guidance: tuple[str, ...] = Field(default=("AGENTS.md", "CLAUDE.md"))

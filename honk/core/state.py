@@ -171,7 +171,7 @@ def step(state: RunState, recorded: Recorded) -> RunState:  # noqa: C901 -- one 
         case RunResumed():
             return _resume(state, event, recorded.at, was_at)
         case BaseResolved():
-            return replace(state, base=event)
+            return replace(state, base=event, limits=event.limits or state.limits)
         case SandboxStarted():
             return replace(state, image=event.image)
         case Instructed():

@@ -9,22 +9,20 @@ from __future__ import annotations
 from honk.agent.session import Session, redo, work
 from honk.core.errors import (
     Cancelled,
-    GitError,
     HonkError,
     InfrastructureError,
     StaleWriter,
-    StoreError,
 )
 from honk.core.events import (
     BaseResolved,
     Instructed,
-    RunEnded,
     Verified,
 )
 from honk.core.ports import Sandbox
-from honk.core.types import Change, FinishStatus, Outcome, PushAccess, Report
+from honk.core.types import FinishStatus, Outcome, PushAccess, Report
 from honk.prompts import render
-from honk.runs.gate import Ending, base_sha, run_checks, stop_gate
+from honk.runs.gate import Ending, run_checks, stop_gate
+from honk.runs.patch import end
 from honk.runs.publish import publish
 from honk.runs.run import Run
 from honk.runs.services import Plan, Services
@@ -89,7 +87,10 @@ def _start(run: Run, services: Services) -> Plan:
     plan = services.plan(request, base)
     if resolved is None:
         branch = services.branch(request.text, run.id)
-        run.record(BaseResolved(base=base, branch=branch, verify=plan.commands, notices=plan.notices))
+        limits = plan.limits if plan.limits != request.limits else None
+        run.record(
+            BaseResolved(base=base, branch=branch, verify=plan.commands, notices=plan.notices, limits=limits)
+        )
     for event in (run.state.checkpoint, run.state.frozen):
         if event is not None:  # the mirror is a cache; the artifact is what lasts
             services.mirror.unpack(services.artifacts.get(event.artifact))
@@ -118,7 +119,11 @@ def _session(run: Run, services: Services, plan: Plan, workshop: Workshop) -> No
     session = Session(
         log=run,
         model=services.model,
-        toolbox=services.toolbox(box, lambda: _verify_in_session(run, services, plan, box)),
+        toolbox=services.toolbox(
+            box,
+            lambda: _verify_in_session(run, services, plan, box),
+            run.state.limits.command_seconds,
+        ),
         save=workshop.save,
         cost=services.cost,
         on_delta=services.on_delta,
@@ -192,23 +197,4 @@ def _publish(run: Run, services: Services, plan: Plan, access: PushAccess) -> En
 
 
 def _end(run: Run, services: Services, ending: Ending) -> None:
-    patch = _keep_patch(run, services)
-    run.record(RunEnded(outcome=ending.outcome, reason=ending.reason, patch=patch, seconds=run.seconds()))
-
-
-def _keep_patch(run: Run, services: Services) -> str | None:
-    """The work so far as a patch in the artifact store: of the last frozen change or checkpoint."""
-    state = run.state
-    change: Change | None = None
-    try:
-        if state.frozen is not None:
-            change = state.frozen.change
-        elif state.checkpoint is not None:
-            change = services.mirror.diff(base_sha(run), state.checkpoint.commit)
-        elif state.last_change is not None:
-            change = state.last_change.change
-        if change is None or change.empty:
-            return None
-        return services.artifacts.put(change.patch.encode("utf-8", "surrogateescape"))
-    except (GitError, StoreError):
-        return None  # the end itself must be logged; the checkpoint's artifact still has the work
+    end(run, services.mirror, services.artifacts, ending.outcome, ending.reason)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from honk.agent.judge import Judge
 from honk.agent.session import Toolbox
 from honk.core.cancel import Cancel
+from honk.core.limits import Limits
 from honk.core.messages import TextDelta, Usage
 from honk.core.ports import Artifacts, Mirror, Model, OpenSandbox, Publisher, Sandbox
 from honk.core.types import (
@@ -36,7 +37,7 @@ class Plan:
 
     ``setup`` is what made the image and runs again where manifests changed. ``title`` is
     the pull request's title with ``{title}`` for the model's. ``reviewers`` gives the
-    owners of changed paths.
+    owners of changed paths. ``limits`` are the request's, lowered by the repository's own.
     """
 
     commands: tuple[VerifyCommand, ...]
@@ -47,6 +48,7 @@ class Plan:
     labels: tuple[str, ...]
     reviewers: Callable[[Change], tuple[str, ...]]
     notices: tuple[str, ...]
+    limits: Limits
     image: Callable[[Cancel], str]
     inspect: Callable[[Change], tuple[Finding, ...]]
 
@@ -72,7 +74,7 @@ class Services:
     judge: Judge | None
     plan: Callable[[Request, Base], Plan]
     open_sandbox: OpenSandbox
-    toolbox: Callable[[Sandbox, Callable[[], str]], Toolbox]  # with the verify tool's function
+    toolbox: Callable[[Sandbox, Callable[[], str], float], Toolbox]  # verify tool, seconds of a command
     check: Callable[[VerifyCommand, Callable[[str, float], CommandResult], float], Check]
     feedback: Callable[[Report], str]
     is_manifest: Callable[[str], bool]

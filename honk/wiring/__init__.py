@@ -2,7 +2,7 @@
 
 from honk.wiring.models import default_model, judge_name, open_model
 from honk.wiring.repositories import Target, open_mirror, target
-from honk.wiring.services import assemble, services
+from honk.wiring.services import assemble, clear_sandboxes, services
 from honk.wiring.stores import Stores, check_resumable, new_run_id, open_stores
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Target",
     "assemble",
     "check_resumable",
+    "clear_sandboxes",
     "default_model",
     "judge_name",
     "new_run_id",

@@ -136,7 +136,7 @@ def propose(path: Path) -> Proposed:
     from honk.verifiers.config import propose as text_of
     from honk.verifiers.detection import detect
 
-    local = describe(path)
+    local = describe(path.absolute())
     files, read = head_files(local)
     detection = detect(files, read)
     return Proposed(local.top, text_of(detection), detection.reasons)

@@ -42,10 +42,14 @@ def target(argument: str | None, settings: Settings, *, base: str | None) -> Tar
 
     Raises UserError.
     """
-    path = Path(argument or ".")
+    path = Path(argument or ".").absolute()  # git runs in a folder of its own
     if argument is None or path.exists():
         return _local_target(path, settings, base)
-    if argument.count("/") == 1 and "://" not in argument and not argument.startswith((".", "/", "~")):
+    if argument.startswith((".", "/", "~")):
+        raise UserError(
+            f"There is no folder {argument}.", "Give --repo the path of a repository, a URL or owner/name."
+        )
+    if argument.count("/") == 1 and "://" not in argument:
         return Target(_github(argument, settings), "", ())
     return Target(_remote(argument, settings), "", ())
 

@@ -93,6 +93,15 @@ def services(
         yield Prepared(assembled, repo, opened.replayed)
 
 
+def clear_sandboxes(settings: Settings, stores: Stores, run_id: str) -> None:
+    """Remove what the dead process of a run left on the engine. Raises SandboxError."""
+    engine = Engine(settings.model_copy(update={"no_install": True}), lambda text: None)
+    try:
+        engine.sweep(stores.leases, run_id)
+    finally:
+        engine.close()
+
+
 def _repository(
     request: Request, settings: Settings, stores: Stores, cancel: Cancel, notice: Notice, stack: ExitStack
 ) -> tuple[RepoRef, Publisher, Mirror]:
@@ -134,7 +143,7 @@ def assemble(
         judge=asked,
         plan=lambda asked_for, base: make_plan(asked_for, base, mirror, settings, prepare),
         open_sandbox=open_sandbox,
-        toolbox=partial(_toolbox, model, request.limits.command_seconds, masking(hidden)),
+        toolbox=partial(_toolbox, model, masking(hidden)),
         check=check,
         feedback=feedback,
         is_manifest=is_manifest,
@@ -160,10 +169,10 @@ def _wording(request: Request, hidden: tuple[str, ...]) -> Wording:
 
 def _toolbox(
     model: OpenModel,
-    seconds: float,
     mask: Callable[[str], str],
     box: Sandbox,
     verify: Callable[[], str],
+    seconds: float,
 ) -> Toolbox:
     tools = toolset(model.model.dialect)
 
