@@ -93,6 +93,9 @@ def run(
     config: Config = None,
 ) -> None:
     """Turn a change request into a verified pull request."""
+    from honk.cli.early import import_sdk
+
+    import_sdk(model, config)
     from honk.cli.run import Options, run_command
 
     options = Options(
@@ -228,9 +231,11 @@ def main() -> None:
     try:
         app(args=_with_command(sys.argv[1:]), prog_name="honk")
     except HonkError as error:
-        print(f"honk: {error.message}", file=sys.stderr)
+        from honk.cli.view import clean
+
+        print(f"honk: {clean(error.message)}", file=sys.stderr)
         if error.hint:
-            print(f"      {error.hint}", file=sys.stderr)
+            print(f"      {clean(error.hint)}", file=sys.stderr)
         sys.exit(2 if isinstance(error, UserError) else 40)
     except KeyboardInterrupt:
         sys.exit(130)

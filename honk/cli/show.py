@@ -81,14 +81,14 @@ def show_command(prefix: str, *, json: bool, config: Path | None) -> int:
                 raise UserError(f"Run {run_id} has not ended.", f"Follow it with `honk logs -f {run_id}`.")
             print(result(run_id, state, stores.artifacts).model_dump_json())
             return 0
-        print("\n".join(_describe(run_id, state, status(run_id, state, stores))))
+        print(clean("\n".join(_describe(run_id, state, status(run_id, state, stores)))))
     return 0
 
 
 def _describe(run_id: str, state: RunState, word: str) -> list[str]:
-    text = [f"run       {run_id} ({word})", f"request   {clean(state.request.text)}"]
+    text = [f"run       {run_id} ({word})", f"request   {state.request.text}"]
     if state.ended is not None:
-        text.append(f"reason    {clean(state.ended.reason)}")
+        text.append(f"reason    {state.ended.reason}")
     if state.requested is not None and state.requested.replayed:
         text.append("note      replayed session: no model decided anything")
     text.append(f"model     {state.request.model}, {state.turns} turns, ${state.cost_usd:.4f}")
@@ -102,15 +102,15 @@ def _describe(run_id: str, state: RunState, word: str) -> list[str]:
         text.append(f"gate      {finding.result} {finding.path}: {finding.detail}")
     if state.last_verdict is not None:
         verdict = state.last_verdict.verdict
-        text.append(" ".join([f"judge     {verdict.verdict}", *map(clean, verdict.reasons)]))
+        text.append(" ".join([f"judge     {verdict.verdict}", *verdict.reasons]))
     if state.published is not None:
         pull_request = state.published.pull_request
         text += [
             f"pull      {pull_request.url}{' (draft)' if pull_request.draft else ''}",
             "",
-            f"# {clean(state.published.title)}",
+            f"# {state.published.title}",
             "",
-            clean(state.published.body),
+            state.published.body,
         ]
     return text
 
@@ -156,6 +156,9 @@ def diff_command(prefix: str, config: Path | None) -> int:
             patch = b"" if change is None else patch_bytes(change)
     if not patch:
         print(f"Run {run_id} has no change.", file=sys.stderr)
+        return 0
+    if sys.stdout.isatty():  # nobody applies what a terminal shows, and it must not obey it
+        print(clean(patch.decode("utf-8", "replace")), end="")
         return 0
     sys.stdout.buffer.write(patch)
     sys.stdout.buffer.flush()

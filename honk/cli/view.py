@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 _CONTROL = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+    r"|[\u202a-\u202e\u2066-\u2069]"  # these reorder what a terminal shows
 )
 
 
@@ -60,8 +61,12 @@ def call_line(call: ToolCall, width: int = 110) -> str:
     return line if len(line) <= width else line[: width - 1] + "…"
 
 
-def lines(recorded: Recorded) -> list[str]:  # noqa: C901 -- one case for each event
-    """What an event says to people, as plain lines; most say nothing or one thing."""
+def lines(recorded: Recorded) -> list[str]:
+    """What an event says to people, as plain lines that no terminal obeys; most say one thing."""
+    return [clean(line) for line in _lines(recorded)]
+
+
+def _lines(recorded: Recorded) -> list[str]:  # noqa: C901 -- one case for each event
     event = recorded.event
     match event:
         case RunRequested():
@@ -79,14 +84,12 @@ def lines(recorded: Recorded) -> list[str]:  # noqa: C901 -- one case for each e
             return [f"back to work ({event.origin}):", *("  " + x for x in event.text.splitlines())]
         case ModelReplied() if event.purpose == "work":
             message = event.completion.message
-            words = [f"  {line}" for line in clean(message.text).splitlines() if line.strip()]
+            words = [f"  {line}" for line in message.text.splitlines() if line.strip()]
             return words + [f"> {call_line(c)}" for c in message.calls]
         case ToolReturned() if event.result.error:
-            return [
-                f"  ! {clean(event.result.text).splitlines()[0][:110] if event.result.text else 'failed'}"
-            ]
+            return [f"  ! {(event.result.text.strip() or 'failed').splitlines()[0][:110]}"]
         case RegistryAsked():
-            return [f"  registry: {clean(request)}" for request in event.requests]
+            return [f"  registry: {request}" for request in event.requests]
         case ChangeFrozen():
             files = event.change.files
             added = sum(f.added or 0 for f in files)
@@ -101,13 +104,13 @@ def lines(recorded: Recorded) -> list[str]:  # noqa: C901 -- one case for each e
                 for c in event.report.checks
             ]
         case Judged():
-            return [f"judge: {event.verdict.verdict}", *(f"  {clean(r)}" for r in event.verdict.reasons)]
+            return [f"judge: {event.verdict.verdict}", *(f"  {r}" for r in event.verdict.reasons)]
         case Pushed():
             return [f"pushed {event.sha[:12]} to {event.branch}"]
         case Published():
             return [f"pull request {event.pull_request.url}"]
         case RunEnded():
-            return [f"{event.outcome}: {clean(event.reason)}"]
+            return [f"{event.outcome}: {event.reason}"]
         case _:
             return []
 

@@ -10,15 +10,19 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import docker
 
 from honk import settings as settings_module
 from honk.core.events import Recorded
+from honk.core.state import fold
 from honk.core.types import RunResult
 from honk.sandboxes.docker import ROLE_LABEL, SCOPE_LABEL
 from honk.settings import Settings
@@ -27,6 +31,7 @@ from honk.wiring import open_stores
 from honk.wiring.sandboxes import Engine
 from tests.world import APPROVE, FILES, git, make_origin
 
+T = TypeVar("T")
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 SECONDS = 150
@@ -119,6 +124,15 @@ class Installed:
     def scope(self) -> str:
         return Engine(self.settings, print).scope
 
+    def turns(self, count: int) -> str | None:
+        """Id of the newest run once its model has replied ``count`` times."""
+        if not (Path(self.env["HONK_HOME"]) / "honk.sqlite").exists():
+            return None
+        with open_stores(self.settings) as stores:
+            found = stores.events.runs()
+            state = fold(stores.events.read(found[0])) if found else None
+        return found[0] if state is not None and state.turns >= count else None
+
     def leftovers(self) -> list[str]:
         """Containers and volumes of this HONK_HOME that are still there."""
         filters = {"label": f"{SCOPE_LABEL}={self.scope}"}
@@ -181,3 +195,14 @@ class Installer:
             "XDG_CONFIG_HOME": str(root / "config"),
         }
         return Installed(root, service, self._stack, env)
+
+
+def until(look: Callable[[], T | None], seconds: float = SECONDS) -> T:
+    """What ``look`` gives once it gives something: for what another process does."""
+    end = time.monotonic() + seconds
+    pause = threading.Event()
+    while time.monotonic() < end:
+        if (found := look()) is not None:
+            return found
+        pause.wait(0.05)
+    raise AssertionError("it did not happen in time")

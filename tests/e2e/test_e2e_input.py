@@ -150,6 +150,13 @@ def empty(origin: Path) -> Path:
     return folder
 
 
+def detached(origin: Path) -> Path:
+    work = clone(origin)
+    git(work, "remote", "remove", "origin")
+    git(work, "checkout", "-q", "--detach")
+    return work
+
+
 def unreachable(origin: Path) -> Path:
     work = clone(origin)
     shutil.rmtree(origin)
@@ -160,6 +167,7 @@ REPOSITORIES: dict[Callable[[Path], Path], str] = {
     no_repository: "is not in a git repository",
     no_folder: "There is no folder",
     empty: "has no branch with a commit yet",
+    detached: "does not point to a branch that exists. Give one with --base: main.",
     unreachable: "Check the path of the origin",
 }
 
@@ -243,13 +251,6 @@ def test_an_uncommitted_config_is_said_to_be_not_in_force(install: Installer) ->
     assert "Not in force: .honk.yml" in done.err
 
 
-def detached(origin: Path) -> Path:
-    work = clone(origin)
-    git(work, "remote", "remove", "origin")
-    git(work, "checkout", "-q", "--detach")
-    return work
-
-
 def bare(origin: Path) -> Path:
     return origin
 
@@ -276,7 +277,7 @@ def worktree(origin: Path) -> Path:
     "make",
     [
         pytest.param(make, id=make.__name__, marks=pytest.mark.full if make is not shallow else ())
-        for make in (detached, bare, shallow, worktree)
+        for make in (bare, shallow, worktree)
     ],
 )
 def test_unusual_local_repositories_get_their_branch(
