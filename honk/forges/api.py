@@ -152,7 +152,9 @@ class Api:
             except GithubException as error:
                 failure, delay = _explain(what, error), _delay(error, attempt)
             except requests.RequestException as error:
-                failure, delay = _unreachable(self._url, error), 2.0 ** (attempt - 1)
+                failure = _unreachable(self._url, error)
+                untrusted = "CERTIFICATE_VERIFY_FAILED" in str(error)  # which no waiting mends
+                delay = None if untrusted else 2.0 ** (attempt - 1)
             except (jwt.PyJWTError, ValueError) as error:
                 raise ForgeError(
                     f"{what[0].upper()}{what[1:]} failed: {error}.",

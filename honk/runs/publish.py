@@ -64,18 +64,24 @@ def publish(run: Run, services: Services, plan: Plan, access: PushAccess) -> str
 
 
 def _words(run: Run, services: Services, plan: Plan) -> tuple[str, str]:
-    """Title and body. The model's description gives way if the forge's limit asks for it."""
+    """Title and body. If the forge's limit asks for it, first the template that nobody filled
+    gives way, then the model's description; the evidence stays."""
     state, wording = run.state, services.wording
     finish = state.session.finish if state.session else None
     words = finish.description if finish else ""
-    body = _body(run, services, plan, wording.body(words))
-    if (excess := wording.units(body) - wording.body_limit) > 0:
+    description = wording.body(words)
+    body = _body(run, services, description, _unused_template(plan, description))
+    if wording.units(body) > wording.body_limit:
+        body = _body(run, services, description, "")
+    while (excess := wording.units(body) - wording.body_limit) > 0 and words:
         # Cut before sanitising: a cut afterwards could open a code span that keeps a mention inert.
-        body = _body(run, services, plan, wording.body(words[: max(0, len(words) - excess - 500)]))
+        words = words[: max(0, min(len(words), wording.units(description)) - excess - 500)]
+        description = wording.body(words)
+        body = _body(run, services, description, "")
     return plan.title.replace("{title}", title(run, wording)), body
 
 
-def _body(run: Run, services: Services, plan: Plan, description: str) -> str:
+def _body(run: Run, services: Services, description: str, template: str) -> str:
     state = run.state
     assert state.base is not None and state.frozen is not None  # checked by publish()
     report = state.verified.report if state.verified else Report(checks=())
@@ -86,7 +92,7 @@ def _body(run: Run, services: Services, plan: Plan, description: str) -> str:
         replayed=state.requested is not None and state.requested.replayed,
         description=description,
         fixes=issue,
-        template=_unused_template(plan, description),
+        template=template,
         request=services.wording.body(state.request.text),
         checks=report.checks,
         flags=tuple(f for f in state.gated.findings if f.result == "flag") if state.gated else (),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +12,7 @@ from urllib.parse import urlsplit
 
 from honk.core.cancel import Cancel
 from honk.core.errors import UserError
-from honk.core.types import RepoRef
+from honk.core.types import Base, RepoRef
 from honk.git.refs import parse_remote
 from honk.settings import Settings
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from honk.forges.github import GitHubForge
     from honk.git.local import LocalRepository
     from honk.git.mirror import Mirror
+    from honk.git.submodules import Brought
 
 Notice = Callable[[str], None]
 
@@ -32,9 +35,17 @@ class Target:
 
 
 def github_host(settings: Settings) -> str:
-    """The host of repositories whose API is at ``api_url``."""
-    host = urlsplit(settings.github.api_url).netloc
-    return "github.com" if host == "api.github.com" else host
+    """The host of repositories whose API is at ``api_url``: ``HOST/api/v3`` on GitHub Enterprise,
+    ``api.HOST`` on github.com and on GitHub Enterprise Cloud (``SUBDOMAIN.ghe.com``)."""
+    host = urlsplit(settings.github.api_url).netloc.lower()
+    cloud = host == "api.github.com" or (host.startswith("api.") and host.endswith(".ghe.com"))
+    return host.removeprefix("api.") if cloud else host
+
+
+def _is_github(host: str, settings: Settings) -> bool:
+    """Whether a remote at ``host`` is that GitHub; SSH has a port, and even a host, of its own."""
+    known = github_host(settings)
+    return host in (known, known.partition(":")[0], f"ssh.{known}")
 
 
 def target(argument: str | None, settings: Settings, *, base: str | None) -> Target:
@@ -49,7 +60,7 @@ def target(argument: str | None, settings: Settings, *, base: str | None) -> Tar
         raise UserError(
             f"There is no folder {argument}.", "Give --repo the path of a repository, a URL or owner/name."
         )
-    if argument.count("/") == 1 and "://" not in argument:
+    if argument.count("/") == 1 and ":" not in argument:
         return Target(_github(argument, settings), "", ())
     return Target(_remote(argument, settings), "", ())
 
@@ -85,7 +96,7 @@ def _remote(url: str, settings: Settings) -> RepoRef:
     remote = parse_remote(url)
     if remote.path is not None:
         return _local(remote.path)
-    if remote.host != github_host(settings):
+    if remote.host is None or not _is_github(remote.host, settings):
         raise UserError(
             f"honk knows no forge at {remote.host}.",
             "GITHUB_API_URL names a GitHub Enterprise; a clone without origin uses the local forge.",
@@ -113,9 +124,17 @@ def open_forge(settings: Settings, *, cancel: Cancel, notice: Notice) -> GitHubF
 
 
 def open_mirror(
-    settings: Settings, repo: RepoRef, forge: GitHubForge | None = None, *, depth: int = 50
+    settings: Settings,
+    repo: RepoRef,
+    forge: GitHubForge | None = None,
+    *,
+    depth: int = 50,
+    home: Path | None = None,
 ) -> Mirror:
-    """The bare clone of ``repo`` on this host. Raises UserError for an address honk does not take."""
+    """The bare clone of ``repo`` on this host, below ``home`` (None: HONK_HOME).
+
+    Raises UserError for an address honk does not take.
+    """
     from honk.git import mirror
     from honk.git.handover import Author, Signing
     from honk.git.remote import Credential, Network
@@ -131,10 +150,43 @@ def open_mirror(
         signing = Signing(settings.signing.format, settings.signing.key, env)
     author = Author(settings.author_name, settings.author_email)
     return mirror.open_mirror(
-        settings.home,
+        home or settings.home,
         repo,
         credential,
         network=Network(settings.ca_file, settings.proxy, settings.no_proxy),
         committer=mirror.Committer(author=author, signing=signing),
         depth=depth,
     )
+
+
+@contextmanager
+def open_submodules(
+    settings: Settings, mirror: Mirror, repo: RepoRef, forge: GitHubForge | None, cancel: Cancel
+) -> Iterator[Callable[[Base], Brought]]:
+    """A function that fetches the submodules of a commit of ``repo``.
+
+    Their mirrors are kept apart for each repository that names them: what one repository
+    could fetch is no other's to see because it happens to be here already.
+    """
+    from honk.git.submodules import bring
+
+    home = settings.home / "submodules" / hashlib.sha256(repo.url.encode()).hexdigest()[:24]
+    with ExitStack() as stack:
+
+        def ways(submodule: RepoRef) -> tuple[Mirror, ...]:
+            """With the credential, then without: a public repository may be beyond the token's reach."""
+            forges = (forge, None) if _shared(settings, repo, submodule) else (None,)
+            found = [open_mirror(settings, submodule, f, depth=1, home=home) for f in dict.fromkeys(forges)]
+            return tuple(stack.enter_context(way) for way in found)
+
+        yield lambda base: bring(mirror.submodules(base.sha), ways, cancel)
+
+
+def _shared(settings: Settings, repo: RepoRef, submodule: RepoRef) -> bool:
+    """Whether a submodule is asked for with the run's own credential.
+
+    A token says what its owner may read. A GitHub App reads for many owners, and one of them
+    must not get at another's repositories by naming them in a ``.gitmodules``.
+    """
+    owner, other = (name.partition("/")[0].lower() for name in (repo.name, submodule.name))
+    return settings.github.app_id is None or owner == other

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,13 +16,48 @@ from honk.testing.github_state import Pull, Repo
 from tests.e2e.installed import Installed
 from tests.world import FILES, git
 
+PROTECTED = """#!/bin/sh
+case $1 in refs/heads/{}) echo 'GH006: Protected branch update failed.' >&2; exit 1;; esac
+"""
+
+
+@dataclass
+class Late:
+    """A request whose answer does not come until ``go`` is set. ``reached`` says that it is held.
+
+    With ``done`` it is carried out first, without it never.
+    """
+
+    pattern: str
+    done: bool
+    reached: threading.Event = field(default_factory=threading.Event)
+    go: threading.Event = field(default_factory=threading.Event)
+
+
+class LateGitHub(FakeGitHub):
+    """May keep a client waiting, so that it can be killed at that very moment."""
+
+    late: Late | None = None
+
+    def answer(
+        self, method: str, target: str, headers: Mapping[str, str], raw: bytes
+    ) -> tuple[int, Mapping[str, str], Any]:
+        late = self.late
+        if late is None or not re.search(late.pattern, f"{method} {target}"):
+            return super().answer(method, target, headers, raw)
+        self.late = None
+        answer = super().answer(method, target, headers, raw) if late.done else (502, {}, {"message": "late"})
+        late.reached.set()
+        late.go.wait()
+        return answer
+
 
 @dataclass(frozen=True)
 class Hub:
     """``fake`` answers the API, ``server`` git itself, over the same bare repositories."""
 
     root: Path
-    fake: FakeGitHub
+    fake: LateGitHub
     server: GitHttpServer
     ca_file: Path
 
@@ -37,11 +74,18 @@ class Hub:
         git(work, "commit", "-q", "-m", "First")
         git(work, "push", "-q", str(repo.path), "main")
         hook = repo.path / "hooks" / "update"
-        hook.write_text(
-            "#!/bin/sh\n[ $1 != refs/heads/main ] || { echo 'GH006: Protected branch update failed.'; exit 1; }\n"
-        )
+        hook.write_text(PROTECTED.format("main"))
         hook.chmod(0o755)
         return repo
+
+    def clone(self, repo: Repo, origin: str) -> Path:
+        """A person's checkout, whose origin is ``origin``."""
+        folder = self.root / "clone"
+        git(self.root, "clone", "-q", str(repo.path), str(folder))
+        git(folder, "remote", "set-url", "origin", origin)
+        git(folder, "config", "user.name", "Ada Lovelace")
+        git(folder, "config", "user.email", "ada@example.com")
+        return folder
 
     def sign_in(self, honk: Installed, token: str | None = None) -> str:
         """Give ``honk`` a credential, by default a classic token of ``ada``; returns it."""
@@ -87,7 +131,7 @@ def open_hub(root: Path) -> Iterator[Hub]:
 
     with (
         GitHttpServer(served, "", rights=rights) as server,
-        FakeGitHub(served, git_url=server.url, prefix="/api/v3", tls=True) as fake,
+        LateGitHub(served, git_url=server.url, prefix="/api/v3", tls=True) as fake,
     ):
         assert server.ca_file is not None and fake.ca_file is not None
         ca_file = root / "ca.pem"
