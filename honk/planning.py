@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
@@ -13,7 +13,8 @@ from honk.core.repoconfig import RepoConfig
 from honk.core.types import Base, Change, Finding, Request
 from honk.forges.context import codeowners, find_template, owners
 from honk.gates import GatePolicy, inspect
-from honk.runs.services import Guidance, Plan
+from honk.git.submodules import Brought, Present
+from honk.runs.services import Guidance, Plan, Submodules
 from honk.settings import Settings, parse_repo_config
 from honk.verifiers.commands import is_manifest, resolve
 from honk.verifiers.detection import Detection, detect
@@ -33,9 +34,10 @@ class ImagePlan:
     toolchains: frozenset[str]
     setup: tuple[str, ...]
     declared: bool
-    key: str  # changes with the manifests and lock files of the base commit
+    key: str  # changes with the manifests, lock files and submodules of the base commit
     base: Base
     depth: int
+    submodules: tuple[Present, ...]
 
 
 Prepare = Callable[[ImagePlan, Cancel], str]
@@ -52,12 +54,23 @@ def read_config(files: Mapping[str, str], source: Source) -> RepoConfig:
         raise UserError(f"{CONFIG_FILE} is not UTF-8 text.", "Mend it on the base branch.") from error
 
 
-def make_plan(request: Request, base: Base, source: Source, settings: Settings, prepare: Prepare) -> Plan:
-    """Derive the plan of a run from its base commit; the same commit gives the same plan."""
+def make_plan(
+    request: Request,
+    base: Base,
+    source: Source,
+    settings: Settings,
+    prepare: Prepare,
+    bring: Callable[[Base], Brought],
+) -> Plan:
+    """Derive the plan of a run from its base commit; the same commit gives the same plan.
+
+    ``bring`` fetches the submodules of the base.
+    """
     files = source.files(base.sha)
     config = read_config(files, source)
     detection = detect(files, source.read)
-    image = _image_plan(request, base, files, config, detection)
+    brought = bring(base)
+    image = _image_plan(request, base, files, config, detection, brought)
     policy = GatePolicy(
         protect=(*settings.protect, *config.protect), allow=request.allow, secrets=settings.secrets()
     )
@@ -68,12 +81,13 @@ def make_plan(request: Request, base: Base, source: Source, settings: Settings, 
     return Plan(
         commands=resolve(request.verify, config, detection),
         setup=image.setup,
+        submodules=_submodules(brought),
         guidance=_guidance(files, source, config),
         template=_template(files, source, config),
         title=config.pull_request.title,
         labels=(*settings.labels, *config.pull_request.labels),
         reviewers=_reviewers(files, source, config),
-        notices=_notices(files, source),
+        notices=_notices(files, source, brought),
         limits=request.limits.lowered(config.limits) if config.limits else request.limits,
         image=cache(partial(prepare, image)),
         inspect=gates,
@@ -81,9 +95,15 @@ def make_plan(request: Request, base: Base, source: Source, settings: Settings, 
 
 
 def _image_plan(
-    request: Request, base: Base, files: Mapping[str, str], config: RepoConfig, detection: Detection
+    request: Request,
+    base: Base,
+    files: Mapping[str, str],
+    config: RepoConfig,
+    detection: Detection,
+    brought: Brought,
 ) -> ImagePlan:
     manifests = sorted(f"{path}:{blob}" for path, blob in files.items() if is_manifest(path))
+    modules = [f"{module.path}:{module.commit}" for module in brought.present]
     own = request.image or config.image or config.dockerfile
     return ImagePlan(
         image=request.image or config.image,
@@ -91,9 +111,10 @@ def _image_plan(
         toolchains=frozenset() if own else detection.toolchains,
         setup=config.setup or detection.setup,
         declared=bool(config.setup),
-        key="\n".join(manifests),
+        key="\n".join([*manifests, *modules]),
         base=base,
         depth=request.depth,
+        submodules=brought.present,
     )
 
 
@@ -130,10 +151,30 @@ def _reviewers(
     return reviewers
 
 
-def _notices(files: Mapping[str, str], source: Source) -> tuple[str, ...]:
+def _submodules(brought: Brought) -> Submodules:
+    return Submodules(
+        present=tuple(module.path for module in brought.present),
+        absent=tuple(brought.absent),
+        seed=lambda: tuple(module.seed() for module in brought.present),
+    )
+
+
+def _notices(files: Mapping[str, str], source: Source, brought: Brought) -> tuple[str, ...]:
     notices = []
     if (blob := files.get(".gitattributes")) and "filter=lfs" in _text(source, blob):
         notices.append("Files kept in Git LFS stay pointers in the sandbox and cannot be changed.")
-    if ".gitmodules" in files:
-        notices.append("Submodules stay at their commits; their content is not in the sandbox.")
+    if brought.present:
+        paths = _some([module.path for module in brought.present])
+        notices.append(f"Submodules in the sandbox, read-only: {paths}.")
+    if brought.absent:
+        reasons = _some([f"{path} ({why})" for path, why in brought.absent.items()])
+        notices.append(f"Submodules not in the sandbox: {reasons}.")
+    if brought.nested:
+        notices.append(f"Submodules of submodules are left out, in {_some(brought.nested)}.")
     return tuple(notices)
+
+
+def _some(words: Sequence[str], limit: int = 10) -> str:
+    """The first of many ``words``, as a list within a sentence."""
+    rest = len(words) - limit
+    return ", ".join(words[:limit]) + (f" and {rest} more" if rest > 0 else "")

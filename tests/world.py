@@ -25,7 +25,7 @@ from honk.runs.run import Run
 from honk.settings import Settings
 from honk.testing.sandbox import open_folder_sandbox
 from honk.testing.scripted import Call, ScriptedModel, Step, Turn
-from honk.wiring import Stores, assemble, open_mirror, open_model, open_stores
+from honk.wiring import Stores, assemble, open_mirror, open_model, open_stores, open_submodules
 
 APPROVE = Turn('{"verdict": "approve", "reasons": []}')
 FINISH = Turn(calls=(Call("finish", {"title": "Say hello", "description": "It greets now."}),))
@@ -112,6 +112,9 @@ class World:
         with ExitStack() as stack:
             opened = stack.enter_context(open_model(request.model, self.settings, notice=print))
             mirror = stack.enter_context(open_mirror(self.settings, request.repo))
+            bring = stack.enter_context(
+                open_submodules(self.settings, mirror, request.repo, None, self.cancel)
+            )
             services = assemble(
                 self.settings,
                 self.stores,
@@ -121,6 +124,7 @@ class World:
                 mirror=mirror,
                 publisher=LocalForge(self.stores.pulls),
                 prepare=lambda plan, cancel: "sha256:folder",
+                bring=bring,
                 open_sandbox=open_folder_sandbox,
                 cancel=self.cancel,
                 on_delta=lambda delta: None,

@@ -158,6 +158,18 @@ class Sandbox(Protocol):
 
 
 @dataclass(frozen=True)
+class Submodule:
+    """A submodule of the base: a git pack that holds ``commit``, whose files are put at ``path``.
+
+    They are there to be read: neither a scan nor an export goes below ``path``.
+    """
+
+    path: str
+    commit: str
+    pack: bytes
+
+
+@dataclass(frozen=True)
 class SandboxSpec:
     """What a sandbox is made from.
 
@@ -173,6 +185,7 @@ class SandboxSpec:
     shallow: tuple[str, ...]
     head: str
     checkout: str
+    submodules: tuple[Submodule, ...] = ()
 
 
 OpenSandbox = Callable[[SandboxSpec, Cancel], AbstractContextManager[Sandbox]]

@@ -24,7 +24,7 @@ from types import TracebackType
 
 from honk.core.errors import GitError, UserError
 from honk.core.types import Base, Change, PushAccess, RepoRef, check_object_id
-from honk.git import handover, history, objects
+from honk.git import handover, history, objects, submodules
 from honk.git.command import EMPTY_TREE, Git, Result, failure
 from honk.git.objects import REGULAR, Blobs, Entry
 from honk.git.refs import Location, check_branch, check_own_branch, location
@@ -139,6 +139,10 @@ class Mirror:
     def diff(self, base: str, head: str) -> Change:
         """The difference between two commits, renames not followed."""
         return objects.diff(self._plain(base), base, head)
+
+    def submodules(self, commit: str) -> tuple[submodules.Link, ...]:
+        """The submodules of ``commit``, each with the repository that it may be read from."""
+        return submodules.links(self._git, self._blobs, self._tree(commit), self._repo)
 
     # ---- HandOver -----------------------------------------------------------------------
 

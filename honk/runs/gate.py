@@ -101,6 +101,7 @@ def _verify_frozen(run: Run, services: Services, plan: Plan) -> Verified:
         shallow=shallow,
         head=change.head,
         checkout=change.head,
+        submodules=plan.submodules.seed(),
     )
     with services.open_sandbox(spec, services.cancel) as box:
         checks: tuple[Check, ...] = ()

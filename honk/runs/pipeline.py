@@ -152,6 +152,8 @@ def _instruct(run: Run, plan: Plan) -> None:
         repo=state.request.repo.name,
         branch=state.base.base.branch if state.base else "",
         commands=plan.commands,
+        submodules=plan.submodules.present,
+        left_out=plan.submodules.absent,
         guidance=plan.guidance,
         template=plan.template,
     )

@@ -10,7 +10,7 @@ from honk.agent.session import Toolbox
 from honk.core.cancel import Cancel
 from honk.core.limits import Limits
 from honk.core.messages import TextDelta, Usage
-from honk.core.ports import Artifacts, Mirror, Model, OpenSandbox, Publisher, Sandbox
+from honk.core.ports import Artifacts, Mirror, Model, OpenSandbox, Publisher, Sandbox, Submodule
 from honk.core.types import (
     Base,
     Change,
@@ -32,6 +32,16 @@ class Guidance:
 
 
 @dataclass(frozen=True)
+class Submodules:
+    """Paths of the base's submodules: those in the sandbox, and those left out. ``seed`` gives
+    the content of the former."""
+
+    present: tuple[str, ...]
+    absent: tuple[str, ...]
+    seed: Callable[[], tuple[Submodule, ...]]
+
+
+@dataclass(frozen=True)
 class Plan:
     """What the base commit and the operator say about a run; derived again on resume.
 
@@ -42,6 +52,7 @@ class Plan:
 
     commands: tuple[VerifyCommand, ...]
     setup: tuple[str, ...]
+    submodules: Submodules
     guidance: tuple[Guidance, ...]
     template: str | None
     title: str

@@ -78,6 +78,7 @@ class Workshop:
             shallow=shallow,
             head=base,
             checkout=checkout,
+            submodules=self._plan.submodules.seed(),
         )
 
     def save(self) -> None:

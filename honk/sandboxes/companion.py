@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from honk.core.errors import HandOverError, HonkError, SandboxError
-from honk.core.ports import SandboxSpec, TreeChanges
+from honk.core.ports import SandboxSpec, Submodule, TreeChanges
 from honk.resources import folder
 from honk.sandboxes import profile
 from honk.sandboxes.stream import attach
@@ -36,6 +36,30 @@ def command(*, proxy: bool, quota: int) -> list[str]:
     program = (folder("sandbox") / "companion" / "companion.py").read_text()
     # Isolated from the image's site packages: nothing but the standard library is needed.
     return ["python3", "-I", "-S", "-X", "utf8", "-c", program, json.dumps(options)]
+
+
+def _frame(request: dict[str, Any] | None) -> bytes:
+    data = b"" if request is None else json.dumps(request).encode()
+    return len(data).to_bytes(4, "big") + data
+
+
+def seed_request(
+    packs: Sequence[bytes],
+    shallow: Sequence[str],
+    head: str,
+    checkout: str,
+    submodules: Sequence[Submodule],
+) -> tuple[bytes, ...]:
+    """What the program reads to make a repository, as in SandboxSpec: the request, then every pack."""
+    request = {
+        "op": "seed",
+        "packs": [len(pack) for pack in packs],
+        "shallow": shallow,
+        "head": head,
+        "checkout": checkout,
+        "submodules": [{"path": s.path, "commit": s.commit, "size": len(s.pack)} for s in submodules],
+    }
+    return (_frame(request), *packs, *(s.pack for s in submodules))
 
 
 class Companion:
@@ -71,15 +95,8 @@ class Companion:
 
         Raises SandboxError with git's words if the packs do not hold what is asked for.
         """
-        request = {
-            "op": "seed",
-            "packs": [len(pack) for pack in spec.packs],
-            "shallow": spec.shallow,
-            "head": spec.head,
-            "checkout": spec.checkout,
-        }
         try:
-            self._send(request, spec.packs)
+            self._put(*seed_request(spec.packs, spec.shallow, spec.head, spec.checkout, spec.submodules))
             self._answer(_SEED_SECONDS)
         except HandOverError as error:
             raise SandboxError(
@@ -127,10 +144,12 @@ class Companion:
             while self._exporting:
                 self._piece()
 
-    def _send(self, request: dict[str, Any] | None, packs: Sequence[bytes] = ()) -> None:
-        data = b"" if request is None else json.dumps(request).encode()
+    def _send(self, request: dict[str, Any] | None) -> None:
+        self._put(_frame(request))
+
+    def _put(self, request: bytes, *packs: bytes) -> None:
         try:
-            self._control.send(len(data).to_bytes(4, "big") + data)
+            self._control.send(request)
             for pack in packs:
                 self._control.send(pack, _SEED_SECONDS)
         except OSError as error:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from honk.core.cancel import Cancel
 from honk.core.errors import SandboxError
+from honk.core.ports import Submodule
 from honk.sandboxes import companion, profile
 from honk.sandboxes.build import Workbench
 from honk.sandboxes.images import once
@@ -36,6 +37,7 @@ class Seed:
     packs: tuple[bytes, ...]
     shallow: tuple[str, ...]
     head: str
+    submodules: tuple[Submodule, ...] = ()
 
 
 def prepare(
@@ -103,18 +105,11 @@ def _put_repository(
     bench: Workbench, target: Online, companion_image: str, seed: Seed, cancel: Cancel
 ) -> None:
     """Check the repository out beside ``target``, in a trusted image that has git, and copy it."""
-    request = {
-        "op": "seed",
-        "packs": [len(pack) for pack in seed.packs],
-        "shallow": seed.shallow,
-        "head": seed.head,
-        "checkout": seed.head,
-    }
-    data = json.dumps(request).encode()
+    request = companion.seed_request(seed.packs, seed.shallow, seed.head, seed.head, seed.submodules)
     with online(bench.client, companion_image, cancel=cancel, network="none") as helper:
         said = helper.feed(
             _companion(proxy=False),
-            [len(data).to_bytes(4, "big") + data, *seed.packs],
+            request,
             timeout=_COPY_SECONDS,
         )
         _check(said)

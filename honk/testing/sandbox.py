@@ -18,11 +18,13 @@ from pathlib import Path
 
 from honk.core.cancel import Cancel
 from honk.core.errors import SandboxError
-from honk.core.ports import SandboxSpec, Shell, TreeChanges, Workspace
+from honk.core.ports import SandboxSpec, Shell, Submodule, TreeChanges, Workspace
 from honk.core.types import CommandResult
 from honk.testing.local import LocalShell, LocalWorkspace
 
 Stamp = tuple[int, int, int, int]
+
+_ATTRIBUTES = "* -text -eol -filter -ident -working-tree-encoding\n"
 
 
 def _git(folder: Path, *arguments: str, data: bytes | None = None) -> None:
@@ -32,22 +34,35 @@ def _git(folder: Path, *arguments: str, data: bytes | None = None) -> None:
 
 
 def _seed(repo: Path, spec: SandboxSpec) -> None:
-    _git(repo, "init", "-q", "-b", "work", *(["--object-format=sha256"] if len(spec.head) == 64 else []))
+    _git(repo, "init", "-q", "-b", "work", *_object_format(spec.head))
     for pack in spec.packs:
         _git(repo, "unpack-objects", "-q", data=pack)
     if spec.shallow:
         (repo / ".git/shallow").write_text("".join(f"{sha}\n" for sha in spec.shallow))
-    (repo / ".git/info/attributes").write_text("* -text -eol -filter -ident -working-tree-encoding\n")
+    (repo / ".git/info/attributes").write_text(_ATTRIBUTES)
     _git(repo, "update-ref", "refs/heads/work", spec.head)
     _git(repo, "read-tree", "-u", "--reset", spec.checkout)
     _git(repo, "read-tree", "--reset", spec.head)
+    for module in spec.submodules:
+        with tempfile.TemporaryDirectory(prefix="honk-submodule-") as scratch:
+            folder = Path(scratch)
+            _git(folder, "init", "-q", *_object_format(module.commit))
+            _git(folder, "unpack-objects", "-q", data=module.pack)
+            (folder / ".git/info/attributes").write_text(_ATTRIBUTES)
+            where = ("--work-tree", str(repo / module.path))
+            _git(folder, *where, "read-tree", "-u", "--reset", module.commit)
+
+
+def _object_format(commit: str) -> list[str]:
+    return ["--object-format=sha256"] if len(commit) == 64 else []
 
 
 class FolderTree:
     """The Tree port over a folder."""
 
-    def __init__(self, repo: Path) -> None:
+    def __init__(self, repo: Path, submodules: Sequence[Submodule]) -> None:
         self._repo = repo
+        self._closed = {os.fsencode(repo / module.path) for module in submodules}
         self._seen = self._stamps()
 
     def scan(self) -> TreeChanges:
@@ -72,6 +87,8 @@ class FolderTree:
         for folder, folders, files in os.walk(root):
             if folder == root:
                 folders[:] = [name for name in folders if name != b".git"]
+            if folder in self._closed:
+                folders[:], files = [], []
             for name in [*files, *(f for f in folders if os.path.islink(os.path.join(folder, f)))]:
                 path = os.path.join(folder, name)
                 stat = os.lstat(path)
@@ -90,7 +107,7 @@ class FolderSandbox:
         _seed(self._repo, spec)
         self.files: Workspace = LocalWorkspace(self._repo)
         self._shell: LocalShell | None = LocalShell(self._repo)
-        self.tree = FolderTree(self._repo)
+        self.tree = FolderTree(self._repo, spec.submodules)
 
     @property
     def shell(self) -> Shell:

@@ -1,7 +1,7 @@
 """The one place where adapters are constructed and put together."""
 
 from honk.wiring.models import default_model, judge_name, open_model
-from honk.wiring.repositories import Target, open_mirror, target
+from honk.wiring.repositories import Target, open_mirror, open_submodules, target
 from honk.wiring.services import assemble, clear_sandboxes, services
 from honk.wiring.stores import Stores, check_resumable, new_run_id, open_stores
 
@@ -17,6 +17,7 @@ __all__ = [
     "open_mirror",
     "open_model",
     "open_stores",
+    "open_submodules",
     "services",
     "target",
 ]

@@ -151,7 +151,8 @@ class Engine:
 
         def seed() -> Seed:
             pack, shallow = mirror.seed(plan.base.sha, plan.depth)
-            return Seed(packs=(pack,), shallow=shallow, head=plan.base.sha)
+            submodules = tuple(module.seed() for module in plan.submodules)
+            return Seed(packs=(pack,), shallow=shallow, head=plan.base.sha, submodules=submodules)
 
         with self.proxy.open("setup") as endpoint:
             return prepare(

@@ -16,7 +16,7 @@ from honk.core.cancel import Cancel
 from honk.core.messages import TextDelta, ToolCall, ToolResult
 from honk.core.ports import Mirror as MirrorPort
 from honk.core.ports import OpenSandbox, Publisher, Sandbox
-from honk.core.types import Finding, RepoRef, Request
+from honk.core.types import Base, Finding, RepoRef, Request
 from honk.forges.context import issue_reference
 from honk.forges.text import BODY_LIMIT, sanitise, sanitise_title, units
 from honk.gates import scan_text
@@ -27,12 +27,13 @@ from honk.settings import Settings
 from honk.tools import FINISH, VERIFY, ToolContext, run_tool, toolset
 from honk.verifiers.commands import check, feedback, is_manifest
 from honk.wiring.models import OpenModel, open_model, pricing
-from honk.wiring.repositories import open_forge, open_mirror
+from honk.wiring.repositories import open_forge, open_mirror, open_submodules
 from honk.wiring.sandboxes import Engine
 from honk.wiring.stores import Stores
 
 if TYPE_CHECKING:
     from honk.git.mirror import Mirror
+    from honk.git.submodules import Brought
 
 Notice = Callable[[str], None]
 
@@ -72,8 +73,7 @@ def services(
         judge = opened
         if request.judge is not None and request.judge != request.model:
             judge = stack.enter_context(open_model(request.judge, settings, notice=notice))
-        repo, publisher, mirror = _repository(request, settings, stores, cancel, notice, stack)
-        stack.callback(mirror.close)
+        repo, publisher, mirror, bring = _repository(request, settings, stores, cancel, notice, stack)
         engine = Engine(settings, notice, mask)
         stack.callback(engine.close)
         engine.sweep(stores.leases, resumed)
@@ -86,6 +86,7 @@ def services(
             mirror=mirror,
             publisher=publisher,
             prepare=lambda plan, cancelled: engine.prepare(plan, mirror, cancelled),
+            bring=bring,
             open_sandbox=engine.open_sandbox,
             cancel=cancel,
             on_delta=on_delta,
@@ -104,16 +105,20 @@ def clear_sandboxes(settings: Settings, stores: Stores, run_id: str) -> None:
 
 def _repository(
     request: Request, settings: Settings, stores: Stores, cancel: Cancel, notice: Notice, stack: ExitStack
-) -> tuple[RepoRef, Publisher, Mirror]:
-    repo = request.repo
+) -> tuple[RepoRef, Publisher, Mirror, Callable[[Base], Brought]]:
+    repo, depth = request.repo, request.depth
+    publisher: Publisher
     if repo.forge == "local":
         from honk.forges.local import LocalForge
 
-        return repo, LocalForge(stores.pulls), open_mirror(settings, repo, depth=request.depth)
-    forge = open_forge(settings, cancel=cancel, notice=notice)
-    stack.callback(forge.close)
-    repo = forge.resolve(repo)  # a renamed repository is found before git runs
-    return repo, forge, open_mirror(settings, repo, forge, depth=request.depth)
+        forge, publisher = None, LocalForge(stores.pulls)
+    else:
+        forge = publisher = open_forge(settings, cancel=cancel, notice=notice)
+        stack.callback(forge.close)
+        repo = forge.resolve(repo)  # a renamed repository is found before git runs
+    mirror = stack.enter_context(open_mirror(settings, repo, forge, depth=depth))
+    bring = stack.enter_context(open_submodules(settings, mirror, repo, forge, cancel))
+    return repo, publisher, mirror, bring
 
 
 def assemble(
@@ -126,6 +131,7 @@ def assemble(
     mirror: MirrorPort,
     publisher: Publisher,
     prepare: Prepare,
+    bring: Callable[[Base], Brought],
     open_sandbox: OpenSandbox,
     cancel: Cancel,
     on_delta: Callable[[TextDelta], None],
@@ -141,7 +147,7 @@ def assemble(
         model=model.model,
         cost=pricing(model.priced, settings),
         judge=asked,
-        plan=lambda asked_for, base: make_plan(asked_for, base, mirror, settings, prepare),
+        plan=lambda asked_for, base: make_plan(asked_for, base, mirror, settings, prepare, bring),
         open_sandbox=open_sandbox,
         toolbox=partial(_toolbox, model, masking(hidden)),
         check=check,

@@ -3,10 +3,11 @@
 Standard library only; it arrives as text on Python's command line and is part of no image.
 
 Standard input carries requests: four bytes of length (big-endian), then JSON, for a seed
-followed by the packs' bytes. Standard output carries answers as frames: one letter, four
-bytes of length, payload. D is a piece of an export; R (JSON) and E (text for people) end
-an answer. An empty request ends an export early and means nothing else. Standard error
-carries `quota <bytes>` when the volume has outgrown its quota.
+followed by the bytes of its packs, those of submodules last. Standard output carries
+answers as frames: one letter, four bytes of length, payload. D is a piece of an export;
+R (JSON) and E (text for people) end an answer. An empty request ends an export early and
+means nothing else. Standard error carries `quota <bytes>` when the volume has outgrown
+its quota.
 
 The tree may be hostile and may change while it is read. Every step down is an openat()
 that follows no link, and a file is opened without blocking and read only if it is regular.
@@ -26,6 +27,7 @@ from contextlib import suppress
 
 ROOT = "/workspace"
 REPO = "/workspace/repo"
+SCRATCH = "/workspace/submodule.git"
 BRANCH = "honk"
 MAX_ENTRIES = 1_000_000
 MAX_DEPTH = 2000  # deeper paths are beyond PATH_MAX, which git refuses anyway
@@ -76,10 +78,11 @@ def serve(listener, path):
 # ---- walking ----------------------------------------------------------------------------
 
 
-def walk(root, skip=(), entries=MAX_ENTRIES, depth=MAX_DEPTH):
+def walk(root, skip=(), closed=(), entries=MAX_ENTRIES, depth=MAX_DEPTH):
     """Yield (path, folder fd, name, stat) below ``root``, folders before their content.
 
-    ``skip`` names entries of the root itself. What vanishes meanwhile is left out.
+    ``skip`` names entries of the root itself, ``closed`` folders whose content is left out.
+    What vanishes meanwhile is left out, too.
     """
     stack = []  # (path of a folder with its slash, its fd, what is left of its entries)
     count = 0
@@ -102,7 +105,7 @@ def walk(root, skip=(), entries=MAX_ENTRIES, depth=MAX_DEPTH):
                 raise Refused(f"There are more than {entries:,} files.")
             path = prefix + name
             yield path, fd, name, info
-            if stat.S_ISDIR(info.st_mode):
+            if stat.S_ISDIR(info.st_mode) and path not in closed:
                 descend(stack, path + b"/", name, fd, depth)
     finally:
         for _, fd, _ in stack:
@@ -146,15 +149,16 @@ def lower(uid):
 
 
 class Git:
-    """git in the seeded repository. Hooks, filters and foreign configuration have no part."""
+    """git in a seeded repository. Hooks, filters and foreign configuration have no part."""
 
-    def __init__(self):
+    def __init__(self, top, tree):
+        self.tree = tree
         self.environment = {
             "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
             "HOME": "/nonexistent",
             "LC_ALL": "C",
-            "GIT_DIR": REPO + "/.git",
-            "GIT_WORK_TREE": REPO,
+            "GIT_DIR": top,
+            "GIT_WORK_TREE": tree,
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_CONFIG_GLOBAL": "/dev/null",
             "GIT_ATTR_NOSYSTEM": "1",
@@ -163,7 +167,7 @@ class Git:
     def run(self, *words, data=None):
         done = subprocess.run(
             ["git", "-c", "checkout.workers=0", *words],
-            cwd=REPO,
+            cwd=self.tree,
             env=self.environment,
             stdin=subprocess.DEVNULL if data is None else None,
             input=data,
@@ -177,7 +181,7 @@ class Git:
         """One pack from ``source``; a thin one is completed from those before it."""
         with subprocess.Popen(
             ["git", "index-pack", "--stdin", "--fix-thin"],
-            cwd=REPO,
+            cwd=self.tree,
             env=self.environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
@@ -198,16 +202,29 @@ class Git:
         if process.returncode:
             raise Refused(f"git index-pack failed: {said}")
 
+    def check_out(self, commit):
+        """Make the folder's content that of ``commit``; only ignored files of before are left."""
+        prepared = any(name != ".git" for name in os.listdir(self.tree))
+        self.run("read-tree", commit)
+        if prepared:
+            # What the image brought is hashed first, so that only real differences are written.
+            subprocess.run(
+                ["git", "update-index", "-q", "--refresh"],
+                cwd=self.tree,
+                env=self.environment,
+                capture_output=True,
+            )
+        self.run("checkout-index", "--all", "--force", "--index", "--quiet")
+        if prepared:
+            self.run("clean", "-ffdq")
 
-def repository(head, shallow):
+
+def repository(top, head, shallow):
     """Write an empty repository by hand: fewer processes, and no template takes part."""
-    top = REPO + "/.git"
     if os.path.islink(top) or os.path.isfile(top):
         os.unlink(top)
     elif os.path.isdir(top):
-        import shutil  # seldom needed, and slow to import
-
-        shutil.rmtree(top)
+        remove(top)
     for name in ("objects/pack", "refs/heads", "refs/tags", "info"):
         os.makedirs(f"{top}/{name}")
     wide = len(head) == 64
@@ -229,27 +246,41 @@ def repository(head, shallow):
             file.write(text)
 
 
+def remove(folder):
+    import shutil  # seldom needed, and slow to import
+
+    shutil.rmtree(folder)
+
+
 def seed(request, source):
     """Make the repository and check it out, as the sandbox's user."""
     os.makedirs(REPO, exist_ok=True)
     os.makedirs(ROOT + "/home", exist_ok=True)
-    prepared = any(name != ".git" for name in os.listdir(REPO))
-    repository(request["head"], request["shallow"])
-    git = Git()
+    repository(REPO + "/.git", request["head"], request["shallow"])
+    git = Git(REPO + "/.git", REPO)
     for size in request["packs"]:
         git.index_pack(source, size)
-    git.run("read-tree", request["checkout"])
-    if prepared:
-        # What the image brought is hashed first, so that only real differences are written;
-        # afterwards only ignored files of it are left.
-        subprocess.run(
-            ["git", "update-index", "-q", "--refresh"], cwd=REPO, env=git.environment, capture_output=True
-        )
-    git.run("checkout-index", "--all", "--force", "--index", "--quiet")
-    if prepared:
-        git.run("clean", "-ffdq")
+    git.check_out(request["checkout"])
     if request["checkout"] != request["head"]:
         git.run("read-tree", "-m", request["head"])  # -m keeps what it knows of unchanged files
+    for module in request["submodules"]:
+        seed_submodule(module, source)
+
+
+def seed_submodule(module, source):
+    """Put the files of a submodule into its folder: a plain one, without a repository of its own.
+
+    git takes a submodule without a repository for an unchanged one.
+    """
+    folder = reach([os.fsencode(name) for name in module["path"].split("/")])
+    if folder is None:
+        raise Refused(f"{module['path']} is no folder.")
+    os.close(folder)
+    repository(SCRATCH, module["commit"], [module["commit"]])
+    git = Git(SCRATCH, f"{REPO}/{module['path']}")
+    git.index_pack(source, module["size"])
+    git.check_out(module["commit"])
+    remove(SCRATCH)
 
 
 def seed_lowered(uid, request, source):
@@ -278,11 +309,11 @@ def seed_lowered(uid, request, source):
 # ---- reading ----------------------------------------------------------------------------
 
 
-def snapshot():
+def snapshot(closed):
     """What identifies the content of each path that is no folder, from one pass."""
     return {
         path: (info.st_mtime_ns, info.st_ctime_ns, info.st_size, info.st_ino, info.st_mode)
-        for path, _, _, info in walk(REPO, skip=(b".git",))
+        for path, _, _, info in walk(REPO, skip=(b".git",), closed=closed)
         if not stat.S_ISDIR(info.st_mode)
     }
 
@@ -396,9 +427,9 @@ def reach(folders):
     return fd
 
 
-def export_tree(export, paths):
+def export_tree(export, paths, closed):
     if paths is None:
-        for path, fd, name, info in walk(REPO, skip=(b".git",)):
+        for path, fd, name, info in walk(REPO, skip=(b".git",), closed=closed):
             export.entry(path, fd, name, info)
     else:
         export_paths(export, paths)
@@ -484,25 +515,39 @@ def receive(source):
     return None if size is None else exactly(source, int.from_bytes(size, "big"))
 
 
-def handle(request, source, remembered, uid):
-    """Carry out one request; returns what the next scan compares with."""
-    operation = request["op"]
+class Reader:
+    """What the next scan compares with, and the folders that are none of its business."""
+
+    def __init__(self):
+        self.remembered, self.closed = {}, frozenset()
+
+    def seeded(self, submodules):
+        self.closed = frozenset(os.fsencode(module["path"]) for module in submodules)
+        self.remembered = snapshot(self.closed)
+
+    def scan(self):
+        before, now = self.remembered, snapshot(self.closed)
+        self.remembered = now
+        return {
+            "changed": [os.fsdecode(p) for p, mark in now.items() if before.get(p) != mark],
+            "deleted": [os.fsdecode(p) for p in before if p not in now],
+        }
+
+
+def handle(request, source, reader, uid):
+    """Carry out one request."""
+    operation, result = request["op"], {}
     if operation == "seed":
         own(uid)
         seed_lowered(uid, request, source)
-        remembered = snapshot()
-        answer(b"R", b"{}")
+        reader.seeded(request["submodules"])
     elif operation == "scan":
-        now = snapshot()
-        changed = [os.fsdecode(p) for p, mark in now.items() if remembered.get(p) != mark]
-        deleted = [os.fsdecode(p) for p in remembered if p not in now]
-        remembered = now
-        answer(b"R", json.dumps({"changed": changed, "deleted": deleted}).encode())
+        result = reader.scan()
     elif operation == "export":
         paths = request["paths"]
-        export_tree(Export(answer, source), None if paths is None else [os.fsencode(p) for p in paths])
-        answer(b"R", b"{}")
-    return remembered
+        named = None if paths is None else [os.fsencode(p) for p in paths]
+        export_tree(Export(answer, source), named, reader.closed)
+    answer(b"R", json.dumps(result).encode())
 
 
 def main():
@@ -513,13 +558,12 @@ def main():
         listener.close()
     child(watch, options["quota"])
     source = io.FileIO(0, closefd=False)  # unbuffered: the seeding child reads it too
-    remembered = {}
+    reader = Reader()
     answer(b"R", b"{}")
     while (request := receive(source)) is not None:
         try:
-            remembered = (
-                handle(json.loads(request), source, remembered, options["uid"]) if request else remembered
-            )
+            if request:
+                handle(json.loads(request), source, reader, options["uid"])
         except Refused as error:
             answer(b"E", str(error).encode(errors="replace"))
 
