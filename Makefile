@@ -5,7 +5,7 @@ PYTHON := $(VENV)/bin/python
 export HONK_TEST_TOOLS ?= $(abspath $(VENV))/test-tools
 JOBS ?= 2
 ENGINE := $(if $(HONK_NO_INSTALL),--no-install) $(if $(HONK_HOME),--home "$(HONK_HOME)")
-CODE := honk tests scripts examples benchmarks
+CODE := $(wildcard honk tests scripts examples benchmarks)
 
 .PHONY: help demo test test-all lint setup engine bench clean
 help:

@@ -49,8 +49,7 @@ def wheel() -> bytes:
 
 
 class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    daemon_threads = True
-    request_queue_size = 128
+    request_queue_size = 128  # its threads are waited for at the end, and close their sockets
 
 
 @pytest.fixture

@@ -25,7 +25,10 @@ from pip._internal.configuration import Configuration
 from pip._internal.models.index import PyPI
 configuration = Configuration(isolated=False)
 configuration.load()
-print(json.dumps({"default": PyPI.simple_url, "set": dict(configuration.items())}))
+found = {}
+for key, value in configuration.items():  # newer releases group them by file, in their order
+    found.update(value if isinstance(value, dict) else {key: value})
+print(json.dumps({"default": PyPI.simple_url, "set": found}))
 """
 
 
