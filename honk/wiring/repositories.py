@@ -78,9 +78,10 @@ def _left_out(local: LocalRepository, base: str | None) -> Iterator[str]:
     """What is in the person's checkout, but not in what honk works on."""
     if local.dirty_count:
         some = ", ".join(local.dirty) + (", …" if local.dirty_count > len(local.dirty) else "")
-        yield f"Not included: {local.dirty_count} uncommitted files ({some})."
+        yield f"Not included: {local.dirty_count} uncommitted file{'s'[: local.dirty_count != 1]} ({some})."
     if local.unpushed:
-        yield f"Not included: {local.unpushed} commits of {base or local.branch} that origin does not have."
+        commits = f"{local.unpushed} commit{'s'[: local.unpushed != 1]}"
+        yield f"Not included: {commits} of {base or local.branch} that origin does not have."
     if local.config_uncommitted:
         yield "Not in force: .honk.yml as it stands here; honk reads it from the base commit."
     if base is None and local.branch and local.origin is None and not local.bare:

@@ -204,5 +204,5 @@ def until(look: Callable[[], T | None], seconds: float = SECONDS) -> T:
     while time.monotonic() < end:
         if (found := look()) is not None:
             return found
-        pause.wait(0.05)
+        pause.wait(0.2)
     raise AssertionError("it did not happen in time")

@@ -235,8 +235,8 @@ def test_what_is_not_included_is_said_and_stays_out(install: Installer) -> None:
     (work / "greet.sh").write_text("echo dirty\n")
     done = honk.honk(REQUEST, cwd=work)
     assert done.code == 0, done.err
-    assert "Not included: 1 uncommitted files (greet.sh)." in done.err
-    assert "Not included: 1 commits of main that origin does not have." in done.err
+    assert "Not included: 1 uncommitted file (greet.sh)." in done.err
+    assert "Not included: 1 commit of main that origin does not have." in done.err
     assert (work / "greet.sh").read_text() == "echo dirty\n"
     assert git(work, "status", "--porcelain") == " M greet.sh\n"
 

@@ -1,0 +1,147 @@
+"""The detected checks really run, with nothing declared, in the images that honk makes for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from tests.e2e.installed import Installer, make_repo
+from tests.world import FINISH, bash
+
+pytestmark = pytest.mark.docker
+
+
+@dataclass(frozen=True)
+class Project:
+    """Small enough to read. ``broken`` is an edit under which ``checks`` must fail."""
+
+    files: dict[str, str]
+    checks: tuple[str, ...]
+    broken: str
+
+
+PYTHON = {"greet.py": "def greet():\n    return 'hello'\n"}
+SPOIL_PYTHON = "sed -i s/hello/bye/ greet.py"
+UNITTEST = """\
+import unittest
+from greet import greet
+
+
+class Test(unittest.TestCase):
+    def test_greet(self):
+        self.assertEqual(greet(), "hello")
+"""
+PYTEST = "from greet import greet\n\n\ndef test_greet():\n    assert greet() == 'hello'\n"
+GO_TEST = """\
+package greet
+
+import "testing"
+
+func TestGreet(t *testing.T) {
+	if Greet() != "hello" {
+		t.Fatal(Greet())
+	}
+}
+"""
+POM = """\
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>acme</groupId><artifactId>greet</artifactId><version>1</version>
+  <properties><maven.compiler.release>17</maven.compiler.release>
+  <project.build.sourceEncoding>UTF-8</project.build.sourceEncoding></properties>
+</project>
+"""
+HOOKS = """\
+repos:
+  - repo: local
+    hooks:
+      - {id: no-bye, name: no bye, entry: bye, language: pygrep, types: [text]}
+"""
+
+PROJECTS = {
+    "unittest": Project({**PYTHON, "test_greet.py": UNITTEST}, ("unittest",), SPOIL_PYTHON),
+    "pytest": Project({**PYTHON, "test_greet.py": PYTEST, "conftest.py": ""}, ("pytest",), SPOIL_PYTHON),
+    "node": Project(
+        {
+            "package.json": '{"name": "greet", "version": "1.0.0", "scripts": {"test": "node --test"}}\n',
+            "greet.js": "module.exports = () => 'hello';\n",
+            "greet.test.js": "const t = require('node:test'), a = require('node:assert');\n"
+            "t('greets', () => a.equal(require('./greet.js')(), 'hello'));\n",
+        },
+        ("npm test",),
+        "sed -i s/hello/bye/ greet.js",
+    ),
+    "make": Project(
+        {"Makefile": "test:\n\ttest \"$$(cat greet.txt)\" = hello\n", "greet.txt": "hello\n"},
+        ("make test",),
+        "echo bye > greet.txt",
+    ),
+    "go": Project(
+        {
+            "go.mod": "module example.com/greet\n\ngo 1.19\n",
+            "greet.go": 'package greet\n\nfunc Greet() string { return "hello" }\n',
+            "greet_test.go": GO_TEST,
+        },
+        ("go test",),
+        "sed -i s/hello/bye/ greet.go",
+    ),
+    "rust": Project(
+        {
+            "Cargo.toml": '[package]\nname = "greet"\nversion = "0.1.0"\nedition = "2021"\n',
+            ".gitignore": "target/\nCargo.lock\n",
+            "src/lib.rs": 'pub fn greet() -> &\'static str { "hello" }\n\n'
+            '#[test]\nfn greets() { assert_eq!(greet().len(), 5); }\n',
+        },
+        ("cargo test",),
+        "sed -i s/hello/bye/ src/lib.rs",
+    ),
+    "maven": Project(
+        {
+            "pom.xml": POM,
+            ".gitignore": "target/\n",
+            "src/main/java/Greet.java": 'public class Greet { String greet() { return "hello"; } }\n',
+        },
+        ("maven",),
+        "echo oops >> src/main/java/Greet.java",
+    ),
+    "tox": Project(
+        {
+            **PYTHON,
+            "check.py": "from greet import greet\nassert greet() == 'hello'\n",
+            "tox.ini": "[tox]\nskipsdist = true\n[testenv]\ncommands = python check.py\n",
+        },
+        ("tox",),
+        SPOIL_PYTHON,
+    ),
+    "pre-commit": Project(
+        {"greet.txt": "hello\n", ".pre-commit-config.yaml": HOOKS}, ("pre-commit",), "echo bye > greet.txt"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if name == "unittest" else pytest.mark.full) for name in PROJECTS],
+)
+def test_detected_checks_pass_and_fail_for_the_right_reason(install: Installer, name: str) -> None:
+    project = PROJECTS[name]
+    honk = install([bash("echo more > notes.txt"), FINISH])
+    origin = make_repo(honk.root / "o", project.files)
+    options = ("--repo", str(origin), "--judge", "off", "--json", "--dry-run")
+    good = honk.honk("say more", *options)
+    assert (good.code, good.result.outcome) == (0, "verified"), good.err
+    assert tuple(check.name for check in good.result.verification) == project.checks
+
+    other = install([bash(project.broken), *[FINISH] * 4])
+    bad = other.honk("break it", *options)
+    assert (bad.code, bad.result.outcome) == (20, "unverified"), bad.err
+    assert not any(check.after == "passed" for check in bad.result.verification)
+
+
+@pytest.mark.full
+def test_gradle_without_its_wrapper_is_skipped(install: Installer) -> None:
+    honk = install()
+    origin = make_repo(honk.root / "o", {"build.gradle": "plugins { id 'java' }\n"})
+    done = honk.honk("say more", "--repo", str(origin), "--json")
+    assert (done.code, done.result.outcome) == (11, "skipped"), done.err
