@@ -100,7 +100,7 @@ def _lines(recorded: Recorded) -> list[str]:  # noqa: C901 -- one case for each 
         case Gated():
             return [f"gate {f.result}: {f.path} {f.detail}" for f in event.findings] or ["gates: nothing"]
         case Verified():
-            where = "verify" if event.stage == "session" else "verified outside"
+            where = {"session": "verify", "base": "base", "final": "verified outside"}[event.stage]
             return [
                 f"{where}: {c.name} {'passed' if c.passed else 'FAILED'} in {c.seconds:.1f}s"
                 for c in event.report.checks

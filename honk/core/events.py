@@ -123,10 +123,11 @@ class Gated(Frozen):
 
 
 class Verified(Frozen):
-    """``stage``: inside the session (advice) or on the frozen commit (decides)."""
+    """``stage``: on the base (``--broken-base skip``), inside the session (advice), or on the
+    frozen commit (decides)."""
 
     kind: Literal["verified"] = "verified"
-    stage: Literal["session", "final"]
+    stage: Literal["base", "session", "final"]
     commit: str | None  # None inside the session
     image: str
     report: Report

@@ -77,6 +77,7 @@ class RunState:
     verified: Verified | None = None
     judged: Judged | None = None
     judge_rounds: int = 0
+    base_report: Report | None = None
     last_report: Report | None = None  # of the last final verification, whatever came after
     last_findings: Gated | None = None
     last_verdict: Judged | None = None
@@ -191,6 +192,8 @@ def step(state: RunState, recorded: Recorded) -> RunState:  # noqa: C901 -- one 
         case Verified():
             if event.stage == "session":
                 return state
+            if event.stage == "base":
+                return replace(state, base_report=event.report)
             return replace(state, verified=event, last_report=event.report)
         case Judged():
             return replace(

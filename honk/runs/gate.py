@@ -8,6 +8,7 @@ request. Whatever fails goes back to the model as one message, a bounded number 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from honk.core.errors import HandOverError
 from honk.core.events import ChangeFrozen, Gated, Instructed, Judged, RegistryAsked, Verified
@@ -77,7 +78,7 @@ def _verify(run: Run, services: Services, plan: Plan, workshop: Workshop) -> End
     if not plan.commands:
         return None  # --untested draft
     if run.state.verified is None:
-        run.record(_verify_frozen(run, services, plan))
+        run.record(_verify_commit(run, services, plan, _frozen(run)))
     report = run.state.verified.report if run.state.verified else Report(checks=())
     if report.passed:
         return None
@@ -87,22 +88,34 @@ def _verify(run: Run, services: Services, plan: Plan, workshop: Workshop) -> End
     return _send_back(run, "verify", render("verify_feedback.md", feedback=feedback), ending)
 
 
-def _verify_frozen(run: Run, services: Services, plan: Plan) -> Verified:
-    """Run every check on exactly the frozen commit, in a fresh container."""
-    change, mirror = _frozen(run), services.mirror
-    pack, shallow = mirror.seed(change.base, run.state.request.depth)
+def verify_base(run: Run, services: Services, plan: Plan) -> Ending | None:
+    """With ``--broken-base skip``: whether the base itself passes, before any model cost."""
+    if run.state.base_report is None:
+        run.record(_verify_commit(run, services, plan, None))
+    report = run.state.base_report
+    if report is None or report.passed:
+        return None
+    failed = ", ".join(c.name for c in report.checks if not c.passed)
+    return Ending(Outcome.SKIPPED, f"The base fails its own checks: {failed} (--broken-base skip).")
+
+
+def _verify_commit(run: Run, services: Services, plan: Plan, change: Change | None) -> Verified:
+    """Run every check in a fresh container, on exactly the change's commit or on the base."""
+    base, mirror = base_sha(run), services.mirror
+    pack, shallow = mirror.seed(base, run.state.request.depth)
     image = plan.image(services.cancel)
-    touched = any(services.is_manifest(f.path) for f in change.files)
+    commit = base if change is None else change.head
     spec = SandboxSpec(
         run_id=run.id,
         role="verify",
         image=image,
-        packs=(pack, mirror.pack(change.head, change.base)),
+        packs=(pack,) if change is None else (pack, mirror.pack(commit, base)),
         shallow=shallow,
-        head=change.head,
-        checkout=change.head,
+        head=commit,
+        checkout=commit,
         submodules=plan.submodules.seed(),
     )
+    touched = change is not None and any(services.is_manifest(f.path) for f in change.files)
     with services.open_sandbox(spec, services.cancel) as box:
         checks: tuple[Check, ...] = ()
         if touched:
@@ -111,7 +124,8 @@ def _verify_frozen(run: Run, services: Services, plan: Plan) -> Verified:
             checks += run_checks(run, services, plan, box)
         if asked := box.asked():
             run.record(RegistryAsked(requests=asked))
-    return Verified(stage="final", commit=change.head, image=image, report=Report(checks=checks))
+    stage: Literal["base", "final"] = "base" if change is None else "final"
+    return Verified(stage=stage, commit=commit, image=image, report=Report(checks=checks))
 
 
 def _run_setup(run: Run, services: Services, plan: Plan, box: Sandbox) -> tuple[Check, ...]:

@@ -21,7 +21,7 @@ from honk.core.events import (
 from honk.core.ports import Sandbox
 from honk.core.types import FinishStatus, Outcome, PushAccess, Report
 from honk.prompts import render
-from honk.runs.gate import Ending, run_checks, stop_gate
+from honk.runs.gate import Ending, run_checks, stop_gate, verify_base
 from honk.runs.patch import end
 from honk.runs.publish import publish
 from honk.runs.run import Run
@@ -68,7 +68,10 @@ def _line(run: Run, services: Services) -> Ending:
             "Nothing here verifies a change: no tests or checks were found. "
             "Name a command with --verify, or accept an unverified draft with --untested draft.",
         )
-    ending = _attempts(run, services, plan)
+    ending = None
+    if plan.commands and run.state.request.broken_base == "skip":
+        ending = verify_base(run, services, plan)
+    ending = ending or _attempts(run, services, plan)
     if ending is not None:
         return ending
     if access is None:

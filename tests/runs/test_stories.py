@@ -394,3 +394,16 @@ def test_verification_inside_and_outside_are_both_in_the_log(worlds: Worlds) -> 
     world = worlds([GREET, Turn(calls=(Call("verify", {}),)), FINISH])
     world.run()
     assert [r.event.stage for r in world.log() if isinstance(r.event, Verified)] == ["session", "final"]
+
+
+def test_a_base_that_fails_is_skipped_if_so_asked_before_any_model_cost(worlds: Worlds) -> None:
+    world = worlds([GREET, FINISH])
+    run = world.run(broken_base="skip")
+    assert ended(run)[0] is Outcome.SKIPPED
+    assert "greeting" in ended(run)[1]
+    assert world.service.journal == []
+
+
+def test_a_sound_base_is_worked_on_when_broken_ones_are_skipped(worlds: Worlds) -> None:
+    world = worlds([GREET, FINISH], files={**FILES, "check.sh": "true\n"})
+    assert ended(world.run(broken_base="skip"))[0] is Outcome.PUBLISHED

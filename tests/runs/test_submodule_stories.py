@@ -1,0 +1,164 @@
+"""Runs in a repository with submodules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from honk.core.cancel import Cancel
+from honk.core.events import Checkpointed, Instructed
+from honk.core.operator import SandboxCeiling
+from honk.core.types import Outcome
+from honk.runs.run import Run
+from honk.sandboxes.docker import DockerSandboxes
+from honk.sandboxes.sweep import sweep
+from tests.world import FILES, FINISH, GREET, World, Worlds, bash, git, make_origin
+
+IMAGE = "debian:bookworm-slim"
+LIB = {"word.txt": "hello\n", ".gitattributes": "* text eol=crlf\n", "src/a.c": "int a;\n"}
+CHECKED = {
+    **FILES,
+    ".honk.yml": "verify:\n  greeting: sh check.sh\n  library: grep -qx hello deps/lib/word.txt\n",
+}
+
+
+def link(world: World, path: str, commit: str, url: str) -> None:
+    """One more commit on the origin's main: a submodule at ``path``."""
+    git(world.origin, "read-tree", "main")
+    record = f'[submodule "{path}"]\n\tpath = {path}\n\turl = {url}\n'
+    file = world.root / "modules"
+    file.write_text(
+        git(world.origin, "cat-file", "-p", "main:.gitmodules") + record if _has(world) else record
+    )
+    blob = git(world.origin, "hash-object", "-w", str(file)).strip()
+    git(world.origin, "update-index", "--add", "--cacheinfo", f"100644,{blob},.gitmodules")
+    git(world.origin, "update-index", "--add", "--cacheinfo", f"160000,{commit},{path}")
+    tree = git(world.origin, "write-tree").strip()
+    head = git(world.origin, "commit-tree", tree, "-p", "main", "-m", "A submodule").strip()
+    git(world.origin, "update-ref", "refs/heads/main", head)
+
+
+def _has(world: World) -> bool:
+    return ".gitmodules" in git(world.origin, "ls-tree", "--name-only", "main").split()
+
+
+def add_library(world: World) -> str:
+    """A library of its own beside the origin, as the submodule ``deps/lib``."""
+    library = make_origin(world.root / "library", LIB)
+    commit = git(library, "rev-parse", "main").strip()
+    link(world, "deps/lib", commit, "../library/origin.git")
+    return commit
+
+
+def outcome(run: Run) -> Outcome:
+    assert run.state.ended is not None, "the run has not ended"
+    return run.state.ended.outcome
+
+
+def task(world: World) -> str:
+    return next(
+        r.event.text for r in world.log() if isinstance(r.event, Instructed) and r.event.origin == "task"
+    )
+
+
+def notices(run: Run) -> str:
+    assert run.state.base is not None
+    return "\n".join(run.state.base.notices)
+
+
+def changed(world: World) -> list[str]:
+    [record] = world.pull_requests()
+    return git(world.origin, "diff", "--name-only", "main", record.branch).split()
+
+
+def test_a_check_finds_the_files_of_a_submodule_and_its_edits_are_not_taken(worlds: Worlds) -> None:
+    world = worlds(
+        [GREET, bash("echo spoilt > deps/lib/word.txt; touch deps/lib/new"), FINISH], files=CHECKED
+    )
+    add_library(world)
+    run = world.run()
+    assert outcome(run) is Outcome.PUBLISHED
+    assert changed(world) == ["greet.sh"]
+    assert "`deps/lib`. Changes in them are not taken" in task(world)
+    assert "read-only: deps/lib." in notices(run)
+    saved = [r.event for r in world.log() if isinstance(r.event, Checkpointed)]
+    assert len(saved) == 1  # the turn that wrote below the submodule only is no change
+
+
+def test_no_edit_is_an_empty_diff(worlds: Worlds) -> None:
+    world = worlds([bash("ls deps/lib/src; git status --porcelain; git add -A; git diff --cached"), FINISH])
+    add_library(world)
+    run = world.run()
+    assert outcome(run) is Outcome.NO_CHANGE
+    assert b"a.c\\n" in world.service.journal[1].raw
+
+
+def test_a_submodule_that_cannot_be_read_is_a_notice_and_the_run_goes_on(worlds: Worlds) -> None:
+    world = worlds([GREET, FINISH])
+    add_library(world)
+    link(world, "deps/private", "3" * 40, "https://gitlab.com/acme/private.git")
+    link(world, "deps/gone", "3" * 40, "../gone.git")
+    run = world.run()
+    assert outcome(run) is Outcome.PUBLISHED
+    assert "not in the sandbox: deps/gone (There is no git repository" in notices(run)
+    assert "deps/private (" in notices(run)
+    assert "stay empty: `deps/gone`, `deps/private`" in task(world)
+
+
+def test_without_submodules_nobody_speaks_of_them(worlds: Worlds) -> None:
+    world = worlds([GREET, FINISH])
+    run = world.run()
+    assert "ubmodule" not in task(world) + notices(run)
+
+
+def test_replacing_the_submodule_by_a_file_is_told_to_the_model(worlds: Worlds) -> None:
+    mended = bash("rm deps/lib; mkdir deps/lib")
+    world = worlds([GREET, bash("rm -r deps/lib; echo x > deps/lib"), FINISH, mended, FINISH])
+    add_library(world)
+    run = world.run()
+    assert outcome(run) is Outcome.PUBLISHED
+    assert any(b"deps/lib is a submodule" in seen.raw for seen in world.service.journal)
+    assert changed(world) == ["greet.sh"]
+
+
+# ---- in Docker --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sandboxes(tmp_path: Path) -> Iterator[DockerSandboxes]:
+    client = docker.from_env()
+    scope = f"test-{tmp_path.parent.name}-{tmp_path.name}"
+    try:
+        yield DockerSandboxes(client, SandboxCeiling(memory=1 << 30, pids=512), IMAGE, scope)
+        assert sweep(client, scope, lambda run: False) == 0
+    finally:
+        client.close()
+
+
+@pytest.mark.docker
+def test_in_docker_the_build_has_the_submodule_and_the_pull_request_has_not(
+    worlds: Worlds, sandboxes: DockerSandboxes
+) -> None:
+    look = bash("git status --porcelain; git ls-files -o; ls -A deps/lib; od -c deps/lib/word.txt")
+    world = worlds([look, GREET, bash("echo spoilt > deps/lib/word.txt"), FINISH], files=CHECKED)
+    add_library(world)
+    world.open_sandbox, world.image = sandboxes.open, IMAGE
+    run = world.run()
+    assert outcome(run) is Outcome.PUBLISHED
+    assert changed(world) == ["greet.sh"]
+    assert run.state.verified is not None
+    assert [check.name for check in run.state.verified.report.checks] == ["greeting", "library"]
+    assert rb"\n.gitattributes\nsrc\nword.txt\n" in world.service.journal[1].raw
+    assert rb"\\r" not in world.service.journal[1].raw
+
+
+@pytest.mark.docker
+def test_in_docker_no_edit_is_an_empty_diff(worlds: Worlds, sandboxes: DockerSandboxes) -> None:
+    world = worlds([bash("touch deps/lib/new; git add -A; git stash; git status --porcelain"), FINISH])
+    add_library(world)
+    world.open_sandbox, world.image = sandboxes.open, IMAGE
+    assert outcome(world.run()) is Outcome.NO_CHANGE
+    assert isinstance(world.cancel, Cancel)
