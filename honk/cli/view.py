@@ -94,9 +94,8 @@ def _lines(recorded: Recorded) -> list[str]:  # noqa: C901 -- one case for each 
             files = event.change.files
             added = sum(f.added or 0 for f in files)
             removed = sum(f.removed or 0 for f in files)
-            return [
-                f"handed over {event.change.head[:12]}: {len(files)} file{'s'[: len(files) != 1]}, +{added} -{removed}"
-            ]
+            count = f"{len(files)} file{'s'[: len(files) != 1]}"
+            return [f"handed over {event.change.head[:12]}: {count}, +{added} -{removed}"]
         case Gated():
             return [f"gate {f.result}: {f.path} {f.detail}" for f in event.findings] or ["gates: nothing"]
         case Verified():
