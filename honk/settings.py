@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import platformdirs
-import yaml
 from pydantic import Field, SecretStr, ValidationError
 
 from honk.core.base import Frozen
@@ -178,6 +177,8 @@ def _first_problem(error: ValidationError, model: type[Frozen]) -> tuple[str, st
 
 def parse_repo_config(text: str) -> RepoConfig:
     """Read ``.honk.yml``. Raises UserError naming the line or the field."""
+    import yaml  # many repositories have no such file
+
     try:
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:

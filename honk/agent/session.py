@@ -89,7 +89,7 @@ def _limit_reached(log: RunLog) -> bool:
 
 def _ask(session: Session) -> Completion:
     state = session.log.state
-    request = ModelRequest(
+    request = ModelRequest.model_construct(  # all of it is valid; checking a long history again takes time
         purpose="work",
         turn=state.turns,
         system=state.system,

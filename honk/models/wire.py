@@ -12,6 +12,7 @@ import re
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
+from operator import is_
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from honk.core.cancel import Cancel
@@ -79,28 +80,26 @@ def _usable(api_key: str, key: str) -> str:
 class History:
     """Messages as the provider's JSON, each converted once.
 
-    Messages are frozen and a history only grows at its end, so the converted bytes are
-    kept by the message's identity, for the messages of the last request only.
+    Messages are frozen and a history only grows at its end, so what was converted for the
+    last request is its beginning still; for another conversation it is converted anew.
     ``convert`` gets a message and the one before it, and returns JSON values without the
     brackets around them, or nothing.
     """
 
     def __init__(self, convert: Callable[[Message, Message | None], bytes]) -> None:
         self._convert = convert
-        self._known: dict[int, tuple[Message, bytes]] = {}
+        self._last: tuple[Message, ...] = ()
+        self._parts: list[bytes] = []
 
     def join(self, messages: tuple[Message, ...]) -> bytes:
-        known: dict[int, tuple[Message, bytes]] = {}
-        parts: list[bytes] = []
-        before: Message | None = None
-        for message in messages:
-            entry = self._known.get(id(message)) or (message, self._convert(message, before))
-            known[id(message)] = entry
-            if entry[1]:
-                parts.append(entry[1])
-            before = message
-        self._known = known
-        return b",".join(parts)
+        if len(messages) < len(self._last) or not all(map(is_, self._last, messages)):
+            self._last, self._parts = (), []
+        for place in range(len(self._last), len(messages)):
+            part = self._convert(messages[place], messages[place - 1] if place else None)
+            if part:
+                self._parts.append(part)
+        self._last = messages
+        return b",".join(self._parts)
 
 
 class Wire:
