@@ -16,7 +16,7 @@ from honk import settings as settings_module
 from honk.core.cancel import Cancel
 from honk.core.events import Recorded, RunRequested
 from honk.core.limits import Limits
-from honk.core.ports import EventStore
+from honk.core.ports import EventStore, OpenSandbox
 from honk.core.types import PullRequestRecord, RepoRef, Request
 from honk.forges.local import LocalForge
 from honk.runs import run as runs
@@ -80,6 +80,8 @@ class World:
     origin: Path
     cancel: Cancel = field(default_factory=Cancel)
     run_id: str = "r0000000001"
+    open_sandbox: OpenSandbox = open_folder_sandbox
+    image: str = "sha256:folder"
 
     @property
     def repo(self) -> RepoRef:
@@ -123,9 +125,9 @@ class World:
                 judge=opened,
                 mirror=mirror,
                 publisher=LocalForge(self.stores.pulls),
-                prepare=lambda plan, cancel: "sha256:folder",
+                prepare=lambda plan, cancel: self.image,
                 bring=bring,
-                open_sandbox=open_folder_sandbox,
+                open_sandbox=self.open_sandbox,
                 cancel=self.cancel,
                 on_delta=lambda delta: None,
             )

@@ -94,7 +94,9 @@ class Engine:
     def sandboxes(self, cancel: Cancel) -> DockerSandboxes:
         from honk.sandboxes.docker import DockerSandboxes
 
-        return DockerSandboxes(self.client, self._settings.sandbox, self.companion(cancel), scope=self.scope)
+        return DockerSandboxes(
+            self.client, self._settings.sandbox, self.companion(cancel), self.scope, self._mask
+        )
 
     @contextmanager
     def open_sandbox(self, spec: SandboxSpec, cancel: Cancel) -> Iterator[Sandbox]:
@@ -138,10 +140,14 @@ class Engine:
                     f".honk.yml names {plan.dockerfile}, which the base commit does not have.",
                     "Mend `dockerfile:` on the base branch.",
                 )
-            key = hashlib.sha256("\n".join(f"{p} {b}" for p, b in sorted(files.items())).encode())
+            found = [(path, blob, mirror) for path, blob in files.items()]
+            for module in plan.submodules:
+                below = module.mirror.files(module.commit).items()
+                found += [(f"{module.path}/{path}", blob, module.mirror) for path, blob in below]
+            key = hashlib.sha256("\n".join(sorted(f"{p} {b}" for p, b, _ in found)).encode())
 
             def context() -> Iterator[ContextFile]:
-                return _context(files.items(), mirror)
+                return _context(found)
 
             return built_image(self.bench, plan.dockerfile, key.hexdigest(), context, cancel)
         return StockImages(self.bench, resources.folder("sandbox")).image(plan.toolchains, cancel)
@@ -175,9 +181,9 @@ def registries(settings: Settings) -> tuple[Registry, ...]:
     return settings.registries + (discover(settings.environment) if settings.host_registries else ())
 
 
-def _context(files: Iterable[tuple[str, str]], mirror: Mirror) -> Iterator[ContextFile]:
+def _context(files: Iterable[tuple[str, str, Mirror]]) -> Iterator[ContextFile]:
     from honk.sandboxes.build import ContextFile
 
-    for path, blob in files:
+    for path, blob, mirror in files:
         data = mirror.read(blob)
         yield ContextFile(path, data, executable=data.startswith(b"#!"))
