@@ -48,6 +48,8 @@ def _freeze(run: Run, services: Services, plan: Plan, workshop: Workshop) -> End
             run.record(Gated(commit=base_sha(run), findings=(finding,)))
             return _send_back(run, "gate", _gate_feedback((finding,)), Ending(Outcome.REFUSED, error.message))
         change = services.mirror.diff(base_sha(run), commit)
+        # Gates read the blobs; log, patch and judge need no secret to know that there is one.
+        change = change.model_copy(update={"patch": services.wording.mask(change.patch)})
         artifact = services.artifacts.put(services.mirror.pack(commit, change.base))
         run.record(ChangeFrozen(change=change, artifact=artifact))
     if _frozen(run).empty:

@@ -72,6 +72,7 @@ class Wording:
     body: Callable[[str], str]
     scan: Callable[[str], tuple[Finding, ...]]  # secrets and hidden characters
     issue: Callable[[str], int | None]  # the issue that a request names
+    mask: Callable[[str], str]  # known secret values taken out
     units: Callable[[str], int]  # length as the forge counts it
     body_limit: int
 

@@ -169,7 +169,13 @@ def _wording(request: Request, hidden: tuple[str, ...]) -> Wording:
         return issue_reference(text, request.repo)
 
     return Wording(
-        title=sanitise_title, body=sanitise, scan=scan, issue=issue, units=units, body_limit=BODY_LIMIT
+        title=sanitise_title,
+        body=sanitise,
+        scan=scan,
+        issue=issue,
+        mask=masking(hidden),
+        units=units,
+        body_limit=BODY_LIMIT,
     )
 
 
