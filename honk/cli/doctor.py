@@ -88,5 +88,10 @@ def schema_command(name: str) -> int:
     if name not in types:
         raise UserError(f"There is no format {name!r}.", f"There are: {', '.join(types)}.")
     mode = "serialization" if name in ("run", "events") else "validation"
-    print(jsonlib.dumps(TypeAdapter(types[name]).json_schema(mode=mode), indent=2))  # type: ignore[arg-type]
+    schema = TypeAdapter(types[name]).json_schema(mode=mode)  # type: ignore[arg-type]
+    if name == "settings":  # as honk.toml has them: nothing must be there, and some come from the system
+        schema.pop("required", None)
+        for field in ("user_home", "environment"):
+            del schema["properties"][field]
+    print(jsonlib.dumps(schema, indent=2))
     return 0

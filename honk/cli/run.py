@@ -14,7 +14,7 @@ from pathlib import Path
 from honk import __version__, wiring
 from honk import settings as settings_module
 from honk.cli.show import find_run
-from honk.cli.view import View
+from honk.cli.view import View, clean
 from honk.core.cancel import Cancel
 from honk.core.errors import UserError
 from honk.core.events import RunRequested
@@ -94,7 +94,7 @@ def _choice(option: str, value: str, allowed: tuple[str, ...]) -> None:
 
 
 def _request(options: Options, settings: Settings, target: wiring.Target) -> Request:
-    text = sys.stdin.read() if options.request == "-" else options.request
+    text = clean(sys.stdin.read() if options.request == "-" else options.request)
     if not text.strip():
         raise UserError("The change request is empty.", 'Say what to change: honk "bump logging lib".')
     _choice("--untested", options.untested, ("refuse", "draft"))

@@ -58,7 +58,6 @@ def evil_honk(install: Installer) -> tuple[Installed, list[str]]:
 
 
 def harmless(text: str) -> None:
-    assert "pwned" not in text.replace("0;pwned", "")
     assert "\x1b]" not in text, "a title or a link"
     assert "\x1b[2J" not in text
     assert "\x07" not in text
