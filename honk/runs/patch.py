@@ -18,10 +18,13 @@ def change_so_far(state: RunState, mirror: Mirror, artifacts: Artifacts) -> Chan
     if state.frozen is not None:
         return state.frozen.change
     if state.checkpoint is not None and state.base is not None:
-        base = state.base.base.sha
-        mirror.ensure(base)  # the mirror is a cache; the artifact is what lasts
-        mirror.unpack(artifacts.get(state.checkpoint.artifact))
-        return mirror.diff(base, state.checkpoint.commit)
+        base, commit = state.base.base.sha, state.checkpoint.commit
+        try:
+            return mirror.diff(base, commit)  # needs no room, which a full disk may not have
+        except GitError:
+            mirror.ensure(base)  # the mirror is a cache; the artifact is what lasts
+            mirror.unpack(artifacts.get(state.checkpoint.artifact))
+            return mirror.diff(base, commit)
     return state.last_change.change if state.last_change is not None else None
 
 

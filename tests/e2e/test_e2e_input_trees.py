@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -185,7 +184,7 @@ def test_fifty_thousand_files(install: Installer) -> None:
 @pytest.mark.full
 def test_a_huge_file_of_the_repository_is_no_obstacle(install: Installer) -> None:
     honk = install([GREET, FINISH])
-    repo = repository(honk.root / "repo", {"big.bin": random.Random(1).randbytes(300 << 20)})
+    repo = repository(honk.root / "repo", {"big.bin": os.urandom(300 << 20)})
     done = run(honk, repo)
     assert (done.code, done.result.outcome) == (0, "published"), done.err
 
