@@ -86,8 +86,10 @@ def check_image(settings: Settings) -> str:
 
 def check_model(settings: Settings) -> str:
     """There is a key, the service accepts it and knows the model, and the price is known."""
+    from honk.models.retry import Patience
+
     name = default_model(settings)
-    with open_model(name, settings, notice=_quiet) as opened:
+    with open_model(name, settings, notice=_quiet, patience=Patience(tries=1)) as opened:
         pricing(opened.priced, settings)
         if opened.replayed:
             return f"{name} (a replayed session)"
@@ -108,6 +110,8 @@ def check_registries(settings: Settings) -> str:
 
 def check_repository(settings: Settings, repo: str | None) -> str:
     """The credential opens the repository, and honk may push to it."""
+    if repo is None and not _repository_around():
+        return "none around here; --repo names one to try the credential on"
     found = target(repo, settings, base=None)
     if found.repo.forge == "local":
         return f"{found.repo.name} (local forge)"
@@ -118,6 +122,16 @@ def check_repository(settings: Settings, repo: str | None) -> str:
     finally:
         forge.close()
     return f"{resolved.name}: push allowed"
+
+
+def _repository_around() -> bool:
+    from honk.git.local import describe
+
+    try:
+        describe(Path.cwd())
+    except UserError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from honk.models.chat import ChatModel
     from honk.models.openai import OpenAIModel
     from honk.models.recording import Recorder
+    from honk.models.retry import Patience
 
 Notice = Callable[[str], None]
 
@@ -65,7 +66,12 @@ class OpenModel:
 
 @contextmanager
 def open_model(
-    name: str, settings: Settings, *, notice: Notice, record: Path | None = None
+    name: str,
+    settings: Settings,
+    *,
+    notice: Notice,
+    record: Path | None = None,
+    patience: Patience | None = None,
 ) -> Iterator[OpenModel]:
     """Construct the adapter of ``provider:NAME`` or ``replay:FILE``. Raises UserError, ModelError."""
     from honk.models import retry
@@ -85,7 +91,8 @@ def open_model(
         _anthropic(rest, settings, record) if provider == "anthropic" else _openai(rest, settings, record)
     )
     try:
-        yield OpenModel(retry.with_retries(adapter, notify=notice), adapter.name, adapter.warm, False)
+        model = retry.with_retries(adapter, notify=notice, patience=patience)
+        yield OpenModel(model, adapter.name, adapter.warm, False)
     finally:
         adapter.close()
 
