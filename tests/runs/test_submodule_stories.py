@@ -8,12 +8,16 @@ from pathlib import Path
 import docker
 import pytest
 
+from honk.core.cancel import Cancel
 from honk.core.events import Checkpointed, Instructed, ToolReturned
 from honk.core.operator import SandboxCeiling
 from honk.core.types import Outcome
+from honk.planning import ImagePlan, make_plan
 from honk.runs.run import Run
 from honk.sandboxes.docker import DockerSandboxes
 from honk.sandboxes.sweep import sweep
+from honk.wiring import open_mirror, open_submodules
+from honk.wiring.sandboxes import Engine
 from tests.world import FILES, FINISH, GREET, World, Worlds, bash, git, make_origin
 
 IMAGE = "debian:bookworm-slim"
@@ -168,3 +172,31 @@ def test_in_docker_no_edit_is_an_empty_diff(worlds: Worlds, sandboxes: DockerSan
     world.open_sandbox, world.image = sandboxes.open, IMAGE
     assert outcome(world.run()) is Outcome.NO_CHANGE
     assert said(world) == "No local changes to save"
+
+
+@pytest.mark.docker
+def test_a_dockerfile_of_the_base_may_copy_from_a_submodule(worlds: Worlds) -> None:
+    config = "dockerfile: Dockerfile\nverify: {greeting: sh check.sh}\n"
+    recipe = f"FROM {IMAGE}\nCOPY deps/lib/word.txt /word\nRUN grep -qx hello /word\n"
+    world = worlds([], files={**FILES, "Dockerfile": recipe, ".honk.yml": config})
+    add_library(world)
+    engine, cancel = Engine(world.settings, print), Cancel()
+    client = docker.from_env()
+    try:
+        with (
+            open_mirror(world.settings, world.repo) as mirror,
+            open_submodules(world.settings, mirror, world.repo, None, cancel) as bring,
+        ):
+            base = mirror.fetch(None)
+
+            def prepare(plan: ImagePlan, cancel: Cancel) -> str:
+                return engine.prepare(plan, mirror, cancel)
+
+            plan = make_plan(world.request(), base, mirror, world.settings, prepare, bring)
+            image = plan.image(cancel)
+            said = client.containers.run(image, ["/word"], entrypoint="cat", remove=True, network_mode="none")
+            client.images.remove(image, force=True)
+        assert said == b"hello\n"
+    finally:
+        engine.close()
+        client.close()
