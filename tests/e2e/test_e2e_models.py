@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from honk.core.events import RunRequested
 from honk.core.messages import StopReason
 from honk.testing.dialects import Wire
 from honk.testing.scripted import Call, Failure, Turn
@@ -244,11 +243,3 @@ def test_a_key_is_not_in_the_sandbox_and_reaches_neither_log_nor_recording_nor_p
     assert KEY not in log
     for file in (honk.root / "home").rglob("*"):
         assert not file.is_file() or KEY.encode() not in file.read_bytes(), file
-
-
-def test_the_log_says_which_model_was_asked(install: Installer) -> None:
-    honk = install([Failure(400)])
-    origin = make_repo(honk.root / "o")
-    honk.honk("say hello", "--repo", str(origin))
-    [event] = [r.event for r in honk.log() if isinstance(r.event, RunRequested)]
-    assert (event.request.model, event.replayed) == (MODELS["anthropic"], False)
