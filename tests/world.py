@@ -127,6 +127,7 @@ class World:
                 publisher=LocalForge(self.stores.pulls),
                 prepare=lambda plan, cancel: self.image,
                 bring=bring,
+                sweep=lambda: None,
                 open_sandbox=self.open_sandbox,
                 cancel=self.cancel,
                 on_delta=lambda delta: None,

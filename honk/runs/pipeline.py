@@ -58,6 +58,7 @@ def execute(run: Run, services: Services) -> None:
 
 
 def _line(run: Run, services: Services) -> Ending:
+    services.sweep()  # the first step, since nothing goes without the engine
     access = None
     if not run.state.request.dry_run:
         access = services.publisher.access(run.state.request.repo, fork=run.state.request.fork)

@@ -85,6 +85,7 @@ class Services:
     cost: Callable[[Usage], float]
     judge: Judge | None
     plan: Callable[[Request, Base], Plan]
+    sweep: Callable[[], None]  # removes the sandboxes of dead processes; needs the engine
     open_sandbox: OpenSandbox
     toolbox: Callable[[Sandbox, Callable[[], str], float], Toolbox]  # verify tool, seconds of a command
     check: Callable[[VerifyCommand, Callable[[str, float], CommandResult], float], Check]

@@ -76,7 +76,6 @@ def services(
         repo, publisher, mirror, bring = _repository(request, settings, stores, cancel, notice, stack)
         engine = Engine(settings, notice, mask)
         stack.callback(engine.close)
-        engine.sweep(stores.leases, resumed)
         assembled = assemble(
             settings,
             stores,
@@ -87,6 +86,7 @@ def services(
             publisher=publisher,
             prepare=lambda plan, cancelled: engine.prepare(plan, mirror, cancelled),
             bring=bring,
+            sweep=lambda: engine.sweep(stores.leases, resumed),
             open_sandbox=engine.open_sandbox,
             cancel=cancel,
             on_delta=on_delta,
@@ -132,6 +132,7 @@ def assemble(
     publisher: Publisher,
     prepare: Prepare,
     bring: Callable[[Base], Brought],
+    sweep: Callable[[], None],
     open_sandbox: OpenSandbox,
     cancel: Cancel,
     on_delta: Callable[[TextDelta], None],
@@ -148,6 +149,7 @@ def assemble(
         cost=pricing(model.priced, settings),
         judge=asked,
         plan=lambda asked_for, base: make_plan(asked_for, base, mirror, settings, prepare, bring),
+        sweep=sweep,
         open_sandbox=open_sandbox,
         toolbox=partial(_toolbox, model, masking(hidden)),
         check=check,

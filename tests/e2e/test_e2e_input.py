@@ -127,8 +127,10 @@ def test_a_home_that_is_a_file_is_named(install: Installer) -> None:
 def test_no_engine_is_named_before_the_model_is_asked(install: Installer) -> None:
     honk = install()
     honk.env |= {"DOCKER_HOST": "tcp://127.0.0.1:1", "HONK_NO_INSTALL": "1"}
-    done = honk.honk(REQUEST, "--repo", str(make_repo(honk.root / "o")))
-    says(done, 40, "No container engine answers at tcp://127.0.0.1:1", "Start it there, or unset DOCKER_HOST")
+    done = honk.honk(REQUEST, "--repo", str(make_repo(honk.root / "o")), "--json")
+    assert (done.code, done.result.outcome) == (40, "failed"), done.err
+    assert "No container engine answers at tcp://127.0.0.1:1" in done.result.reason
+    assert "Start it there, or unset DOCKER_HOST" in done.result.reason
     assert not honk.service.journal
 
 

@@ -44,14 +44,6 @@ func TestGreet(t *testing.T) {
 	}
 }
 """
-POM = """\
-<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>acme</groupId><artifactId>greet</artifactId><version>1</version>
-  <properties><maven.compiler.release>17</maven.compiler.release>
-  <project.build.sourceEncoding>UTF-8</project.build.sourceEncoding></properties>
-</project>
-"""
 HOOKS = """\
 repos:
   - repo: local
@@ -96,18 +88,10 @@ PROJECTS = {
         ("cargo test",),
         "sed -i s/hello/bye/ src/lib.rs",
     ),
-    "maven": Project(
-        {
-            "pom.xml": POM,
-            ".gitignore": "target/\n",
-            "src/main/java/Greet.java": 'public class Greet { String greet() { return "hello"; } }\n',
-        },
-        ("maven",),
-        "echo oops >> src/main/java/Greet.java",
-    ),
     "tox": Project(
         {
             **PYTHON,
+            ".gitignore": ".tox/\n",
             "check.py": "from greet import greet\nassert greet() == 'hello'\n",
             "tox.ini": "[tox]\nskipsdist = true\n[testenv]\ncommands = python check.py\n",
         },
