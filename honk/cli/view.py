@@ -205,7 +205,9 @@ class View:
 
         seconds = int(time.monotonic() - self._began)
         tail = clean(self._words).strip().splitlines()
-        status = Text(tail[-1][-100:] + "\n" if tail else "", style="italic")
+        status = Text()
+        if tail:
+            status.append(tail[-1][-100:] + "\n", style="italic")
         status.append(f"{self._phase}  ", style="bold cyan")
         status.append(f"{seconds // 60}:{seconds % 60:02d} of {self._limits.timeout_seconds / 60:g}m  ")
         status.append(f"turn {self._turns} of {self._limits.max_turns}  ")
