@@ -10,13 +10,15 @@ from pathlib import Path
 from honk import settings as settings_module
 from honk.cli.view import clean, lines
 from honk.core.errors import UserError
-from honk.core.events import Recorded, RunEnded
+from honk.core.events import Recorded, RunEnded, ToolReturned
 from honk.core.state import RunState, fold
 from honk.runs.patch import change_so_far, patch_bytes
 from honk.runs.result import result
 from honk.wiring import Stores, open_mirror, open_stores
 
 POLL_SECONDS = 0.3
+ANSWER_LINES = 10
+"""Lines of a tool's result that `honk logs` prints from its beginning, and from its end."""
 
 
 def find_run(stores: Stores, prefix: str) -> str:
@@ -137,8 +139,17 @@ def _print_event(item: Recorded, *, json: bool) -> None:
     if json:
         print(item.model_dump_json(), flush=True)
         return
-    for line in lines(item):
+    said = _answer(item.event) if isinstance(item.event, ToolReturned) else lines(item)
+    for line in said:
         print(f"{item.at:%H:%M:%S} {line}", flush=True)
+
+
+def _answer(event: ToolReturned) -> list[str]:
+    """The result of a tool call; of a long one its beginning and its end."""
+    text = clean(event.result.text).splitlines()
+    if (more := len(text) - 2 * ANSWER_LINES) > 0:
+        text = [*text[:ANSWER_LINES], f"… {more} more lines …", *text[-ANSWER_LINES:]]
+    return [f"  {'!' if event.result.error else '|'} {line}" for line in text]
 
 
 def diff_command(prefix: str, config: Path | None) -> int:

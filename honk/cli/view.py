@@ -57,7 +57,7 @@ def call_line(call: ToolCall, width: int = 110) -> str:
         arguments = {"?": call.arguments}
     values = arguments.values() if isinstance(arguments, dict) else [arguments]
     words = " ".join(" ".join(map(str, v)) if isinstance(v, list) else str(v) for v in values)
-    line = clean(" ".join(f"{call.name}: {words}".split()))
+    line = clean(" ".join(f"{call.name}: {words}".split())).removesuffix(":")
     return line if len(line) <= width else line[: width - 1] + "…"
 
 
@@ -88,6 +88,8 @@ def _lines(recorded: Recorded) -> list[str]:  # noqa: C901 -- one case for each 
             return words + [f"> {call_line(c)}" for c in message.calls]
         case ToolReturned() if event.result.error:
             return [f"  ! {(event.result.text.strip() or 'failed').splitlines()[0][:110]}"]
+        case ToolReturned() if event.result.text.rpartition("\n")[2].startswith("[exit code "):
+            return [f"  {event.result.text.rpartition(chr(10))[2]}"]
         case RegistryAsked():
             return [f"  registry: {request}" for request in event.requests]
         case ChangeFrozen():

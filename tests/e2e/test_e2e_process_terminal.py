@@ -97,4 +97,9 @@ def test_a_pipe_gets_plain_lines(install: Installer) -> None:
     assert done.out == ""
     assert "\x1b" not in done.err
     assert "> finish: Say evil" in done.err
+    assert "  [exit code 1]" in done.err
+    logs = honk.honk("logs", honk.run_id()).out
+    harmless(logs)
+    assert "  | evil" in logs
+    assert "  | [exit code 1]" in logs
     harmless(honk.honk("show", honk.run_id()).out)
