@@ -73,15 +73,13 @@ def check_engine(settings: Settings) -> str:
 
 
 def check_image(settings: Settings) -> str:
-    """The stock image is there. (The first run makes it; that takes some minutes.)"""
+    """Whether the stock image is there; a run that needs it and has none makes it."""
     engine = Engine(settings.model_copy(update={"no_install": True}), _quiet)
     try:
         found = engine.stock_image()
     finally:
         engine.close()
-    if found is None:
-        raise UserError("The stock sandbox image is not built yet.", "The first run builds it, once.")
-    return found
+    return found or "not built yet; the first run builds it, which takes some minutes"
 
 
 def check_model(settings: Settings) -> str:
@@ -101,10 +99,7 @@ def check_registries(settings: Settings) -> str:
     """Which registries the package proxy stands before."""
     found = registries(settings)
     if not found:
-        raise UserError(
-            "No package registry is configured.",
-            "Sandboxes cannot install packages; name some in honk.toml ([[registries]]) if they should.",
-        )
+        return "none; sandboxes cannot install packages (honk.toml: [[registries]])"
     return ", ".join(f"{r.kind} {r.url}" for r in found)
 
 

@@ -80,10 +80,6 @@ def service_down(honk: Installed, hub: Hub) -> None:
     honk.env["ANTHROPIC_BASE_URL"] = "http://127.0.0.1:9"
 
 
-def no_registry(honk: Installed, hub: Hub) -> None:
-    settle(honk, "host_registries = false\n")
-
-
 def no_push_right(honk: Installed, hub: Hub) -> None:
     hub.fake.repos[1].roles["ada"] = "read"
 
@@ -103,7 +99,6 @@ RARER = [
     (no_key, {"model"}, "ANTHROPIC_API_KEY"),
     (no_price, {"model"}, 'price."anthropic:claude-of-our-own"'),
     (service_down, {"model"}, "127.0.0.1:9"),
-    (no_registry, {"registries"}, "[[registries]]"),
     (wrong_token, {"repository"}, "GITHUB_TOKEN"),
     (no_token, {"repository"}, "Set GITHUB_TOKEN"),
 ]
