@@ -179,7 +179,9 @@ def online(
     container = _start(client, image, network, folders or {})
     try:
         host = clients or HostClients()
-        ready = Online(client, container, {**host.environment, **(environment or {})}, cancel)
+        # Those of Docker's own configuration, which the engine would write into the container.
+        proxies = client.api._proxy_configs.get_environment()  # type: ignore[attr-defined]
+        ready = Online(client, container, {**proxies, **host.environment, **(environment or {})}, cancel)
         for name, data in host.files.items():
             ready.feed(["sh", "-c", f'mkdir -p {FOLDER} && cat > {FOLDER}/"$0"', name], [data], timeout=60)
         yield ready
@@ -203,6 +205,7 @@ def _start(client: DockerClient, image: str, network: str, folders: Mapping[Path
             network_mode=network,
             labels={LABEL: "container"},
             mounts=[Mount(t, str(h), type="bind", read_only=True) for h, t in folders.items()],
+            use_config_proxy=False,  # or the image would keep them, and with them a password
         )
         container.start()
         return container

@@ -164,6 +164,20 @@ def test_the_image_keeps_its_configuration_and_nothing_of_the_host(
     assert workshop.inside(image, "ls -A /dev/shm; find / -xdev -name ca.pem 2>/dev/null || true") == ""
 
 
+def test_proxies_of_the_docker_client_reach_the_commands_and_no_image(
+    workshop: Workshop, client: docker.DockerClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxies = {"default": {"httpProxy": "http://user:hunter2@proxy:3128"}}
+    (tmp_path / "config.json").write_text(json.dumps({"proxies": proxies}))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    configured = docker.from_env()
+    workshop.bench = replace(workshop.bench, client=configured)
+    image = workshop.prepare('test "$http_proxy" = http://user:hunter2@proxy:3128')
+    configured.close()
+    attributes = client.images.get(image)
+    assert "hunter2" not in json.dumps([attributes.attrs, attributes.history()])
+
+
 class _Server(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
 
