@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 import time
 
 import pytest
@@ -62,6 +63,25 @@ def test_a_mark_is_found_wherever_the_frames_are_cut(output, sizes):
     assert mark is not None and (mark.status, mark.folder, mark.ended) == (7, "/a b\n", False)
     assert clip.result() == (output.decode(errors="replace"), 0)
     peer.close()
+    stream.close()
+
+
+def test_a_forged_mark_without_an_end_does_not_pile_up_in_memory():
+    forged, flood = b"\x1e" + NONCE + b" 0 /", 4 << 20
+    ours, theirs = socket.socketpair()
+    stream, clip = Stream(ours), Clipper(100)
+
+    def send() -> None:
+        with theirs:
+            theirs.sendall(frame(1, forged) + frame(1, b"y" * 4096) * (flood // 4096))
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    reader = _Reader(stream, NONCE, clip)
+    assert reader.until_mark(time.monotonic() + 60) is None
+    sender.join()
+    assert clip.seen == len(forged) + flood
+    assert len(reader._held) <= 1 << 20
     stream.close()
 
 
