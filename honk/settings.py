@@ -132,6 +132,8 @@ def _private_key(value: str) -> str:
 def _put(data: dict[str, Any], path: tuple[str, ...], value: str) -> None:
     for part in path[:-1]:
         data = data.setdefault(part, {})
+        if not isinstance(data, dict):
+            return  # a table should be here: validation says so
     data[path[-1]] = value
 
 
@@ -143,17 +145,20 @@ def load(config: Path | None = None, environ: Mapping[str, str] | None = None) -
         data: dict[str, Any] = tomllib.loads(file.read_text()) if file else {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{file} is not valid TOML: {error}.", "Mend the file.") from error
+    except OSError as error:
+        raise UserError(f"{file} cannot be read: {error.strerror}.", "Give another with --config.") from error
     for variable, path in _ENVIRONMENT.items():
         if value := env.get(variable):
             _put(data, path, value)
     github = data.get("github", {})
     if isinstance(github, dict) and isinstance(github.get("private_key"), str):
         github["private_key"] = _private_key(github["private_key"])
-    home = Path(data.get("home") or platformdirs.user_data_dir("honk")).expanduser().absolute()
-    data["home"] = home
+    home = data.get("home") or platformdirs.user_data_dir("honk")
+    if isinstance(home, str):  # validation says so if it is anything else
+        data["home"] = home = Path(home).expanduser().absolute()
     data["environment"] = dict(env)
     data["user_home"] = Path(env.get("HOME") or "/")
-    data.setdefault("database_url", f"sqlite:///{home / 'honk.sqlite'}")
+    data.setdefault("database_url", f"sqlite:///{home}/honk.sqlite")
     try:
         return Settings.model_validate(data)
     except ValidationError as error:

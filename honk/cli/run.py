@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from honk import __version__, wiring
 from honk import settings as settings_module
 from honk.cli.show import find_run
@@ -78,7 +80,7 @@ def seconds(text: str) -> float:
 def _limits(given: Limits, max_cost: float | None, max_turns: int | None, timeout: str | None) -> Limits:
     changes: dict[str, float] = {}
     if max_cost is not None:
-        if max_cost <= 0:
+        if not max_cost > 0:  # nor "not a number"
             raise UserError("--max-cost must be more than 0 dollars.", "Give it in dollars, like 2.5.")
         changes["max_cost_usd"] = max_cost
     if max_turns is not None:
@@ -100,26 +102,33 @@ def _request(options: Options, settings: Settings, target: wiring.Target) -> Req
     _choice("--untested", options.untested, ("refuse", "draft"))
     _choice("--broken-base", options.broken_base, ("continue", "skip"))
     model = options.model or wiring.default_model(settings)
-    return Request.model_validate(
-        {
-            "text": text.strip(),
-            "repo": target.repo,
-            "base": options.base,
-            "requester": target.requester,
-            "model": model,
-            "judge": wiring.judge_name(options.judge or settings.judge, model),
-            "verify": options.verify,
-            "image": options.image,
-            "draft": options.draft,
-            "dry_run": options.dry_run,
-            "untested": options.untested,
-            "broken_base": options.broken_base,
-            "allow": options.allow,
-            "depth": options.depth,
-            "fork": options.fork,
-            "limits": _limits(settings.limits, options.max_cost, options.max_turns, options.timeout),
-        }
-    )
+    try:
+        return Request.model_validate(
+            {
+                "text": text.strip(),
+                "repo": target.repo,
+                "base": options.base,
+                "requester": target.requester,
+                "model": model,
+                "judge": wiring.judge_name(options.judge or settings.judge, model),
+                "verify": options.verify,
+                "image": options.image,
+                "draft": options.draft,
+                "dry_run": options.dry_run,
+                "untested": options.untested,
+                "broken_base": options.broken_base,
+                "allow": options.allow,
+                "depth": options.depth,
+                "fork": options.fork,
+                "limits": _limits(settings.limits, options.max_cost, options.max_turns, options.timeout),
+            }
+        )
+    except ValidationError as error:  # bytes that are not UTF-8, for example
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UserError(
+            f"The request's {where} cannot be used: {first['msg']}.", "Give other words."
+        ) from error
 
 
 @contextmanager

@@ -40,6 +40,7 @@ def publish(run: Run, services: Services, plan: Plan, access: PushAccess) -> str
     heading, body = _words(run, services, plan)
     if findings := services.wording.scan(f"{heading}\n{body}"):
         return "; ".join(f"pull request text: {f.detail}" for f in findings)
+    services.cancel.check()  # the last moment to heed a Ctrl-C, or another process's lease
     if state.pushed is None or state.pushed.sha != head:
         expect = state.pushed.sha if state.pushed else None
         services.mirror.push(head, branch, access, expect)

@@ -53,10 +53,17 @@ def test_an_empty_request_is_wrong_usage(install: Installer, request_text: str) 
     says(honk.honk("-", "--repo", str(origin), stdin=request_text), 2, "The change request is empty")
 
 
+def test_a_request_that_is_no_text_is_wrong_usage(install: Installer) -> None:
+    honk = install()
+    origin = make_repo(honk.root / "o")
+    says(honk.honk("caf\udce9 thing", "--repo", str(origin)), 2, "The request's text cannot be used")
+
+
 OPTIONS = {
     "garbage for --timeout": (["--timeout", "soon"], "'soon' is no duration", "45m"),
     "no time at all": (["--timeout", "0s"], "more than nothing"),
     "no dollars": (["--max-cost", "0"], "--max-cost must be more than 0"),
+    "no number of dollars": (["--max-cost", "nan"], "--max-cost must be more than 0"),
     "a word that --untested does not know": (["--untested", "maybe"], "refuse or draft"),
     "a model without a provider": (["-m", "gpt-5"], "'gpt-5' is no model", "openai:NAME"),
     "a model of unknown price": (["-m", "anthropic:nobody"], "price of anthropic:nobody", "honk.toml"),

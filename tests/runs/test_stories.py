@@ -7,10 +7,22 @@ import threading
 
 import pytest
 
+from honk.core.cancel import Cancel
 from honk.core.errors import UserError
-from honk.core.events import Checkpointed, Gated, Instructed, ModelReplied, ToolReturned, Verified
+from honk.core.events import (
+    Checkpointed,
+    Event,
+    Gated,
+    Instructed,
+    Judged,
+    ModelReplied,
+    Recorded,
+    ToolReturned,
+    Verified,
+)
 from honk.core.limits import Limits
 from honk.core.messages import StopReason
+from honk.core.ports import EventStore
 from honk.core.types import Outcome
 from honk.runs.run import Run
 from honk.testing.scripted import Call, Failure, Hang, Turn, extends
@@ -367,6 +379,36 @@ def test_cancelling_wakes_a_hanging_model_call_and_keeps_the_work(worlds: Worlds
     assert ended(run) == (Outcome.CANCELLED, "Stopped by the test.")
     assert "+echo hello" in patch(world, run)
     assert world.branches() == []
+
+
+class CancelAfterVerdict:
+    """An event store beside which a person cancels as soon as the judge's verdict is logged."""
+
+    def __init__(self, store: EventStore, cancel: Cancel) -> None:
+        self._store = store
+        self._cancel = cancel
+
+    def append(self, run_id: str, event: Event, *, seq: int, fence: int) -> Recorded:
+        recorded = self._store.append(run_id, event, seq=seq, fence=fence)
+        if isinstance(event, Judged):
+            self._cancel.set("Stopped by the test.")
+        return recorded
+
+    def read(self, run_id: str, after: int = 0) -> list[Recorded]:
+        return self._store.read(run_id, after)
+
+    def runs(self) -> list[str]:
+        return self._store.runs()
+
+
+def test_a_run_that_is_cancelled_before_the_push_publishes_nothing(worlds: Worlds) -> None:
+    world = worlds([GREET, FINISH])
+    run = world.run(store=CancelAfterVerdict(world.stores.events, world.cancel))
+    assert ended(run) == (Outcome.CANCELLED, "Stopped by the test.")
+    assert world.branches() == []
+    world.cancel = Cancel()
+    assert ended(world.run())[0] is Outcome.PUBLISHED
+    assert len(world.pull_requests()) == 1
 
 
 def test_a_missing_base_branch_is_the_persons_mistake(worlds: Worlds) -> None:

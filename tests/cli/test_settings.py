@@ -1,0 +1,34 @@
+"""Settings that are not what honk.toml is made of are told in a sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from honk.core.errors import UserError
+from honk.settings import load
+
+
+@pytest.mark.parametrize(
+    ("text", "environ", "word"),
+    [
+        ("home = 3\n", {}, "home"),
+        ("github = 3\n", {"GITHUB_TOKEN": "t"}, "github"),
+        ("limits = 3\n", {"HONK_MAX_COST": "1"}, "limits"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_named(
+    tmp_path: Path, text: str, environ: dict[str, str], word: str
+) -> None:
+    file = tmp_path / "honk.toml"
+    file.write_text(text)
+    with pytest.raises(UserError, match=f"Setting {word}"):
+        load(file, environ)
+
+
+def test_a_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
+    loop = tmp_path / "config" / "honk" / "honk.toml"
+    loop.mkdir(parents=True)
+    with pytest.raises(UserError, match="no settings file"):
+        load(loop, {})
