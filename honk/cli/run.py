@@ -80,7 +80,7 @@ def seconds(text: str) -> float:
 def _limits(given: Limits, max_cost: float | None, max_turns: int | None, timeout: str | None) -> Limits:
     changes: dict[str, float] = {}
     if max_cost is not None:
-        if not max_cost > 0:  # nor "not a number"
+        if max_cost <= 0:
             raise UserError("--max-cost must be more than 0 dollars.", "Give it in dollars, like 2.5.")
         changes["max_cost_usd"] = max_cost
     if max_turns is not None:

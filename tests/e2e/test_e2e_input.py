@@ -63,7 +63,6 @@ OPTIONS = {
     "garbage for --timeout": (["--timeout", "soon"], "'soon' is no duration", "45m"),
     "no time at all": (["--timeout", "0s"], "more than nothing"),
     "no dollars": (["--max-cost", "0"], "--max-cost must be more than 0"),
-    "no number of dollars": (["--max-cost", "nan"], "--max-cost must be more than 0"),
     "a word that --untested does not know": (["--untested", "maybe"], "refuse or draft"),
     "a model without a provider": (["-m", "gpt-5"], "'gpt-5' is no model", "openai:NAME"),
     "a model of unknown price": (["-m", "anthropic:nobody"], "price of anthropic:nobody", "honk.toml"),
