@@ -34,7 +34,7 @@ class ImagePlan:
     toolchains: frozenset[str]
     setup: tuple[str, ...]
     declared: bool
-    key: str  # changes with the manifests, lock files and submodules of the base commit
+    key: str  # repository and branch, and the manifests, lock files and submodules of the base commit
     base: Base
     depth: int
     submodules: tuple[Present, ...]
@@ -111,7 +111,9 @@ def _image_plan(
         toolchains=frozenset() if own else detection.toolchains,
         setup=config.setup or detection.setup,
         declared=bool(config.setup),
-        key="\n".join([*manifests, *modules]),
+        # Setup sees the whole commit. Whoever controls another repository or branch must not
+        # prepare, or see, this one's image because its manifests are the same.
+        key="\n".join([base.repo.url, base.branch, *manifests, *modules]),
         base=base,
         depth=request.depth,
         submodules=brought.present,
