@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from honk.core.events import Published, Pushed
-from honk.core.types import Proposal, PushAccess, Report
+from honk.core.state import RunState
+from honk.core.types import Finding, Proposal, PushAccess, Report
 from honk.prompts import render
 from honk.runs.run import Run
 from honk.runs.services import Plan, Services, Wording
@@ -96,7 +97,7 @@ def _body(run: Run, services: Services, description: str, template: str) -> str:
         template=template,
         request=services.wording.body(state.request.text),
         checks=report.checks,
-        flags=tuple(f for f in state.gated.findings if f.result == "flag") if state.gated else (),
+        flags=_flags(state, services.wording),
         judge=state.judged is not None,
         judge_rounds=state.judge_rounds,
         base=state.base.base.branch,
@@ -112,6 +113,12 @@ def _body(run: Run, services: Services, description: str, template: str) -> str:
         requester=requester,
         requester_name=requester.split("<")[0].strip() or requester,
     )
+
+
+def _flags(state: RunState, wording: Wording) -> tuple[Finding, ...]:
+    """What a reviewer should look at; a detail may quote the change (the target of a link)."""
+    found = state.gated.findings if state.gated else ()
+    return tuple(f.model_copy(update={"detail": wording.body(f.detail)}) for f in found if f.result == "flag")
 
 
 def _unused_template(plan: Plan, description: str) -> str:
