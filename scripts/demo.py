@@ -40,8 +40,10 @@ def _prepare(home: Path) -> tuple[Path, Path]:
 
 
 def main() -> int:
-    settings = settings_module.load()
-    origin, config = _prepare(settings.home)
+    home = settings_module.load().home
+    origin, config = _prepare(home)
+    environment = {**os.environ, "HONK_HOME": str(home), "PYTHONUNBUFFERED": "1"}
+    settings = settings_module.load(config, environment)  # as the run itself will see them
     command = [sys.executable, "-m", "honk", REQUEST, "--repo", str(origin), "--config", str(config)]
     real = bool(settings.model or settings.anthropic_api_key or settings.openai_api_key)
     if not real:
@@ -50,16 +52,18 @@ def main() -> int:
         command += ["--model", f"replay:{EXAMPLE / 'session.jsonl'}"]
     began = time.monotonic()
     print(f'$ honk "{REQUEST}" --repo {origin}', flush=True)
-    code = subprocess.run([*command, "--draft"], env={**os.environ, "PYTHONUNBUFFERED": "1"}).returncode
+    code = subprocess.run(command, env=environment).returncode
     if code != 0:
         return code
+    look = [sys.executable, "-m", "honk"]
     listed = subprocess.run(
-        [sys.executable, "-m", "honk", "runs", "-n", "1"], check=True, capture_output=True, text=True
+        [*look, "runs", "-n", "1"], check=True, capture_output=True, text=True, env=environment
     )
     run_id = listed.stdout.split()[0]
     print(f"\n$ honk show {run_id}", flush=True)
-    subprocess.run([sys.executable, "-m", "honk", "show", run_id], check=True)
-    print(f"\nDone in {time.monotonic() - began:.0f} s" + ("." if real else " (a replayed session)."))
+    subprocess.run([*look, "show", run_id], check=True, env=environment)
+    print(f"\nThe commands above are here as {Path(sys.executable).with_name('honk')}.")
+    print(f"Done in {time.monotonic() - began:.0f} s" + ("." if real else " (a replayed session)."))
     return 0
 
 

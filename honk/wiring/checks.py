@@ -76,7 +76,7 @@ def check_image(settings: Settings) -> str:
     """Whether the stock image is there; a run that needs it and has none makes it."""
     engine = Engine(settings.model_copy(update={"no_install": True}), _quiet)
     try:
-        found = engine.stock_image()
+        found = engine.stock.present()
     finally:
         engine.close()
     return found or "not built yet; the first run builds it, which takes some minutes"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from honk.sandboxes.build import ContextFile, Workbench
     from honk.sandboxes.docker import DockerSandboxes
+    from honk.sandboxes.images import StockImages
     from honk.sandboxes.proxy import PackageProxy
 
 Notice = Callable[[str], None]
@@ -34,7 +34,6 @@ class Engine:
         self._settings = settings
         self._mask = mask
         self._notice = notice
-        self._lock = threading.RLock()
         self._stack = ExitStack()
 
     def close(self) -> None:
@@ -49,14 +48,13 @@ class Engine:
     def client(self) -> DockerClient:
         from honk.sandboxes.engine import connect
 
-        with self._lock:
-            client = connect(
-                install=not self._settings.no_install,
-                notice=self._notice,
-                state=self._settings.home / "engine",
-            )
-            self._stack.callback(client.close)
-            return client
+        client = connect(
+            install=not self._settings.no_install,
+            notice=self._notice,
+            state=self._settings.home / "engine",
+        )
+        self._stack.callback(client.close)
+        return client
 
     @cached_property
     def bench(self) -> Workbench:
@@ -79,17 +77,15 @@ class Engine:
         self._stack.callback(proxy.close)
         return proxy
 
-    def stock_image(self) -> str | None:
-        """Id of the stock base image if it is there already."""
+    @cached_property
+    def stock(self) -> StockImages:
         from honk.sandboxes.images import StockImages
 
-        return StockImages(self.bench, resources.folder("sandbox")).present()
+        return StockImages(self.bench, resources.folder("sandbox"))
 
     def companion(self, cancel: Cancel) -> str:
         """Image of honk's own side containers."""
-        from honk.sandboxes.images import StockImages
-
-        return StockImages(self.bench, resources.folder("sandbox")).companion(cancel)
+        return self.stock.companion(cancel)
 
     def sandboxes(self, cancel: Cancel) -> DockerSandboxes:
         from honk.sandboxes.docker import DockerSandboxes
@@ -129,7 +125,7 @@ class Engine:
             return image
 
     def _image(self, plan: ImagePlan, mirror: Mirror, cancel: Cancel) -> str:
-        from honk.sandboxes.images import StockImages, built_image, named_image
+        from honk.sandboxes.images import built_image, named_image
 
         if plan.image is not None:
             return named_image(self.bench, plan.image, cancel)
@@ -150,7 +146,7 @@ class Engine:
                 return _context(found)
 
             return built_image(self.bench, plan.dockerfile, key.hexdigest(), context, cancel)
-        return StockImages(self.bench, resources.folder("sandbox")).image(plan.toolchains, cancel)
+        return self.stock.image(plan.toolchains, cancel)
 
     def _set_up(self, image: str, plan: ImagePlan, mirror: Mirror, cancel: Cancel) -> str:
         from honk.sandboxes.setup import Seed, prepare
