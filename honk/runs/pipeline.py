@@ -126,7 +126,7 @@ def _session(run: Run, services: Services, plan: Plan, workshop: Workshop) -> No
         toolbox=services.toolbox(
             box,
             lambda: _verify_in_session(run, services, plan, box),
-            run.state.limits.command_seconds,
+            lambda: run.within(run.state.limits.command_seconds),
         ),
         save=workshop.save,
         cost=services.cost,
@@ -168,7 +168,7 @@ def _verify_in_session(run: Run, services: Services, plan: Plan, box: Sandbox) -
     """The model's ``verify`` tool: advice, in its own sandbox. The stop gate runs it all again."""
     if not plan.commands:
         return "Nothing was found in this repository that verifies a change."
-    report = Report(checks=run_checks(run, services, plan, box))
+    report = Report(checks=run_checks(run, services, plan, box, run.within))
     run.record(Verified(stage="session", commit=None, image=run.state.image or "", report=report))
     return services.feedback(report)
 

@@ -43,6 +43,10 @@ class Run:
     def seconds(self) -> float:
         return self._state.seconds(datetime.now(UTC))
 
+    def within(self, seconds: float) -> float:
+        """``seconds``, or what is left of the run's time if that is less; at least one."""
+        return max(1.0, min(seconds, self._state.limits.timeout_seconds - self.seconds()))
+
 
 def resume(run: Run, limits: Limits) -> None:
     """Say that the run goes on, with ``limits`` in force. An earlier end of it is void."""

@@ -87,7 +87,8 @@ class Services:
     plan: Callable[[Request, Base], Plan]
     sweep: Callable[[], None]  # removes the sandboxes of dead processes; needs the engine
     open_sandbox: OpenSandbox
-    toolbox: Callable[[Sandbox, Callable[[], str], float], Toolbox]  # verify tool, seconds of a command
+    # The verify tool, and the seconds that a command may take.
+    toolbox: Callable[[Sandbox, Callable[[], str], Callable[[], float]], Toolbox]
     check: Callable[[VerifyCommand, Callable[[str, float], CommandResult], float], Check]
     feedback: Callable[[Report], str]
     is_manifest: Callable[[str], bool]

@@ -186,14 +186,14 @@ def _toolbox(
     mask: Callable[[str], str],
     box: Sandbox,
     verify: Callable[[], str],
-    seconds: float,
+    seconds: Callable[[], float],
 ) -> Toolbox:
     tools = toolset(model.model.dialect)
 
     def run(call: ToolCall) -> ToolResult:
         if call.name == VERIFY.name:
             return ToolResult(call_id=call.id, name=call.name, text=mask(verify()))
-        context = ToolContext(shell=box.shell, files=box.files, command_seconds=seconds)
+        context = ToolContext(shell=box.shell, files=box.files, command_seconds=seconds())
         result = run_tool(tools, call, context)
         outputs = tuple(o.model_copy(update={"text": mask(o.text)}) for o in result.outputs)
         return result.model_copy(update={"text": mask(result.text), "outputs": outputs})

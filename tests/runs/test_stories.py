@@ -318,6 +318,14 @@ def test_a_limit_ends_the_run_in_order_and_keeps_the_work(worlds: Worlds, limits
         assert "+echo hello" in patch(world, run)
 
 
+def test_a_command_of_the_model_ends_with_the_time_of_the_run(worlds: Worlds) -> None:
+    world = worlds([GREET, bash("sleep 10000"), FINISH])
+    run = world.run(limits=Limits(timeout_seconds=4, command_seconds=20_000))
+    assert ended(run)[0] is Outcome.EXHAUSTED
+    assert "time" in ended(run)[1]
+    assert "+echo hello" in patch(world, run)
+
+
 def test_an_exhausted_run_goes_on_with_higher_limits(worlds: Worlds) -> None:
     world = worlds([GREET, bash("ls"), FINISH])
     assert ended(world.run(limits=Limits(max_turns=1)))[0] is Outcome.EXHAUSTED
