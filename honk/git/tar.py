@@ -31,13 +31,15 @@ _REFUSED = (tarfile.XGLTYPE, tarfile.GNUTYPE_SPARSE)
 
 @dataclass(frozen=True)
 class Caps:
-    """Bounds of one hand-over. ``stream``, ``file`` and ``new`` in bytes.
+    """Bounds of one hand-over. ``stream``, ``names``, ``file`` and ``new`` in bytes.
 
-    ``file`` is GitHub's own limit for one file, ``new`` what a commit may add in all.
+    ``names`` is what all paths take together, since each is kept in memory. ``file`` is
+    GitHub's own limit for one file, ``new`` what a commit may add in all.
     """
 
     entries: int = 1_000_000
     stream: int = 32 << 30
+    names: int = 256 << 20
     file: int = 100 << 20
     new: int = 512 << 20
     path: int = 4096
@@ -161,7 +163,7 @@ def _walk(stream: _Stream, caps: Caps) -> Iterator[Member]:
         encoding="utf-8",
         errors="surrogateescape",
     )
-    entries = 0
+    entries = names = 0
     while (header := archive.next()) is not None:
         archive.members.clear()  # type: ignore[attr-defined]  # else it keeps every one
         entries += 1
@@ -169,6 +171,12 @@ def _walk(stream: _Stream, caps: Caps) -> Iterator[Member]:
         if entries > caps.entries:
             raise HandOverError(
                 f"The tree has more than {caps.entries} entries.", "Delete what the change does not need."
+            )
+        names += len(header.name)
+        if names > caps.names:
+            raise HandOverError(
+                f"The paths of the tree take more than {caps.names >> 20} MiB.",
+                "Delete what the change does not need, or shorten its folders' names.",
             )
         if header.size < 0:  # an extension header may say so, too
             raise _broken("a negative size")

@@ -30,6 +30,7 @@ REPO = "/workspace/repo"
 SCRATCH = "/workspace/submodule.git"
 BRANCH = "honk"
 MAX_ENTRIES = 1_000_000
+MAX_NAMES = 256 << 20  # bytes of all paths, which this program and the host keep in memory
 MAX_DEPTH = 2000  # deeper paths are beyond PATH_MAX, which git refuses anyway
 FILE, FOLDER, LINK, OTHER = b"0", b"5", b"2", b"6"  # POSIX tar; a socket or device shows as a FIFO
 ATTRIBUTES = "* -text -eol -filter -ident -working-tree-encoding\n"
@@ -311,11 +312,14 @@ def seed_lowered(uid, request, source):
 
 def snapshot(closed):
     """What identifies the content of each path that is no folder, from one pass."""
-    return {
-        path: (info.st_mtime_ns, info.st_ctime_ns, info.st_size, info.st_ino, info.st_mode)
-        for path, _, _, info in walk(REPO, skip=(b".git",), closed=closed)
-        if not stat.S_ISDIR(info.st_mode)
-    }
+    found, names = {}, 0
+    for path, _, _, info in walk(REPO, skip=(b".git",), closed=closed):
+        if not stat.S_ISDIR(info.st_mode):
+            found[path] = info.st_mtime_ns, info.st_ctime_ns, info.st_size, info.st_ino, info.st_mode
+            names += len(path)
+            if names > MAX_NAMES:
+                raise Refused(f"The paths of all files take more than {MAX_NAMES >> 20} MiB.")
+    return found
 
 
 def header(path, kind, mode, size=0, link=b""):

@@ -27,7 +27,10 @@ def take(origin: Repo, mirror_of: Callable[..., Mirror]) -> Take:
         {"app.py": BASE[1], ".gitignore": "build/\n*.log\n", "pkg/mod.py": "m\n", "back\\slash": "w\n"}
     )
     mirror = mirror_of(
-        origin, committer=Committer(caps=Caps(entries=2000, stream=64 << 20, file=1 << 20, new=2 << 20))
+        origin,
+        committer=Committer(
+            caps=Caps(entries=2000, stream=64 << 20, names=1 << 20, file=1 << 20, new=2 << 20)
+        ),
     )
     base = mirror.fetch(None)
 
@@ -66,6 +69,10 @@ HOSTILE = {
     "nested gitfile": ([member("pkg/.git", b"gitdir: /host\n")], "is a name of git's own"),
     "gitlink by symlink": ([link("pkg/.git", "/host/.git")], "is a name of git's own"),
     "backslash": ([member("pkg\\evil", b"x")], "backslash"),
+    "paths beyond memory": (
+        [member("d" * 90 + "/" + "d/" * 90 + "x" * 800 + str(n), b"") for n in range(1100)],
+        "paths of the tree take more than 1 MiB",
+    ),
     "newline": ([member("a\nb", b"x")], r"a\\nb contains a control character"),
     "escape": ([member("a\x1b[2Jb", b"x")], r"a\\x1b\[2Jb contains a control"),
     "right to left": ([member("a\u202egpj.py", b"x")], r"a\\u202egpj\.py contains"),

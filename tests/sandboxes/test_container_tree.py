@@ -153,6 +153,15 @@ def test_a_tree_nested_beyond_all_bounds_is_refused(box, tree):
     assert not tree.scan()
 
 
+def test_paths_that_would_fill_the_memory_of_the_host_are_refused(box, tree):
+    deep = "for _ in range(100): os.mkdir('d' * 250); os.chdir('d' * 250)\n"
+    run(box, f"python3 -c \"import os\n{deep}for n in range(11_000): open(str(n), 'w').close()\"")
+    with pytest.raises(HandOverError, match="paths of all files take more"):
+        tree.scan()
+    run(box, "rm -rf d*")
+    assert not tree.scan()
+
+
 def test_a_deep_but_possible_path_is_read(box, tree):
     make = "for _ in range(1500): os.mkdir('d'); os.chdir('d')\nopen('f','w').write('x')"
     run(box, f'python3 -c "import os\n{make}"')
