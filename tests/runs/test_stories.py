@@ -288,6 +288,9 @@ def test_a_repository_without_checks_may_become_an_unverified_draft(worlds: Worl
     [record] = world.pull_requests()
     assert record.draft
     assert "nothing verifies" in record.body
+    assert "No check ran on this commit" in record.body
+    assert "The checks ran" not in record.body
+    assert "verified commit" not in record.body
 
 
 def test_a_command_of_the_requester_replaces_the_detected_ones(worlds: Worlds) -> None:
