@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import ipaddress
+import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
@@ -56,6 +58,16 @@ def _basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
+def _addresses(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    """What ``host`` stands for; nothing where only a proxy can resolve it."""
+    found: list[ipaddress.IPv4Address | ipaddress.IPv6Address] = []
+    with suppress(OSError, UnicodeError):
+        for *_, place in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM):
+            address = ipaddress.ip_address(str(place[0]).partition("%")[0])
+            found.append(getattr(address, "ipv4_mapped", None) or address)
+    return found
+
+
 class Remote:
     """A registry at an http(s) address. Safe for several threads."""
 
@@ -71,6 +83,7 @@ class Remote:
         if registry.token is not None:
             self._authorization = "Bearer " + registry.token.get_secret_value()
         self._session: requests.Session | None = None
+        self._reachable = {self._origin[1]}  # hosts
 
     def page(self, path: str, accept: str) -> Page | None:
         with self._get(self._base + path, {"Accept": accept}) as answer:
@@ -122,6 +135,7 @@ class Remote:
     def _send(self, url: str, headers: dict[str, str]) -> requests.Response:
         import requests
 
+        self._check_reach(origin(url)[1])
         if self._authorization and origin(url) == self._origin:
             headers = headers | {"Authorization": self._authorization}
         try:
@@ -137,6 +151,21 @@ class Remote:
             raise RegistryError(f"{self._name} did not answer in time.") from error
         except (requests.RequestException, UnicodeError, ValueError) as error:
             raise RegistryError(f"{self._name} cannot be reached ({type(error).__name__}).") from error
+
+    def _check_reach(self, host: str) -> None:
+        """A page may name files elsewhere, but not what only this machine can reach.
+
+        Else a registry, or who may write to it, could read local services and the metadata of
+        a cloud machine through honk. Raises RegistryError.
+        """
+        if host in self._reachable:
+            return
+        local = any(a.is_loopback for a in _addresses(self._origin[1]))
+        for address in _addresses(host):
+            near = address.is_link_local or address.is_unspecified or address.is_multicast
+            if near or (address.is_loopback and not local):
+                raise RegistryError(f"{self._name} names {host}, an address of honk's own machine.")
+        self._reachable.add(host)
 
     def _judged(self, answer: requests.Response) -> requests.Response | None:
         if answer.status_code == 200:

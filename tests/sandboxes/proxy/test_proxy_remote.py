@@ -78,6 +78,28 @@ def test_redirects_stay_within_http(serve, upstream, target: str) -> None:
     assert serve([pypi(registry.url)]).get("/pypi/simple/a/").status == 502
 
 
+@pytest.mark.parametrize("host", ["169.254.169.254", "2852039166", "[::ffff:169.254.169.254]", "0.0.0.0"])
+def test_no_page_and_no_redirect_leads_to_the_metadata_of_the_machine(serve, upstream, host: str) -> None:
+    registry = upstream()
+    registry.page("/a/", f'<a href="http://{host}/a-1.zip">a</a>')
+    registry.answers["/b/"] = (302, {"Location": f"http://{host}/latest/"}, b"")
+    way = serve([pypi(registry.url)])
+    for answer in (way.get("/pypi/files/a/a-1.zip"), way.get("/pypi/simple/b/")):
+        assert answer.status == 502
+        assert "an address of honk's own machine" in answer.reason
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1", "[::ffff:127.0.0.1]"])
+def test_a_registry_elsewhere_names_no_service_of_this_machine(upstream, host: str) -> None:
+    service = upstream()
+    service.file("/secret", b"secret")
+    remote = Remote(pypi("http://203.0.113.1/simple"))  # an address for documentation (RFC 5737)
+    port = service.url.rpartition(":")[2]
+    with pytest.raises(RegistryError, match="own machine"), remote.open(f"http://{host}:{port}/secret"):
+        pass
+    assert service.seen == []
+
+
 def test_redirects_end(serve, upstream) -> None:
     registry = upstream()
     registry.answers["/a/"] = (302, {"Location": "/a/"}, b"")
