@@ -87,7 +87,8 @@ def connect(*, install: bool, notice: Notice, state: Path) -> DockerClient:
             "No container engine answers, and honk may not install one (HONK_NO_INSTALL).", _ADVICE
         )
     elevate = _elevation()
-    state.mkdir(parents=True, exist_ok=True)
+    state.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # HONK_HOME is nobody else's to read
+    state.mkdir(exist_ok=True)
     with locked(state / "engine.lock", Cancel()):
         if client := _find():  # another honk was quicker
             return client

@@ -113,7 +113,7 @@ class Database:
 
     def _make_folder(self, folder: Path) -> None:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # private code, words of people
         except OSError as error:
             raise StoreError(
                 f"The folder {folder} cannot be created: {error.strerror}.",

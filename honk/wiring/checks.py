@@ -30,7 +30,7 @@ def check_home(settings: Settings) -> str:
     """HONK_HOME is writable and has room."""
     home = settings.home
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
         free = shutil.disk_usage(home).free
     except OSError as error:
         raise StoreError(f"{home} cannot be created: {error.strerror}.", "Set HONK_HOME.") from error

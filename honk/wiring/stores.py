@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -49,6 +50,8 @@ def open_stores(settings: Settings) -> Stores:
     """Open (and create or migrate) the database. Raises UserError, StoreError."""
     from honk.stores import artifacts, database, leases, log, owners, pulls
 
+    with suppress(OSError):  # whoever writes there says what is wrong
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)  # nobody else's to read
     opened = database.Database(settings.database_url)
     kept: Artifacts = (
         artifacts.SqlArtifacts(opened)
