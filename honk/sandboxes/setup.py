@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from honk.core.cancel import Cancel
@@ -19,6 +19,7 @@ from honk.core.errors import SandboxError
 from honk.core.ports import Submodule
 from honk.sandboxes import companion, profile
 from honk.sandboxes.build import Workbench
+from honk.sandboxes.clients import HostClients
 from honk.sandboxes.images import once
 from honk.sandboxes.online import Online, online, require
 
@@ -73,7 +74,7 @@ def prepare(
                 bench.client,
                 image,
                 cancel=cancel,
-                clients=bench.clients,
+                clients=bench.clients if proxy is None else _without_pip(bench.clients),
                 environment=_environment(proxied=proxy is not None),
                 network=network,
             ) as container,
@@ -99,6 +100,13 @@ def _environment(*, proxied: bool) -> Mapping[str, str]:
     # A wheel in pip's cache is of no use offline and would travel into every sandbox.
     variables["PIP_NO_CACHE_DIR"] = "1"
     return {k: v for k, v in variables.items() if proxied or "127.0.0.1" not in v}
+
+
+def _without_pip(clients: HostClients) -> HostClients:
+    """The host's settings less pip's: the proxy asks its indexes, so nobody inside needs their passwords."""
+    files = {name: data for name, data in clients.files.items() if name != "pip.conf"}
+    environment = {name: value for name, value in clients.environment.items() if name != "PIP_CONFIG_FILE"}
+    return replace(clients, files=files, environment=environment)
 
 
 def _put_repository(

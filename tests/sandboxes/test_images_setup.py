@@ -210,3 +210,11 @@ def test_the_package_proxy_is_reached_on_loopback(workshop: Workshop, proxy: Pat
     image = workshop.prepare(f"{fetch} > /said; echo $PIP_INDEX_URL >> /said", proxy=proxy)
     said = workshop.inside(image, "cat /said")
     assert "hello from the proxy" in said and "http://127.0.0.1:7411/pypi/simple/" in said
+
+
+def test_behind_the_package_proxy_no_password_of_an_index_is_inside(workshop: Workshop, proxy: Path) -> None:
+    files = {"pip.conf": b"[global]\nindex-url = https://ada:s3cret@packages.example/simple\n"}
+    host = HostClients(files=files, environment={"PIP_CONFIG_FILE": f"{FOLDER}/pip.conf"})
+    workshop.bench = replace(workshop.bench, clients=host)
+    workshop.prepare(f'test ! -e {FOLDER}/pip.conf && test -z "$PIP_CONFIG_FILE"', proxy=proxy)
+    workshop.prepare("grep -q s3cret $PIP_CONFIG_FILE")
