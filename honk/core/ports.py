@@ -225,7 +225,8 @@ class HandOver(Protocol):
         """Turn a tar stream into a commit on ``base``.
 
         With ``previous`` the stream holds only changed paths, laid over that commit's tree
-        less ``deleted``. An unchanged tree returns ``base`` itself. Raises HandOverError.
+        less ``deleted``, and a path that may not be committed is left out; without it such a
+        path raises HandOverError. An unchanged tree returns ``base`` itself.
         """
         ...
 

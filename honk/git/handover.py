@@ -313,7 +313,10 @@ class Parts:
 def read_tree(
     parts: Parts, stream: Iterable[bytes], base: str, previous: str | None, deleted: Sequence[bytes]
 ) -> dict[bytes, Entry]:
-    """The tree that a stream stands for, its new blobs written. Raises HandOverError."""
+    """The tree that a stream stands for, its new blobs written. Raises HandOverError.
+
+    Laid over a ``previous`` commit, refused paths are left out instead.
+    """
     before = parts.trees(base)
     under = before if previous is None else parts.trees(previous)
     known = {entry.oid for entry in before.values()} | {entry.oid for entry in under.values()}
@@ -322,15 +325,15 @@ def read_tree(
         for member in walk(stream, parts.caps):
             walking.take(member)
         found = walking.found
-        found.check()
-        if previous is not None:
+        if previous is not None:  # a checkpoint: what is refused stays out, and must not cost the rest
+            found.refusals.clear()
             final = _overlay(under, found.entries, deleted)
         elif found.members:
             final = {**found.entries, **{p: e for p, e in before.items() if e.mode == GITLINK}}
         else:
             raise HandOverError("The sandbox sent an empty tree.", "Run it again.")
         _check_collisions(final, before, found)
-        found.check()
+        found.check()  # of the stream, and of its names
         write_blobs(parts.git, found.new.values(), parts.algorithm)
         _check_lfs(final, before, rules, parts.blobs, found)
         found.check()

@@ -151,6 +151,14 @@ def test_a_tree_that_cannot_be_committed_is_a_refusal_that_can_be_mended(worlds:
     )
 
 
+def test_a_path_that_cannot_be_committed_does_not_cost_the_rest_of_the_work(worlds: Worlds) -> None:
+    world = worlds([bash("sed -i s/bye/hello/ greet.sh; mkfifo pipe"), Failure(400), FINISH])
+    first = world.run()
+    assert ended(first)[0] is Outcome.FAILED
+    assert "+echo hello" in patch(world, first)
+    assert ended(world.run())[0] is Outcome.PUBLISHED
+
+
 # ---- refused for good -------------------------------------------------------------------
 
 
