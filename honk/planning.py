@@ -81,6 +81,7 @@ def make_plan(
     return Plan(
         commands=resolve(request.verify, config, detection),
         setup=image.setup,
+        setup_declared=image.declared,
         submodules=_submodules(brought),
         guidance=_guidance(files, source, config),
         template=_template(files, source, config),
@@ -102,6 +103,11 @@ def _image_plan(
     detection: Detection,
     brought: Brought,
 ) -> ImagePlan:
+    if config.image and config.image.startswith(("honk-setup", "honk-dockerfile")):
+        raise UserError(
+            f".honk.yml names {config.image}, an image that honk prepared for some repository.",
+            "Name the image that it was made from.",
+        )
     manifests = sorted(f"{path}:{blob}" for path, blob in files.items() if is_manifest(path))
     modules = [f"{module.path}:{module.commit}" for module in brought.present]
     own = request.image or config.image or config.dockerfile

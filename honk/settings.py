@@ -76,7 +76,7 @@ class Settings(Frozen):
 
     def secrets(self) -> tuple[str, ...]:
         """Every secret value known to honk, to be masked where tool output enters."""
-        found = [self.anthropic_api_key, self.openai_api_key, self.github.token]
+        found = [self.anthropic_api_key, self.openai_api_key, self.github.token, self.github.private_key]
         found += [s for r in self.registries for s in (r.password, r.token)]
         return tuple(s.get_secret_value() for s in found if s is not None and s.get_secret_value())
 

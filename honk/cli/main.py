@@ -17,6 +17,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 Config = Annotated[
@@ -209,7 +210,7 @@ def _with_command(arguments: list[str]) -> list[str]:
 
     But a mistyped command must not start a run that costs money.
     """
-    if not arguments or arguments[0] in COMMANDS or arguments[0] in ("--help", "--version"):
+    if not arguments or arguments[0] in COMMANDS or arguments[0] in ("-h", "--help", "--version"):
         return arguments
     word = arguments[0]
     if word.isascii() and word.replace("-", "").isalnum() and not word.startswith("-"):

@@ -163,6 +163,8 @@ class View:
     def catch_up(self, state: RunState) -> None:
         """Take over the figures of a run that is resumed."""
         self._turns, self._cost, self._limits = state.turns, state.cost_usd, state.limits
+        if state.last_at is not None:
+            self._began = time.monotonic() - state.seconds(state.last_at)
 
     def event(self, recorded: Recorded) -> None:
         """Show one event."""

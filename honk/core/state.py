@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import reduce
 
@@ -85,7 +85,6 @@ class RunState:
     pushed: Pushed | None = None
     published: Published | None = None
     ended: RunEnded | None = None
-    asked: tuple[str, ...] = field(default=())
 
     @property
     def request(self) -> Request:
@@ -98,11 +97,6 @@ class RunState:
         """Wall clock that the run has used until ``now``, pauses between resumptions left out."""
         running = (now - self.started_at).total_seconds() if self.started_at else 0.0
         return self.earlier_seconds + running
-
-    @property
-    def instructed(self) -> bool:
-        """The last thing in the conversation is for the model to answer."""
-        return bool(self.messages) and isinstance(self.messages[-1], UserMessage)
 
 
 def _instruct(state: RunState, event: Instructed) -> RunState:
@@ -204,7 +198,7 @@ def step(state: RunState, recorded: Recorded) -> RunState:  # noqa: C901 -- one 
         case Published():
             return replace(state, published=event)
         case RegistryAsked():
-            return replace(state, asked=(*state.asked, *event.requests))
+            return state  # for people; nothing depends on it
         case RunEnded():
             return replace(state, ended=event)
 

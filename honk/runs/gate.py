@@ -7,6 +7,7 @@ request. Whatever fails goes back to the model as one message, a bounded number 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -14,12 +15,14 @@ from typing import Literal
 from honk.core.errors import HandOverError
 from honk.core.events import ChangeFrozen, Gated, Instructed, Judged, RegistryAsked, Verified
 from honk.core.ports import Sandbox, SandboxSpec
-from honk.core.types import Change, Check, CommandResult, Finding, Outcome, Report
+from honk.core.types import Change, Check, CommandResult, Finding, Outcome, Report, VerifyCommand
 from honk.prompts import render
 from honk.runs.publish import commit_message
 from honk.runs.run import Run
 from honk.runs.services import Plan, Services
 from honk.runs.workshop import Workshop
+
+_SYSTEM_PACKAGES = re.compile(r"\s*(sudo\s+)?(apt|apt-get|apk|dnf|microdnf|yum|zypper)\s")
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,11 @@ def _verify_commit(run: Run, services: Services, plan: Plan, change: Change | No
         if touched:
             checks = _run_setup(run, services, plan, box)
         if all(c.passed for c in checks):
-            checks += run_checks(run, services, plan, box)
+            for number, command in enumerate(plan.commands):
+                if number or checks:  # what one command left running must not touch the next
+                    box.freeze()
+                    box.thaw()
+                checks += run_checks(run, services, (command,), box)
         if asked := box.asked():
             run.record(RegistryAsked(requests=asked))
     stage: Literal["base", "final"] = "base" if change is None else "final"
@@ -132,11 +139,20 @@ def _verify_commit(run: Run, services: Services, plan: Plan, change: Change | No
 
 
 def _run_setup(run: Run, services: Services, plan: Plan, box: Sandbox) -> tuple[Check, ...]:
-    """Manifests changed: setup again, through the package proxy only, and never into the cache."""
-    checks = []
+    """Manifests changed: setup again, through the package proxy only, and never into the cache.
+
+    Packages of the system are left out: they come from the image, no manifest of the
+    repository names them, and they would need root and their own mirrors. What honk only
+    detected may fail, as it may when the image is prepared; the checks then decide alone.
+    """
+    checks: list[Check] = []
     for number, command in enumerate(plan.setup, start=1):
+        if _SYSTEM_PACKAGES.match(command):
+            continue
         services.cancel.check()
         result = box.run(command, timeout=run.state.limits.verify_seconds)
+        if result.exit_code != 0 and not plan.setup_declared:
+            break
         tail = result.output.strip()[-1500:]
         checks.append(
             Check(
@@ -180,16 +196,20 @@ def _send_back(run: Run, origin: str, text: str, ending: Ending) -> Ending | Non
 
 
 def run_checks(
-    run: Run, services: Services, plan: Plan, box: Sandbox, within: Callable[[float], float] = float
+    run: Run,
+    services: Services,
+    commands: tuple[VerifyCommand, ...],
+    box: Sandbox,
+    within: Callable[[float], float] = float,
 ) -> tuple[Check, ...]:
-    """Run all checks. ``within`` shortens their time inside a session; outside it the change
+    """Run ``commands``. ``within`` shortens their time inside a session; outside it the change
     is finished, and may be verified even if that takes longer than the run's limit."""
 
     def command(line: str, timeout: float) -> CommandResult:
         services.cancel.check()
         return box.run(line, timeout=timeout)
 
-    return tuple(services.check(c, command, within(run.state.limits.verify_seconds)) for c in plan.commands)
+    return tuple(services.check(c, command, within(run.state.limits.verify_seconds)) for c in commands)
 
 
 def base_sha(run: Run) -> str:

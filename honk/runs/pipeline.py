@@ -46,6 +46,9 @@ def execute(run: Run, services: Services) -> None:
     except Cancelled as error:
         ending = Ending(Outcome.CANCELLED, error.message)
     except HonkError as error:
+        if services.cancel.is_set():  # what broke under a cancelled run broke because of that
+            _end(run, services, Ending(Outcome.CANCELLED, services.cancel.reason))
+            return
         _end(run, services, Ending(Outcome.FAILED, str(error)))
         if isinstance(error, InfrastructureError):
             return
@@ -168,7 +171,7 @@ def _verify_in_session(run: Run, services: Services, plan: Plan, box: Sandbox) -
     """The model's ``verify`` tool: advice, in its own sandbox. The stop gate runs it all again."""
     if not plan.commands:
         return "Nothing was found in this repository that verifies a change."
-    report = Report(checks=run_checks(run, services, plan, box, run.within))
+    report = Report(checks=run_checks(run, services, plan.commands, box, run.within))
     run.record(Verified(stage="session", commit=None, image=run.state.image or "", report=report))
     return services.feedback(report)
 

@@ -38,7 +38,9 @@ def publish(run: Run, services: Services, plan: Plan, access: PushAccess) -> str
     if state.base is None or state.frozen is None:
         raise ValueError("nothing is ready to be published")
     branch, head = state.base.branch, state.frozen.change.head
-    heading, body = _words(run, services, plan)
+    if plan.commands and (state.verified is None or state.verified.commit != head):
+        raise ValueError("the commit to be published is not the verified one")
+    heading, body = _words(run, services, plan, access.url if access.fork else "origin")
     if findings := services.wording.scan(f"{heading}\n{body}"):
         return "; ".join(f"pull request text: {f.detail}" for f in findings)
     services.cancel.check()  # the last moment to heed a Ctrl-C, or another process's lease
@@ -65,25 +67,26 @@ def publish(run: Run, services: Services, plan: Plan, access: PushAccess) -> str
     return ""
 
 
-def _words(run: Run, services: Services, plan: Plan) -> tuple[str, str]:
+def _words(run: Run, services: Services, plan: Plan, remote: str) -> tuple[str, str]:
     """Title and body. If the forge's limit asks for it, first the template that nobody filled
-    gives way, then the model's description; the evidence stays."""
+    gives way, then the model's description; the evidence stays. ``remote`` is where the branch
+    can be fetched from."""
     state, wording = run.state, services.wording
     finish = state.session.finish if state.session else None
     words = finish.description if finish else ""
     description = wording.body(words)
-    body = _body(run, services, description, _unused_template(plan, description))
+    body = _body(run, services, remote, description, _unused_template(plan, description))
     if wording.units(body) > wording.body_limit:
-        body = _body(run, services, description, "")
+        body = _body(run, services, remote, description, "")
     while (excess := wording.units(body) - wording.body_limit) > 0 and words:
         # Cut before sanitising: a cut afterwards could open a code span that keeps a mention inert.
         words = words[: max(0, min(len(words), wording.units(description)) - excess - 500)]
         description = wording.body(words)
-        body = _body(run, services, description, "")
+        body = _body(run, services, remote, description, "")
     return plan.title.replace("{title}", title(run, wording)), body
 
 
-def _body(run: Run, services: Services, description: str, template: str) -> str:
+def _body(run: Run, services: Services, remote: str, description: str, template: str) -> str:
     state = run.state
     assert state.base is not None and state.frozen is not None  # checked by publish()
     report = state.verified.report if state.verified else Report(checks=())
@@ -108,7 +111,7 @@ def _body(run: Run, services: Services, description: str, template: str) -> str:
         turns=state.turns,
         cost=state.cost_usd,
         run_id=run.id,
-        remote="origin",
+        remote=remote,
         branch=state.base.branch,
         requester=requester,
         requester_name=requester.split("<")[0].strip() or requester,

@@ -52,6 +52,7 @@ class Plan:
 
     commands: tuple[VerifyCommand, ...]
     setup: tuple[str, ...]
+    setup_declared: bool  # by .honk.yml; otherwise honk detected it
     submodules: Submodules
     guidance: tuple[Guidance, ...]
     template: str | None

@@ -88,7 +88,10 @@ class Workshop:
             return
         if asked := box.asked():
             self._run.record(RegistryAsked(requests=asked))
-        changes = box.tree.scan()
+        try:
+            changes = box.tree.scan()
+        except HandOverError:
+            return  # too deep or too large to be read: the freeze tells the model
         if not changes:
             return
         self._changed = (self._changed | set(changes.changed)) - set(changes.deleted)
@@ -133,6 +136,8 @@ class Workshop:
             return mirror.commit((EMPTY_TAR,), base=base, message=message, previous=checkpoint.commit)
         self._box.freeze()
         self._frozen = True
+        if asked := self._box.asked():
+            self._run.record(RegistryAsked(requests=asked))
         with self._box.tree.export() as stream:
             return mirror.commit(stream, base=base, message=message)
 

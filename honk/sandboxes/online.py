@@ -31,6 +31,7 @@ Progress = Callable[[str], None]
 LABEL = "honk.preparing"
 _LIFETIME = 4 * 3600  # seconds; the container of a honk that was killed ends by itself
 _TAIL_LINES = 20
+_PIDS = 8192
 
 
 @dataclass(frozen=True)
@@ -205,6 +206,8 @@ def _start(client: DockerClient, image: str, network: str, folders: Mapping[Path
             network_mode=network,
             labels={LABEL: "container"},
             mounts=[Mount(t, str(h), type="bind", read_only=True) for h, t in folders.items()],
+            pids_limit=_PIDS,
+            mem_limit=int(client.info()["MemTotal"]) * 3 // 4,  # the host outlives a wild build
             use_config_proxy=False,  # or the image would keep them, and with them a password
         )
         container.start()

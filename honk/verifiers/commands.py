@@ -20,7 +20,6 @@ _MANIFESTS = re.compile(
     r"|pom\.xml|.*\.gradle(?:\.kts)?|gradle\.lockfile|libs\.versions\.toml"
     r"|(?:maven|gradle)-wrapper\.properties|\.pre-commit-config\.yaml)"
 )
-_REQUIREMENTS_FOLDER = re.compile(r"(?:^|/)requirements/[^/]+\.(?:txt|in)$")
 
 
 def is_manifest(path: str) -> bool:

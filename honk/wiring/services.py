@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 Notice = Callable[[str], None]
 
+SHORTEST_SECRET = 6  # characters, as for the gate that looks for known values
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -202,7 +204,8 @@ def _toolbox(
 
 
 def masking(hidden: tuple[str, ...]) -> Callable[[str], str]:
-    """A function that takes known secret values out of a text."""
+    """A function that takes known secret values out of a text; very short ones would garble it."""
+    hidden = tuple(sorted((s for s in hidden if len(s) >= SHORTEST_SECRET), key=len, reverse=True))
 
     def mask(text: str) -> str:
         for secret in hidden:
