@@ -314,22 +314,26 @@ class DockerSandbox:
         self._hang_up()
         try:
             stream = self._connect(("/bin/sh", "-c", "kill -9 -1; echo done"))
-            said = stream.receive(_KILL_SECONDS)[1]
-            stream.close()
+            try:
+                said = stream.receive(_KILL_SECONDS)[1]
+            finally:
+                stream.close()
             if said.endswith(b"done\n"):
                 return False
         except (SandboxError, TimeoutError):
             pass
         container = self._container
-        if container is None or self._over is not None or not self._running(container):
+        if container is None or self._over is not None or not self._restartable(container):
             raise self._failed("The sandbox is gone.")
         with engine_errors("restart the sandbox"):
             self._api.restart(container, timeout=0)
         return True
 
-    def _running(self, container: str) -> bool:
+    def _restartable(self, container: str) -> bool:
+        """It runs, or the kernel killed it for its memory; anything else ended it on purpose."""
         with engine_errors("describe the sandbox"):
-            return bool(self._api.inspect_container(container)["State"]["Running"])
+            state = self._api.inspect_container(container)["State"]
+        return bool(state["Running"] or state["OOMKilled"])
 
     def _hang_up(self) -> None:
         self._shell.close()
