@@ -11,7 +11,7 @@ from typing import get_args
 
 import pytest
 
-from honk.core.events import Event, Recorded
+from honk.core.events import Event, Recorded, RegistryAsked
 from honk.core.messages import UserMessage
 from honk.core.state import fold
 from honk.core.types import Outcome
@@ -48,7 +48,10 @@ def test_the_fixture_of_version_1_has_every_kind_of_event() -> None:
 
 
 def test_the_fixture_of_version_1_folds_to_what_it_always_meant() -> None:
-    state = fold(read("v1.jsonl"))
+    events = read("v1.jsonl")
+    asked = [r for e in events if isinstance(e.event, RegistryAsked) for r in e.event.requests]
+    assert len(asked) == 2
+    state = fold(events)
     assert state.requested is not None and state.requested.request.text == "bump logging lib"
     assert (state.turns, state.judge_calls, state.judge_rounds) == (9, 2, 2)
     assert state.limits.max_cost_usd == 3
@@ -58,6 +61,6 @@ def test_the_fixture_of_version_1_folds_to_what_it_always_meant() -> None:
     assert state.published is not None and state.published.pull_request.number == 17
     assert state.pushed is not None and state.verified is not None
     assert state.pushed.sha == state.verified.commit == "3b2e" * 10
-    assert len(state.asked) == 2 and state.pending == ()
+    assert state.pending == ()
     answers = state.messages[2]
     assert isinstance(answers, UserMessage) and [part.kind for part in answers.parts] == ["tool_result"] * 2
