@@ -20,7 +20,7 @@ from honk.prompts import render
 from honk.runs.publish import commit_message
 from honk.runs.run import Run
 from honk.runs.services import Plan, Services
-from honk.runs.workshop import Workshop
+from honk.runs.workshop import Workshop, base_sha
 
 _SYSTEM_PACKAGES = re.compile(r"\s*(sudo\s+)?(apt|apt-get|apk|dnf|microdnf|yum|zypper)\s")
 
@@ -210,12 +210,6 @@ def run_checks(
         return box.run(line, timeout=timeout)
 
     return tuple(services.check(c, command, within(run.state.limits.verify_seconds)) for c in commands)
-
-
-def base_sha(run: Run) -> str:
-    if run.state.base is None:
-        raise ValueError("the base of this run is not resolved yet")
-    return run.state.base.base.sha
 
 
 def _frozen(run: Run) -> Change:

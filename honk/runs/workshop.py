@@ -63,7 +63,7 @@ class Workshop:
 
     def _spec(self, image: str) -> SandboxSpec:
         state, mirror = self._run.state, self._services.mirror
-        base = _base_sha(self._run)
+        base = base_sha(self._run)
         pack, shallow = mirror.seed(base, state.request.depth)
         packs: tuple[bytes, ...] = (pack,)
         checkout = base
@@ -102,7 +102,7 @@ class Workshop:
             return  # kept for the next turn; if it stays, the freeze tells the model why
         self._changed.clear()
         self._deleted.clear()
-        base = _base_sha(self._run)
+        base = base_sha(self._run)
         previous = self._run.state.checkpoint
         if commit == (previous.commit if previous else base):
             return  # only files that the ignore rules cover
@@ -111,7 +111,7 @@ class Workshop:
 
     def _commit_changed(self, box: Sandbox) -> str:
         previous = self._run.state.checkpoint
-        base = _base_sha(self._run)
+        base = base_sha(self._run)
         with box.tree.export(sorted(self._changed)) as stream:
             return self._services.mirror.commit(
                 stream,
@@ -127,7 +127,7 @@ class Workshop:
         After a crash there is no sandbox, and the checkpoint made before the session
         ended is the tree. Raises HandOverError.
         """
-        base, mirror = _base_sha(self._run), self._services.mirror
+        base, mirror = base_sha(self._run), self._services.mirror
         if self._box is None:
             checkpoint = self._run.state.checkpoint
             if checkpoint is None:
@@ -142,7 +142,8 @@ class Workshop:
             return mirror.commit(stream, base=base, message=message)
 
 
-def _base_sha(run: Run) -> str:
+def base_sha(run: Run) -> str:
+    """The commit that the run changes. Raises ValueError before it is resolved."""
     if run.state.base is None:
         raise ValueError("the base of this run is not resolved yet")
     return run.state.base.base.sha
