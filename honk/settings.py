@@ -18,7 +18,7 @@ from pydantic import Field, SecretStr, ValidationError
 from honk.core.base import Frozen
 from honk.core.errors import UserError
 from honk.core.limits import Limits
-from honk.core.operator import Price, Registry, SandboxCeiling
+from honk.core.operator import Price, Registry, SandboxCeiling, ServerSettings
 from honk.core.repoconfig import RepoConfig
 
 
@@ -56,6 +56,7 @@ class Settings(Frozen):
     registries: tuple[Registry, ...] = ()
     host_registries: bool = True  # behind those, what this machine's own pip and npm use
     sandbox: SandboxCeiling = SandboxCeiling()
+    server: ServerSettings = ServerSettings()
     author_name: str = "honk"
     author_email: str = "honk@localhost"
     signing: SigningSettings | None = None
@@ -98,6 +99,9 @@ _ENVIRONMENT: dict[str, tuple[str, ...]] = {
     "HONK_OPENAI_WIRE": ("openai_wire",),
     "HONK_AUTHOR_NAME": ("author_name",),
     "HONK_AUTHOR_EMAIL": ("author_email",),
+    "HONK_HOST": ("server", "host"),
+    "HONK_PORT": ("server", "port"),
+    "HONK_URL": ("server", "url"),
     "HONK_NO_INSTALL": ("no_install",),
     "GIT_SSL_CAINFO": ("ca_file",),
     "https_proxy": ("proxy",),

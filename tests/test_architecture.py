@@ -26,6 +26,10 @@ ALLOWED: dict[str, set[str]] = {
     "settings": {"core"},
     "agent": {"core", "prompts"},
     "runs": {"core", "prompts", "agent"},
+    "queue": {"core", "runs"},
+    "triggers": {"core"},
+    "telemetry": {"core"},
+    "server": {"core", "runs", "stores", "queue", "fleet", "triggers", "telemetry", "resources", "settings"},
 }
 FREE = {"wiring", "planning", "cli", "__main__"}  # where things are put together
 
@@ -44,6 +48,14 @@ VENDORS: dict[str, str] = {
     "rich": "cli",
     "jinja2": "prompts",
     "detect_secrets": "gates",
+    "dbos": "queue",
+    "slack_bolt": "triggers",
+    "slack_sdk": "triggers",
+    "fastapi": "server",
+    "starlette": "server",
+    "uvicorn": "server",
+    "sse_starlette": "server",
+    "mcp": "server",
 }
 
 

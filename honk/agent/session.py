@@ -41,13 +41,15 @@ class Toolbox:
 
 @dataclass(frozen=True)
 class Session:
-    """What the loop works with. ``save`` makes the changed files safe after a turn;
+    """What the loop works with. ``save`` makes the changed files safe after a turn; ``hear``
+    logs what people said meanwhile;
     ``cost`` is the price of a call in dollars."""
 
     log: RunLog
     model: Model
     toolbox: Toolbox
     save: Callable[[], None]
+    hear: Callable[[], None]
     cost: Callable[[Usage], float]
     on_delta: Callable[[TextDelta], None]
     cancel: Cancel
@@ -58,6 +60,7 @@ def work(session: Session) -> None:
     """Take turns until the log holds a SessionEnded. Raises ModelError, SandboxError, Cancelled."""
     log = session.log
     while log.state.session is None:
+        session.hear()
         if _limit_reached(log) or _repeating(log):
             return
         completion = _ask(session)

@@ -193,6 +193,57 @@ def doctor(repo: Repo = None, json: Json = False, config: Config = None) -> None
 
 
 @app.command()
+def say(
+    run_id: RunId,
+    words: Annotated[str, typer.Argument(help="What the model shall hear before its next turn.")],
+    config: Config = None,
+) -> None:
+    """Tell the model of a run something while it works."""
+    from honk.cli.run import say_command
+
+    raise typer.Exit(say_command(run_id, words, config))
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option("--host", help="Address to listen on. [127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option("--port", help="Port. [8417]", min=0, max=65535)] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", help="Runs at once in this process; 0: none. [2]", min=0)
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Serve the API and the pages, and work on queued runs."""
+    from honk.cli.serve import serve_command
+
+    raise typer.Exit(serve_command(host, port, workers, config))
+
+
+@app.command()
+def worker(
+    workers: Annotated[int | None, typer.Option("--workers", help="Runs at once. [2]", min=1)] = None,
+    config: Config = None,
+) -> None:
+    """Work on queued runs; start it on as many machines as you like."""
+    from honk.cli.serve import worker_command
+
+    raise typer.Exit(worker_command(workers, config))
+
+
+@app.command()
+def token(
+    name: Annotated[str, typer.Argument(help="Whose token it is.")],
+    role: Annotated[str, typer.Option("--role", help="viewer, runner or admin.")] = "runner",
+    revoke: Annotated[bool, typer.Option("--revoke", help="Make the token worthless.")] = False,
+    config: Config = None,
+) -> None:
+    """Make a token for the API, or revoke it; it is shown this once."""
+    from honk.cli.serve import token_command
+
+    raise typer.Exit(token_command(name, role, revoke=revoke, config=config))
+
+
+@app.command()
 def schema(
     name: Annotated[str, typer.Argument(metavar="run|config|events|settings", help="Which format.")],
 ) -> None:
@@ -202,7 +253,10 @@ def schema(
     raise typer.Exit(schema_command(name))
 
 
-COMMANDS = frozenset({"run", "resume", "cancel", "runs", "show", "logs", "diff", "init", "doctor", "schema"})
+COMMANDS = frozenset(
+    {"run", "resume", "cancel", "say", "runs", "show", "logs", "diff", "init", "doctor", "schema"}
+    | {"serve", "worker", "token"}
+)
 
 
 def _with_command(arguments: list[str]) -> list[str]:
@@ -236,7 +290,7 @@ def main() -> None:
     try:
         app(args=_with_command(sys.argv[1:]), prog_name="honk")
     except HonkError as error:
-        from honk.cli.view import clean
+        from honk.core.plain import clean
 
         print(f"honk: {clean(error.message)}", file=sys.stderr)
         if error.hint:

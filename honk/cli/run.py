@@ -6,35 +6,24 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from honk import __version__, wiring
 from honk import settings as settings_module
+from honk import wiring
 from honk.cli.show import find_run
-from honk.cli.view import View, clean
+from honk.cli.view import View
 from honk.core.cancel import Cancel
 from honk.core.errors import UserError
-from honk.core.events import RunRequested
 from honk.core.limits import Limits
-from honk.core.state import fold
-from honk.core.types import EXIT_CODES, Outcome, Request
-from honk.runs import run as runs
-from honk.runs.keeper import Keeper
-from honk.runs.patch import end
-from honk.runs.pipeline import execute
+from honk.core.order import Order
+from honk.core.types import EXIT_CODES
 from honk.runs.result import result
-from honk.runs.services import Services
-from honk.settings import Settings
 
 USAGE = 2
 """Exit code of wrong usage or configuration, also where it shows after a run has begun."""
-
-CANCELLED = "Cancelled by `honk cancel`."
 
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
 
@@ -77,17 +66,22 @@ def seconds(text: str) -> float:
     return float(total)
 
 
-def _limits(given: Limits, max_cost: float | None, max_turns: int | None, timeout: str | None) -> Limits:
+def _raised(max_cost: float | None, max_turns: int | None, timeout: str | None) -> Callable[[Limits], Limits]:
+    """What the options of `honk resume` make of a run's limits."""
     changes: dict[str, float] = {}
     if max_cost is not None:
-        if max_cost <= 0:
-            raise UserError("--max-cost must be more than 0 dollars.", "Give it in dollars, like 2.5.")
-        changes["max_cost_usd"] = max_cost
+        changes["max_cost_usd"] = _dollars(max_cost)
     if max_turns is not None:
         changes["max_turns"] = max_turns
     if timeout is not None:
         changes["timeout_seconds"] = seconds(timeout)
-    return given.model_copy(update=changes)
+    return lambda limits: limits.model_copy(update=changes)
+
+
+def _dollars(value: float) -> float:
+    if value <= 0:
+        raise UserError("--max-cost must be more than 0 dollars.", "Give it in dollars, like 2.5.")
+    return value
 
 
 def _choice(option: str, value: str, allowed: tuple[str, ...]) -> None:
@@ -95,40 +89,14 @@ def _choice(option: str, value: str, allowed: tuple[str, ...]) -> None:
         raise UserError(f"{option} takes {' or '.join(allowed)}, not {value!r}.", "See `honk run --help`.")
 
 
-def _request(options: Options, settings: Settings, target: wiring.Target) -> Request:
-    text = clean(sys.stdin.read() if options.request == "-" else options.request)
-    if not text.strip():
-        raise UserError("The change request is empty.", 'Say what to change: honk "bump logging lib".')
+def _order(options: Options) -> Order:
     _choice("--untested", options.untested, ("refuse", "draft"))
     _choice("--broken-base", options.broken_base, ("continue", "skip"))
-    model = options.model or wiring.default_model(settings)
-    try:
-        return Request.model_validate(
-            {
-                "text": text.strip(),
-                "repo": target.repo,
-                "base": options.base,
-                "requester": target.requester,
-                "model": model,
-                "judge": wiring.judge_name(options.judge or settings.judge, model),
-                "verify": options.verify,
-                "image": options.image,
-                "draft": options.draft,
-                "dry_run": options.dry_run,
-                "untested": options.untested,
-                "broken_base": options.broken_base,
-                "allow": options.allow,
-                "depth": options.depth,
-                "fork": options.fork,
-                "limits": _limits(settings.limits, options.max_cost, options.max_turns, options.timeout),
-            }
-        )
-    except ValidationError as error:  # bytes that are not UTF-8, for example
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise UserError(
-            f"The request's {where} cannot be used: {first['msg']}.", "Give other words."
-        ) from error
+    max_cost = None if options.max_cost is None else _dollars(options.max_cost)
+    timeout = None if options.timeout is None else seconds(options.timeout)
+    given = {name: value for name, value in vars(options).items() if name in Order.model_fields}
+    text = sys.stdin.read() if options.request == "-" else options.request
+    return Order.model_construct(**{**given, "request": text, "max_cost": max_cost, "timeout": timeout})
 
 
 @contextmanager
@@ -156,39 +124,11 @@ def run_command(options: Options) -> int:
     cancel = Cancel()
     with interrupts(cancel), wiring.open_stores(settings) as stores:
         with View() as view:
-            target = wiring.target(options.repo, settings, base=options.base)
-            request = _request(options, settings, target)
-            for notice in target.notices:
+            asked = wiring.make_request(_order(options), settings)
+            for notice in asked.notices:
                 view.notice(notice)
-            with wiring.services(
-                settings, stores, request, cancel=cancel, on_delta=view.delta, notice=view.notice,
-                record=options.record,
-            ) as prepared:  # fmt: skip
-                request = request.model_copy(update={"repo": prepared.repo})
-                event = RunRequested(honk=__version__, request=request, replayed=prepared.replayed)
-                run = _begin(wiring.new_run_id(), event, stores, view)
-                with Keeper(run.id, run.fence, stores.leases, stores.inbox, cancel):
-                    code = _execute(run, prepared.services)
-        return _finish(run, stores, code, json=options.json)
-
-
-def _execute(run: runs.Run, services: Services) -> int:
-    """Bring the run to its end; the exit code. What went wrong is in the log, and was shown."""
-    try:
-        execute(run, services)
-    except UserError:
-        if run.state.ended is None:
-            raise
-        return USAGE
-    assert run.state.ended is not None  # execute() always ends a run
-    return EXIT_CODES[run.state.ended.outcome]
-
-
-def _begin(run_id: str, event: RunRequested, stores: wiring.Stores, view: View) -> runs.Run:
-    run = runs.Run(run_id, stores.events, stores.leases.claim(run_id, stores.owner), [])
-    run.listen(view.event)
-    run.record(event)
-    return run
+            done = wiring.begin(settings, stores, asked.request, view, cancel=cancel, record=options.record)
+        return _finish(done, stores, json=options.json)
 
 
 def resume_command(
@@ -204,53 +144,43 @@ def resume_command(
     cancel = Cancel()
     with interrupts(cancel), wiring.open_stores(settings) as stores:
         run_id = find_run(stores, prefix)
-        recorded = stores.events.read(run_id)
-        wiring.check_resumable(run_id, recorded)
-        run = runs.Run(run_id, stores.events, stores.leases.claim(run_id, stores.owner), recorded)
-        limits = _limits(run.state.limits, max_cost, max_turns, timeout)
         with View() as view:
-            view.catch_up(run.state)
-            run.listen(view.event)
-            with (
-                Keeper(run_id, run.fence, stores.leases, stores.inbox, cancel),
-                wiring.services(
-                    settings, stores, run.state.request, cancel=cancel, on_delta=view.delta,
-                    notice=view.notice, resumed=run_id,
-                ) as prepared,
-            ):  # fmt: skip
-                runs.resume(run, limits)
-                code = _execute(run, prepared.services)
-        return _finish(run, stores, code, json=json)
+            done = wiring.carry_on(
+                settings,
+                stores,
+                run_id,
+                view,
+                cancel=cancel,
+                limits=_raised(max_cost, max_turns, timeout),
+                caught_up=view.catch_up,
+            )
+        return _finish(done, stores, json=json)
 
 
 def cancel_command(prefix: str, config: Path | None) -> int:
     settings = settings_module.load(config)
     with wiring.open_stores(settings) as stores:
         run_id = find_run(stores, prefix)
-        if stores.leases.live(run_id):
-            stores.inbox.send(run_id, "cancel", CANCELLED)
+        if wiring.cancel_run(settings, stores, run_id):
+            print(f"Run {run_id} had no process any more and is cancelled.", file=sys.stderr)
+        else:
             print(f"Run {run_id} is asked to stop.", file=sys.stderr)
-            return 0
-        _cancel_interrupted(run_id, settings, stores)
     return 0
 
 
-def _cancel_interrupted(run_id: str, settings: Settings, stores: wiring.Stores) -> None:
-    """End a run whose process died: its containers go, its work stays as a patch."""
-    recorded = stores.events.read(run_id)
-    if (ended := fold(recorded).ended) is not None:
-        raise UserError(f"Run {run_id} has ended: {ended.outcome}.", f"`honk show {run_id}` tells more.")
-    run = runs.Run(run_id, stores.events, stores.leases.claim(run_id, stores.owner), recorded)
-    with Keeper(run_id, run.fence, stores.leases, stores.inbox, Cancel()):
-        with wiring.open_mirror(settings, run.state.request.repo) as mirror:
-            end(run, mirror, stores.artifacts, Outcome.CANCELLED, CANCELLED)
-        print(f"Run {run_id} had no process any more and is cancelled.", file=sys.stderr)
-        wiring.clear_sandboxes(settings, stores, run_id)
+def say_command(prefix: str, words: str, config: Path | None) -> int:
+    settings = settings_module.load(config)
+    with wiring.open_stores(settings) as stores:
+        run_id = find_run(stores, prefix)
+        wiring.say(stores, run_id, words)
+        print(f"Run {run_id} hears it before its next turn.", file=sys.stderr)
+    return 0
 
 
-def _finish(run: runs.Run, stores: wiring.Stores, code: int, *, json: bool) -> int:
-    ended = run.state.ended
-    assert ended is not None  # execute() always ends a run
+def _finish(done: wiring.Executed, stores: wiring.Stores, *, json: bool) -> int:
+    """Print the result, or where to look further; the exit code."""
+    run, ended = done.run, done.ended
+    code = USAGE if done.usage else EXIT_CODES[ended.outcome]
     if json:
         print(result(run.id, run.state, stores.artifacts).model_dump_json())
         return code

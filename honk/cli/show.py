@@ -8,9 +8,10 @@ import time
 from pathlib import Path
 
 from honk import settings as settings_module
-from honk.cli.view import clean, lines
+from honk.cli.view import lines
 from honk.core.errors import UserError
 from honk.core.events import Recorded, RunEnded, ToolReturned
+from honk.core.plain import clean
 from honk.core.state import RunState, fold
 from honk.runs.patch import change_so_far, patch_bytes
 from honk.runs.result import result

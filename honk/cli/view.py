@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 import time
 from collections.abc import Callable
@@ -32,21 +31,12 @@ from honk.core.events import (
 )
 from honk.core.limits import Limits
 from honk.core.messages import TextDelta, ToolCall
+from honk.core.plain import clean
 from honk.core.state import RunState
 
 if TYPE_CHECKING:
     from rich.live import Live
     from rich.text import Text
-
-_CONTROL = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
-    r"|[\u202a-\u202e\u2066-\u2069]"  # these reorder what a terminal shows
-)
-
-
-def clean(text: str) -> str:
-    """Text of model or sandbox without the control sequences that could take over a terminal."""
-    return _CONTROL.sub("", text)
 
 
 def call_line(call: ToolCall, width: int = 110) -> str:

@@ -43,3 +43,22 @@ class SandboxCeiling(Frozen):
     tmp_size: int | None = None  # as memory
     workspace_size: int = 20 << 30
     runtime: str | None = None  # "runsc" for gVisor
+
+
+class ServerSettings(Frozen):
+    """`honk serve` and `honk worker`.
+
+    ``url`` is how people reach the pages (for links); ``repositories`` are glob patterns of
+    what may be asked for from outside (none: any ``owner/name`` of the configured forge);
+    ``workers`` is how many runs one process works on at once; a run that was taken
+    ``orphan_seconds`` ago and has no living owner goes to another worker; ``replay`` lets
+    callers name recorded sessions, which only demonstrations want.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8417, ge=0, le=65535)
+    url: str | None = None
+    repositories: tuple[str, ...] = ()
+    workers: int = Field(default=2, ge=1)
+    orphan_seconds: float = Field(default=40.0, gt=0)
+    replay: bool = False

@@ -327,15 +327,34 @@ class Leases(Protocol):
 
     def release(self, run_id: str, fence: int) -> None: ...
 
+    def revoke(self, run_id: str) -> None:
+        """Take the run from whoever has it: every fence so far is a stale one."""
+        ...
+
     def live(self, run_id: str) -> bool: ...
 
 
+@dataclass(frozen=True)
+class Word:
+    """One message in a run's inbox."""
+
+    id: int
+    kind: str
+    text: str
+
+
 class Inbox(Protocol):
-    """Words from other processes to the owner of a run, in order, each taken once."""
+    """Words from other processes to the owner of a run, in order."""
 
     def send(self, run_id: str, kind: Literal["cancel", "say", "allow"], text: str) -> None: ...
 
-    def take(self, run_id: str) -> list[tuple[str, str]]: ...
+    def look(self, run_id: str) -> list[Word]:
+        """All that is there, oldest first. It stays until it is dropped."""
+        ...
+
+    def drop(self, word: Word) -> None:
+        """What it said is done, or in the log."""
+        ...
 
 
 class Artifacts(Protocol):

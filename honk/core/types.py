@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 from honk.core.base import Frozen
 from honk.core.limits import Limits
 from honk.core.messages import Usage
+from honk.core.order import Origin
 
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
@@ -53,6 +54,7 @@ class Request(Frozen):
     depth: int = Field(default=50, ge=1)
     fork: bool = False
     limits: Limits = Limits()
+    origin: Origin = Origin()
 
 
 class Outcome(StrEnum):

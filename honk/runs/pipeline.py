@@ -113,6 +113,8 @@ def _attempts(run: Run, services: Services, plan: Plan) -> Ending | None:
             ending = _session_ending(run)
             if ending is None:
                 ending = stop_gate(run, services, plan, workshop)
+            if ending is None:
+                _hear(run, services)  # words that came during the gate count before it is too late
             if ending is not None or run.state.session is not None:
                 return ending
 
@@ -132,6 +134,7 @@ def _session(run: Run, services: Services, plan: Plan, workshop: Workshop) -> No
             lambda: run.within(run.state.limits.command_seconds),
         ),
         save=workshop.save,
+        hear=lambda: _hear(run, services),
         cost=services.cost,
         on_delta=services.on_delta,
         cancel=services.cancel,
@@ -143,6 +146,13 @@ def _session(run: Run, services: Services, plan: Plan, workshop: Workshop) -> No
         if run.state.session is None:
             run.record(Instructed(origin="resume", text=render("resume.md", redone=redone)))
     work(session)
+
+
+def _hear(run: Run, services: Services) -> None:
+    """Pass on what people said since the last turn."""
+    for word in run.heard():
+        run.record(Instructed(origin="human", text=render("human.md", words=word.text)))
+        services.inbox.drop(word)
 
 
 def _instruct(run: Run, plan: Plan) -> None:

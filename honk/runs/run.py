@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from honk.core.events import Event, Recorded, RunResumed
 from honk.core.limits import Limits
-from honk.core.ports import EventStore
+from honk.core.ports import EventStore, Word
 from honk.core.state import RunState, fold, step
 
 Listener = Callable[[Recorded], None]
@@ -23,6 +24,8 @@ class Run:
         self._seq = recorded[-1].seq if recorded else 0
         self._state = fold(recorded)
         self._listeners: list[Listener] = []
+        self._words: deque[Word] = deque()
+        self._last_word = 0
 
     @property
     def state(self) -> RunState:
@@ -39,6 +42,17 @@ class Run:
         self._state = step(self._state, recorded)
         for listener in self._listeners:
             listener(recorded)
+
+    def hear(self, word: Word) -> None:
+        """Keep a person's word until the run's own thread asks; once, however often it is said."""
+        if word.id > self._last_word:
+            self._last_word = word.id
+            self._words.append(word)
+
+    def heard(self) -> Iterator[Word]:
+        """The words since the last call, oldest first."""
+        while self._words:
+            yield self._words.popleft()
 
     def seconds(self) -> float:
         return self._state.seconds(datetime.now(UTC))

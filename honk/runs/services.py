@@ -10,7 +10,7 @@ from honk.agent.session import Toolbox
 from honk.core.cancel import Cancel
 from honk.core.limits import Limits
 from honk.core.messages import TextDelta, Usage
-from honk.core.ports import Artifacts, Mirror, Model, OpenSandbox, Publisher, Sandbox, Submodule
+from honk.core.ports import Artifacts, Inbox, Mirror, Model, OpenSandbox, Publisher, Sandbox, Submodule
 from honk.core.types import (
     Base,
     Change,
@@ -96,5 +96,6 @@ class Services:
     wording: Wording
     branch: Callable[[str, str], str]  # request text and run id to a branch name
     artifacts: Artifacts
+    inbox: Inbox
     on_delta: Callable[[TextDelta], None]
     cancel: Cancel

@@ -9,6 +9,7 @@ from typing import Literal
 from sqlalchemy import Connection, delete, insert, select, update
 
 from honk.core.errors import StaleWriter
+from honk.core.ports import Word
 from honk.stores.database import Database
 from honk.stores.owners import is_dead
 from honk.stores.schema import inbox, runs
@@ -66,6 +67,13 @@ class SqlLeases:
         with self._db.single() as connection:
             connection.execute(update(runs).where(mine).values(owner=None, lease_until=None))
 
+    def revoke(self, run_id: str) -> None:
+        """Take the run from whoever has it: every fence so far is a stale one."""
+        mine = runs.c.run_id == run_id
+        with self._db.single() as connection:
+            free = {"fence": runs.c.fence + 1, "owner": None, "lease_until": None}
+            connection.execute(update(runs).where(mine).values(free))
+
     def live(self, run_id: str) -> bool:
         """Whether somebody works on the run now."""
         with self._db.single() as connection:
@@ -82,7 +90,7 @@ def _lives(owner: str | None, until: float | None, now: float) -> bool:
 
 
 class SqlInbox:
-    """The Inbox port: words to the owner of a run, in order, each taken once."""
+    """The Inbox port: words to the owner of a run, in order."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -91,12 +99,12 @@ class SqlInbox:
         with self._db.single() as connection:
             connection.execute(insert(inbox).values(run_id=run_id, kind=kind, text=text))
 
-    def take(self, run_id: str) -> list[tuple[str, str]]:
-        """All ``(kind, text)`` since the last call, oldest first."""
-        mine = inbox.c.run_id == run_id
+    def look(self, run_id: str) -> list[Word]:
+        """All that is there, oldest first."""
+        query = select(inbox.c.id, inbox.c.kind, inbox.c.text).where(inbox.c.run_id == run_id)
         with self._db.single() as connection:
-            if connection.execute(select(inbox.c.id).where(mine).limit(1)).first() is None:
-                return []  # the usual case, between any two steps, must not take the write lock
-            taken = delete(inbox).where(mine).returning(inbox.c.id, inbox.c.kind, inbox.c.text)
-            rows = sorted(connection.execute(taken).all())
-        return [(kind, text) for _, kind, text in rows]
+            return [Word(*row) for row in connection.execute(query.order_by(inbox.c.id))]
+
+    def drop(self, word: Word) -> None:
+        with self._db.single() as connection:
+            connection.execute(delete(inbox).where(inbox.c.id == word.id))

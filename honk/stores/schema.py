@@ -18,7 +18,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-HEAD = "0002"  # the newest revision in migrations/versions; a test keeps the two together
+HEAD = "0004"  # the newest revision in migrations/versions; a test keeps the two together
 
 
 class Words(TypeDecorator[str]):
@@ -87,4 +87,31 @@ artifacts = Table(
     metadata,
     Column("digest", String, primary_key=True),
     Column("data", LargeBinary, nullable=False),
+)
+
+seen = Table(
+    "seen",
+    metadata,
+    Column("scope", String, primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("value", Words, nullable=False),
+    Column("at", String, nullable=False, index=True),  # ISO 8601, UTC
+)
+
+links = Table(
+    "links",
+    metadata,
+    Column("kind", String, primary_key=True),
+    Column("place", String, primary_key=True),
+    Column("run_id", String, primary_key=True),
+    Column("at", String, nullable=False),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("role", String, nullable=False),
+    Column("digest", String, nullable=False, unique=True),  # SHA-256 of the token, hex
+    Column("created_at", String, nullable=False),
 )

@@ -11,6 +11,7 @@ from typing import Literal
 
 from honk.core.errors import StaleWriter, StoreError
 from honk.core.events import Event, Recorded, to_json
+from honk.core.ports import Word
 from honk.core.types import PullRequestRecord
 
 
@@ -24,7 +25,8 @@ class MemoryStore:
         self._logs: dict[str, list[Recorded]] = {}
         self._fences: dict[str, int] = {}
         self._owners: dict[str, tuple[str, float]] = {}
-        self._inbox: dict[str, list[tuple[str, str]]] = {}
+        self._inbox: dict[str, list[Word]] = {}
+        self._words = 0
 
     def append(self, run_id: str, event: Event, *, seq: int, fence: int) -> Recorded:
         event, _ = to_json(event)
@@ -63,17 +65,28 @@ class MemoryStore:
             if self._fences.get(run_id) == fence:
                 self._owners.pop(run_id, None)
 
+    def revoke(self, run_id: str) -> None:
+        with self._lock:
+            self._fences[run_id] = self._fences.get(run_id, 0) + 1
+            self._owners.pop(run_id, None)
+
     def live(self, run_id: str) -> bool:
         with self._lock:
             return self._lives(run_id)
 
     def send(self, run_id: str, kind: Literal["cancel", "say", "allow"], text: str) -> None:
         with self._lock:
-            self._inbox.setdefault(run_id, []).append((kind, text))
+            self._words += 1
+            self._inbox.setdefault(run_id, []).append(Word(self._words, kind, text))
 
-    def take(self, run_id: str) -> list[tuple[str, str]]:
+    def look(self, run_id: str) -> list[Word]:
         with self._lock:
-            return self._inbox.pop(run_id, [])
+            return list(self._inbox.get(run_id, []))
+
+    def drop(self, word: Word) -> None:
+        with self._lock:
+            for run_id, words in self._inbox.items():
+                self._inbox[run_id] = [other for other in words if other.id != word.id]
 
     def _lives(self, run_id: str) -> bool:
         return run_id in self._owners and self._owners[run_id][1] > self._clock()

@@ -48,13 +48,14 @@ def _is_github(host: str, settings: Settings) -> bool:
     return host in (known, known.partition(":")[0], f"ssh.{known}")
 
 
-def target(argument: str | None, settings: Settings, *, base: str | None) -> Target:
+def target(argument: str | None, settings: Settings, *, base: str | None, named: bool = False) -> Target:
     """Find the repository of ``--repo``: a path, a git URL, owner/name, or the one around here.
 
+    ``named``: owner/name is never a folder of this machine that happens to be called so.
     Raises UserError.
     """
     path = Path(argument or ".").absolute()  # git runs in a folder of its own
-    if argument is None or path.exists():
+    if argument is None or (path.exists() and (argument.startswith("/") or not named)):
         return _local_target(path, settings, base)
     if argument.startswith((".", "/", "~")):
         raise UserError(

@@ -160,6 +160,7 @@ def assemble(
         wording=_wording(request, hidden),
         branch=branch_name,
         artifacts=stores.artifacts,
+        inbox=stores.inbox,
         on_delta=on_delta,
         cancel=cancel,
     )

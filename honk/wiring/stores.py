@@ -18,6 +18,7 @@ from honk.settings import Settings
 if TYPE_CHECKING:
     from honk.stores.database import Database
     from honk.stores.pulls import SqlPullRequests
+    from honk.stores.service import SqlLinks, SqlOnce, SqlTokens
 
 
 def new_run_id() -> str:
@@ -35,6 +36,9 @@ class Stores:
     inbox: Inbox
     artifacts: Artifacts
     pulls: SqlPullRequests
+    once: SqlOnce
+    links: SqlLinks
+    tokens: SqlTokens
     owner: str
 
     def __enter__(self) -> Stores:
@@ -48,7 +52,7 @@ class Stores:
 
 def open_stores(settings: Settings) -> Stores:
     """Open (and create or migrate) the database. Raises UserError, StoreError."""
-    from honk.stores import artifacts, database, leases, log, owners, pulls
+    from honk.stores import artifacts, database, leases, log, owners, pulls, service
 
     with suppress(OSError):  # whoever writes there says what is wrong
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)  # nobody else's to read
@@ -65,6 +69,9 @@ def open_stores(settings: Settings) -> Stores:
         inbox=leases.SqlInbox(opened),
         artifacts=kept,
         pulls=pulls.SqlPullRequests(opened),
+        once=service.SqlOnce(opened),
+        links=service.SqlLinks(opened),
+        tokens=service.SqlTokens(opened),
         owner=owners.this_process(),
     )
 

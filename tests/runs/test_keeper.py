@@ -7,6 +7,7 @@ from typing import Literal
 
 from honk.core.cancel import Cancel
 from honk.core.errors import StaleWriter, StoreError
+from honk.core.ports import Word
 from honk.runs.keeper import Keeper
 
 
@@ -38,8 +39,11 @@ class Silence:
     def send(self, run_id: str, kind: Literal["cancel", "say", "allow"], text: str) -> None:
         pass
 
-    def take(self, run_id: str) -> list[tuple[str, str]]:
+    def look(self, run_id: str) -> list[Word]:
         return []
+
+    def drop(self, word: Word) -> None:
+        pass
 
 
 def test_a_database_that_is_busy_for_a_moment_cancels_nothing() -> None:

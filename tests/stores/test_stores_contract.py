@@ -154,9 +154,11 @@ def test_words_are_taken_once_in_order_and_by_their_own_run(stores: Any) -> None
     stores.inbox.send("r1", "say", "first")
     stores.inbox.send("r2", "cancel", "other")
     stores.inbox.send("r1", "allow", "docs/**")
-    assert stores.inbox.take("r1") == [("say", "first"), ("allow", "docs/**")]
-    assert stores.inbox.take("r1") == []
-    assert stores.inbox.take("r2") == [("cancel", "other")]
+    first, second = stores.inbox.look("r1")
+    assert [(w.kind, w.text) for w in (first, second)] == [("say", "first"), ("allow", "docs/**")]
+    stores.inbox.drop(first)
+    assert stores.inbox.look("r1") == [second]
+    assert [w.text for w in stores.inbox.look("r2")] == ["other"]
 
 
 def record(repo: str = "/srv/a.git", branch: str = "honk/x", **more: Any) -> PullRequestRecord:

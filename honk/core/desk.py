@@ -1,0 +1,34 @@
+"""The front desk: what every door (HTTP, Slack, GitHub, MCP) may ask of honk."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from honk.core.order import Order
+
+
+class Desk(Protocol):
+    """Takes orders in and passes words on; runs themselves are read from their logs."""
+
+    def submit(self, order: Order, *, key: tuple[str, str] | None = None) -> str:
+        """Queue a run and return its id.
+
+        ``key``, a scope and a key within it: the same one again returns the run that it
+        started the first time. Raises UserError for an order that cannot become a run.
+        """
+        ...
+
+    def resume(self, run_id: str) -> None:
+        """Queue a run again that was interrupted, cancelled, failed, or ran out of something.
+
+        Raises UserError if it cannot be resumed.
+        """
+        ...
+
+    def cancel(self, run_id: str, reason: str) -> bool:
+        """Stop a run in order; True if it has ended already. Raises UserError if it had before."""
+        ...
+
+    def say(self, run_id: str, text: str) -> None:
+        """Pass words of a person on to the model of a run. Raises UserError if it has ended."""
+        ...

@@ -1,0 +1,55 @@
+"""Who may do what: bearer tokens for programs, a cookie with the same token for pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import Depends, HTTPException, Request
+
+from honk.server.context import Service
+from honk.stores.service import ROLES, Role, TokenInfo
+
+COOKIE = "honk_token"
+
+
+def service(request: Request) -> Service:
+    found: Service = request.app.state.service
+    return found
+
+
+ServiceOf = Annotated[Service, Depends(service)]
+
+
+def identity(request: Request) -> TokenInfo | None:
+    """Whose token came with the request, or None."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        token = request.cookies.get(COOKIE, "")
+        if token and request.method not in ("GET", "HEAD") and not _own_page(request):
+            raise HTTPException(403, "A page of another site may not do this.")
+    return service(request).tokens.who(token.strip()) if token else None
+
+
+def _own_page(request: Request) -> bool:
+    """Whether a form or script of this service's own pages sent it (the Origin header, which
+    browsers send with every POST, is this host)."""
+    origin = request.headers.get("origin", "")
+    return origin.partition("://")[2] == request.headers.get("host", "")
+
+
+def _needs(role: Role) -> Callable[[Request], TokenInfo]:
+    def check(request: Request) -> TokenInfo:
+        found = identity(request)
+        if found is None:
+            raise HTTPException(401, "A token is needed.", {"WWW-Authenticate": "Bearer"})
+        if ROLES.index(found.role) < ROLES.index(role):
+            raise HTTPException(403, f"The token {found.name} is a {found.role}; this needs a {role}.")
+        return found
+
+    return check
+
+
+Viewer = Annotated[TokenInfo, Depends(_needs("viewer"))]
+Runner = Annotated[TokenInfo, Depends(_needs("runner"))]
+Admin = Annotated[TokenInfo, Depends(_needs("admin"))]

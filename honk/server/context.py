@@ -1,0 +1,110 @@
+"""What the service's pages and calls work with."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import reduce
+
+from honk.core.base import Frozen
+from honk.core.desk import Desk
+from honk.core.order import Origin
+from honk.core.ports import Artifacts, EventStore, Leases
+from honk.core.state import RunState, step
+from honk.settings import Settings
+from honk.stores.service import SqlTokens
+
+
+@dataclass(frozen=True)
+class Service:
+    """One running `honk serve`. ``note`` is its operator's log."""
+
+    settings: Settings
+    desk: Desk
+    events: EventStore
+    leases: Leases
+    artifacts: Artifacts
+    tokens: SqlTokens
+    runs: Runs
+    note: Callable[[str], None]
+
+
+class RunSummary(Frozen):
+    """One line of the list of runs. ``status`` is the outcome of an ended run, else ``running``
+    or ``waiting`` (for a worker, or for somebody to resume it). Money in dollars, times in UTC."""
+
+    run_id: str
+    status: str
+    reason: str
+    repo: str
+    request: str
+    requester: str
+    origin: Origin
+    model: str
+    created_at: datetime
+    updated_at: datetime
+    turns: int
+    cost_usd: float
+    pull_request: str | None
+    replayed: bool
+
+
+class Runs:
+    """Folded logs, kept up to date: a list of thousands must not read every event each time."""
+
+    def __init__(self, events: EventStore, leases: Leases) -> None:
+        self._events = events
+        self._leases = leases
+        self._lock = threading.Lock()
+        self._known: dict[str, tuple[int, datetime, RunState]] = {}
+
+    def state(self, run_id: str) -> RunState | None:
+        """The state of a run as of now; None if there is no such run."""
+        with self._lock:
+            seq, created, state = self._known.get(run_id, (0, datetime.min, RunState()))
+        new = self._events.read(run_id, seq)
+        if seq == 0 and not new:
+            return None
+        if new:
+            created = created if seq else new[0].at
+            state = reduce(step, new, state)
+            with self._lock:
+                if self._known.get(run_id, (0,))[0] < new[-1].seq:
+                    self._known[run_id] = (new[-1].seq, created, state)
+        return state
+
+    def summary(self, run_id: str) -> RunSummary | None:
+        state = self.state(run_id)
+        if state is None or state.requested is None or state.last_at is None:
+            return None
+        request, ended = state.request, state.ended
+        published = state.published
+        return RunSummary(
+            run_id=run_id,
+            status=self.status(run_id, state),
+            reason=ended.reason if ended else "",
+            repo=request.repo.name,
+            request=request.text,
+            requester=request.requester,
+            origin=request.origin,
+            model=request.model,
+            created_at=self._known[run_id][1],
+            updated_at=state.last_at,
+            turns=state.turns,
+            cost_usd=round(state.cost_usd, 6),
+            pull_request=published.pull_request.url if published else None,
+            replayed=state.requested.replayed,
+        )
+
+    def status(self, run_id: str, state: RunState) -> str:
+        if state.ended is not None:
+            return str(state.ended.outcome)
+        return "running" if self._leases.live(run_id) else "waiting"
+
+    def summaries(self) -> Iterable[RunSummary]:
+        """Of all runs, newest first."""
+        for run_id in self._events.runs():
+            if (summary := self.summary(run_id)) is not None:
+                yield summary

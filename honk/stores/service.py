@@ -1,0 +1,118 @@
+"""Tables of the service that belong to no run: what was seen already, whose thread it is, who may come in."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from sqlalchemy import delete, insert, select
+
+from honk.stores.database import Database
+from honk.stores.schema import links, seen, tokens
+
+Role = Literal["viewer", "runner", "admin"]
+ROLES: tuple[Role, ...] = ("viewer", "runner", "admin")
+"""Each may do what those before it may: look; start, cancel and talk to runs; manage the service."""
+
+
+class SqlOnce:
+    """Things that must happen once however often they are delivered: webhooks, idempotency keys.
+
+    ``scope`` keeps the keys of different senders apart.
+    """
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def first(self, scope: str, key: str, value: str) -> str:
+        """The value that this key was first seen with: ``value`` itself the first time."""
+        row = {"scope": scope, "key": key, "value": value, "at": _now()}
+        where = (seen.c.scope == scope) & (seen.c.key == key)
+        with self._db.transaction() as connection:
+            connection.execute(self._db.insert_new(seen).values(row))
+            return str(connection.scalar(select(seen.c.value).where(where)))
+
+    def forget(self, before: datetime) -> int:
+        """Drop what was first seen before ``before`` (UTC); how many."""
+        with self._db.single() as connection:
+            return connection.execute(delete(seen).where(seen.c.at < before.isoformat())).rowcount
+
+
+class SqlLinks:
+    """Which runs belong to a place outside: a Slack thread, an issue, a pull request."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def add(self, kind: str, place: str, run_id: str) -> None:
+        row = {"kind": kind, "place": place, "run_id": run_id, "at": _now()}
+        with self._db.single() as connection:
+            connection.execute(self._db.insert_new(links).values(row))
+
+    def runs(self, kind: str, place: str) -> list[str]:
+        """Newest first."""
+        mine = (links.c.kind == kind) & (links.c.place == place)
+        query = select(links.c.run_id).where(mine).order_by(links.c.at.desc(), links.c.run_id)
+        with self._db.single() as connection:
+            return list(connection.scalars(query))
+
+
+@dataclass(frozen=True)
+class TokenInfo:
+    name: str
+    role: Role
+    created_at: str
+
+
+class SqlTokens:
+    """Bearer tokens of the API. Only their digests are kept."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def create(self, name: str, role: Role) -> str:
+        """A new token for ``name``, replacing its former one; shown this once."""
+        token = f"honk_{secrets.token_urlsafe(32)}"
+        row = {
+            "name": name,
+            "role": role,
+            "digest": _digest(token),
+            "created_at": datetime.now(UTC).isoformat(),
+        }
+        with self._db.transaction() as connection:
+            connection.execute(delete(tokens).where(tokens.c.name == name))
+            connection.execute(insert(tokens).values(row))
+        return token
+
+    def who(self, token: str) -> TokenInfo | None:
+        """Whose token it is, or None."""
+        digest = _digest(token)
+        query = select(tokens.c.name, tokens.c.role, tokens.c.created_at, tokens.c.digest)
+        with self._db.single() as connection:
+            row = connection.execute(query.where(tokens.c.digest == digest)).first()
+        if row is None or not hmac.compare_digest(row.digest, digest):
+            return None
+        return TokenInfo(row.name, row.role, row.created_at)
+
+    def all(self) -> list[TokenInfo]:
+        query = select(tokens.c.name, tokens.c.role, tokens.c.created_at).order_by(tokens.c.name)
+        with self._db.single() as connection:
+            return [TokenInfo(*row) for row in connection.execute(query)]
+
+    def revoke(self, name: str) -> bool:
+        """Whether there was one."""
+        with self._db.single() as connection:
+            return bool(connection.execute(delete(tokens).where(tokens.c.name == name)).rowcount)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+def _digest(token: str) -> str:
+    """Tokens are 256 random bits: a plain SHA-256 of one tells nothing about it."""
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,44 @@
+"""The front desk of a service: orders become queued runs."""
+
+from __future__ import annotations
+
+from honk.core.errors import UserError
+from honk.core.order import Order
+from honk.queue.engine import RunQueue
+from honk.settings import Settings
+from honk.wiring.execution import cancel_run, enlist, say
+from honk.wiring.requests import make_request
+from honk.wiring.stores import Stores, check_resumable, new_run_id
+
+
+class QueueDesk:
+    """The Desk port on this installation's stores and queue."""
+
+    def __init__(self, settings: Settings, stores: Stores, queue: RunQueue) -> None:
+        self._settings = settings
+        self._stores = stores
+        self._queue = queue
+
+    def submit(self, order: Order, *, key: tuple[str, str] | None = None) -> str:
+        asked = make_request(order, self._settings, remote=True)
+        run_id = new_run_id()
+        if key is not None:
+            run_id = self._stores.once.first(*key, run_id)
+        enlist(self._stores, asked.request, run_id)
+        if order.origin.place:
+            self._stores.links.add(order.origin.kind, order.origin.place, run_id)
+        self._queue.put(run_id, 1)
+        return run_id
+
+    def resume(self, run_id: str) -> None:
+        if self._stores.leases.live(run_id):
+            raise UserError(f"Run {run_id} is being worked on.", "Wait for it, or cancel it.")
+        recorded = self._stores.events.read(run_id)
+        check_resumable(run_id, recorded)
+        self._queue.put(run_id, recorded[-1].seq)
+
+    def cancel(self, run_id: str, reason: str) -> bool:
+        return cancel_run(self._settings, self._stores, run_id, reason)
+
+    def say(self, run_id: str, text: str) -> None:
+        say(self._stores, run_id, text)

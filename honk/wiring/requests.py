@@ -1,0 +1,107 @@
+"""From an order to a request: repository, model, judge and limits are looked up here."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from posixpath import normpath
+
+from pydantic import ValidationError
+
+from honk.core.errors import UserError
+from honk.core.limits import Limits
+from honk.core.order import Order
+from honk.core.plain import clean
+from honk.core.types import Request
+from honk.settings import Settings
+from honk.wiring.models import default_model, judge_name
+from honk.wiring.repositories import target
+
+_OWNER_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})/[A-Za-z0-9._-]{1,100}")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request ready to become a run. ``notices`` are for the person who asks."""
+
+    request: Request
+    notices: tuple[str, ...] = ()
+
+
+def make_request(order: Order, settings: Settings, *, remote: bool = False) -> Asked:
+    """Look up what ``order`` leaves open; ``remote``: it came over the network.
+
+    Raises UserError that says what to change.
+    """
+    if remote:
+        _check_remote(order, settings)
+    text = clean(order.request).strip()
+    if not text:
+        raise UserError("The change request is empty.", 'Say what to change: honk "bump logging lib".')
+    found = target(order.repo, settings, base=order.base, named=remote)
+    model = order.model or default_model(settings)
+    shared = order.model_dump(
+        include={"base", "verify", "image", "draft", "dry_run", "untested", "broken_base"}
+        | {"allow", "depth", "fork", "origin"}
+    )
+    try:
+        request = Request.model_validate(
+            {
+                **shared,
+                "text": text,
+                "repo": found.repo,
+                "requester": order.requester or found.requester,
+                "model": model,
+                "judge": judge_name(order.judge or settings.judge, model),
+                "limits": _limits(settings.limits, order),
+            }
+        )
+    except ValidationError as error:  # bytes that are not UTF-8, for example
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UserError(
+            f"The request's {where} cannot be used: {first['msg']}.", "Give other words."
+        ) from error
+    return Asked(request, found.notices)
+
+
+def _limits(given: Limits, order: Order) -> Limits:
+    changes = {
+        "max_cost_usd": order.max_cost,
+        "max_turns": order.max_turns,
+        "timeout_seconds": order.timeout,
+    }
+    return given.model_copy(update={name: value for name, value in changes.items() if value is not None})
+
+
+def _check_remote(order: Order, settings: Settings) -> None:
+    """Raise UserError if somebody who is not on this machine may not ask for this.
+
+    Over the network a repository is ``owner/name`` on the configured forge, or a path that
+    the operator lists: a caller must not lead honk to other hosts or folders of this one.
+    Limits may be lowered, never raised.
+    """
+    name = order.repo or ""
+    allowed = settings.server.repositories
+    plain = _OWNER_NAME.fullmatch(name) is not None or (name.startswith("/") and normpath(name) == name)
+    listed = any(fnmatchcase(name, pattern) for pattern in allowed) if allowed else not name.startswith("/")
+    if not (plain and listed):
+        raise UserError(
+            f"Repository {name!r} is not open to requests from outside.",
+            "Give owner/name; the operator lists others in honk.toml ([server] repositories).",
+        )
+    if order.model is not None and order.model.startswith("replay:") and not settings.server.replay:
+        raise UserError("Recorded sessions are not open to requests from outside.", "Name another model.")
+    limits = settings.limits
+    ceilings = [
+        ("max_cost", order.max_cost, limits.max_cost_usd),
+        ("max_turns", order.max_turns, limits.max_turns),
+        ("timeout", order.timeout, limits.timeout_seconds),
+    ]
+    for name, asked, ceiling in ceilings:
+        if asked is not None and asked > ceiling:
+            raise UserError(
+                f"{name} {asked:g} is above this server's {ceiling:g}.",
+                "Ask for less, or have the operator raise [limits] in honk.toml.",
+            )
