@@ -152,6 +152,14 @@ class Sandbox(Protocol):
         """Start a new container on the same files; the shell is a new one."""
         ...
 
+    def reset(self) -> None:
+        """Start again on the spec's checkout: nothing runs, and of the work tree's files only
+        those stay that the ignore rules cover (what setup installed, what a build made).
+
+        What lies outside the work tree and /tmp stays too: caches below HOME.
+        """
+        ...
+
     def asked(self) -> tuple[str, ...]:
         """Requests through the package proxy since the last call, for the run's log."""
         ...

@@ -22,7 +22,13 @@ from honk.runs.run import Run
 from honk.runs.services import Plan, Services
 from honk.runs.workshop import Workshop, base_sha
 
-_SYSTEM_PACKAGES = re.compile(r"\s*(sudo\s+)?(apt|apt-get|apk|dnf|microdnf|yum|zypper)\s")
+_SYSTEM_PACKAGES = re.compile(
+    r"""\s*(?:(?:sudo|env|-\S+|\w+=\S*)\s+)*  # what may stand before a command
+    (?:apt|apt-get|apk|dnf|microdnf|yum|zypper)\s
+    (?:"[^"]*"|'[^']*'|\\.|>&|[^"'\\&;\n])*  # its arguments
+    (?:&&|;|\n|$)\s*""",
+    re.VERBOSE | re.DOTALL,
+)
 
 
 @dataclass(frozen=True)
@@ -128,9 +134,8 @@ def _verify_commit(run: Run, services: Services, plan: Plan, change: Change | No
             checks = _run_setup(run, services, plan, box)
         if all(c.passed for c in checks):
             for number, command in enumerate(plan.commands):
-                if number or checks:  # what one command left running must not touch the next
-                    box.freeze()
-                    box.thaw()
+                if number or checks:  # no check may live on what another left running or lying about
+                    box.reset()
                 checks += run_checks(run, services, (command,), box)
         if asked := box.asked():
             run.record(RegistryAsked(requests=asked))
@@ -146,8 +151,9 @@ def _run_setup(run: Run, services: Services, plan: Plan, box: Sandbox) -> tuple[
     detected may fail, as it may when the image is prepared; the checks then decide alone.
     """
     checks: list[Check] = []
-    for number, command in enumerate(plan.setup, start=1):
-        if _SYSTEM_PACKAGES.match(command):
+    for number, declared in enumerate(plan.setup, start=1):
+        command = _without_system_packages(declared)
+        if not command:
             continue
         services.cancel.check()
         result = box.run(command, timeout=run.state.limits.verify_seconds)
@@ -167,6 +173,12 @@ def _run_setup(run: Run, services: Services, plan: Plan, box: Sandbox) -> tuple[
         if result.exit_code != 0:
             break
     return tuple(checks)
+
+
+def _without_system_packages(command: str) -> str:
+    while found := _SYSTEM_PACKAGES.match(command):
+        command = command[found.end() :]
+    return command
 
 
 def _judge(run: Run, services: Services, plan: Plan, workshop: Workshop) -> Ending | None:

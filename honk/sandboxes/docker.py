@@ -22,6 +22,7 @@ from honk.core.ports import SandboxSpec
 from honk.core.types import CommandResult
 from honk.sandboxes import companion, profile
 from honk.sandboxes.companion import Companion
+from honk.sandboxes.engine import is_podman
 from honk.sandboxes.shell import VERIFY_BUDGET, ContainerShell
 from honk.sandboxes.stream import Stream, engine_errors, execute
 from honk.sandboxes.workspace import ContainerFiles
@@ -68,12 +69,13 @@ class DockerSandboxes:
         self._scope = scope
         self._mask = mask
         self._sizes: profile.Sizes | None = None
+        self._podman = False
 
     def sizes(self) -> profile.Sizes:
         """What each sandbox may use on this engine's host."""
         if self._sizes is None:
             with engine_errors("describe itself"):
-                host = self._api.info()
+                host, self._podman = self._api.info(), is_podman(self._api)
             self._sizes = profile.sizes(self._ceiling, host["MemTotal"], host["NCPU"])
         return self._sizes
 
@@ -86,8 +88,9 @@ class DockerSandboxes:
         Raises SandboxError, or Cancelled.
         """
         labels = {LABEL: spec.run_id, SCOPE_LABEL: self._scope}
+        sizes = self.sizes()  # asks the engine what it is, the first time
         sandbox = DockerSandbox(
-            self._api, spec, self.sizes(), cancel, proxy, labels, self._ceiling.runtime, self._mask
+            self._api, spec, sizes, cancel, proxy, labels, self._ceiling.runtime, self._mask, self._podman
         )
         try:
             with cancel.closing(sandbox.interrupt):
@@ -113,8 +116,10 @@ class DockerSandbox:
         labels: Mapping[str, str],
         runtime: str | None,
         mask: Callable[[str], str],
+        podman: bool,
     ) -> None:
         self._api = api
+        self._podman = podman
         self._spec = spec
         self._sizes = sizes
         self._cancel = cancel
@@ -177,6 +182,12 @@ class DockerSandbox:
             self._start_sandbox()
             self._shell.open()
 
+    def reset(self) -> None:
+        self.freeze()
+        # With a repository of its own again: what ran had the old one in its hands.
+        self.tree.seed(self._spec)
+        self.thaw()
+
     def asked(self) -> tuple[str, ...]:
         return self._proxy.asked() if self._proxy is not None else ()
 
@@ -230,7 +241,8 @@ class DockerSandbox:
         self._hang_up()
         if self._tree is not None:
             self._tree.close()
-        with ThreadPoolExecutor(2) as pool:
+        # Podman removes no container whose network another one still uses.
+        with ThreadPoolExecutor(1 if self._podman else 2) as pool:
             for container in (self._container, self._companion_id):
                 if container is not None:
                     pool.submit(self._remove, container)
@@ -241,7 +253,9 @@ class DockerSandbox:
 
     def _create(self) -> str:
         assert self._companion_id is not None
-        host = profile.sandbox_host(self._sizes, self._name, self._companion_id, self._runtime)
+        host = profile.sandbox_host(
+            self._sizes, self._name, self._companion_id, self._runtime, podman=self._podman
+        )
         with engine_errors(f"create a container from {self._spec.image}"):
             container: str = self._api.create_container(
                 self._spec.image,
@@ -267,7 +281,7 @@ class DockerSandbox:
                 user="0:0",
                 hostname="sandbox",  # the sandbox shares it with the network
                 stdin_open=True,
-                host_config=profile.companion_host(self._name, directory),
+                host_config=profile.companion_host(self._name, directory, podman=self._podman),
                 labels={**self._labels, ROLE_LABEL: "companion"},
                 name=f"{self._name}-companion",
                 use_config_proxy=False,

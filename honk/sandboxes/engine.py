@@ -28,7 +28,7 @@ from honk.core.errors import HonkError, SandboxError
 from honk.sandboxes.locks import locked
 
 if TYPE_CHECKING:
-    from docker import DockerClient
+    from docker import APIClient, DockerClient
 
 Notice = Callable[[str], None]
 
@@ -68,6 +68,12 @@ def describe(client: DockerClient) -> EngineFacts:
         memory=int(info.get("MemTotal", 0)),
         runtimes=tuple(sorted(info.get("Runtimes") or {})),
     )
+
+
+def is_podman(api: APIClient) -> bool:
+    """Whether Podman answers by Docker's API: it wants some things said differently."""
+    parts = api.version(api_version=False).get("Components") or []
+    return any(part.get("Name") == "Podman Engine" for part in parts)
 
 
 def connect(*, install: bool, notice: Notice, state: Path) -> DockerClient:

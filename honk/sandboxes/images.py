@@ -36,6 +36,11 @@ _FORMAT = b"1"  # raise it when the same recipe would be made in another way
 _NETWORK_HINT = "Check this machine's way to the package registries, or name an image with --image."
 
 
+def base_name(recipes: Path) -> str:
+    """Name of the stock image's base, whether it is there or not."""
+    return f"{REPOSITORY}:{_hash((recipes / 'Dockerfile').read_bytes())}"
+
+
 class StockImages:
     """The stock image: ``recipes`` is the folder ``sandbox`` with Dockerfile and layers."""
 
@@ -49,7 +54,8 @@ class StockImages:
 
     def present(self) -> str | None:
         """Id of the base if it is there already."""
-        return self._local(self._tags([])[0])
+        with engine_errors("look for the sandbox image"):
+            return local(self._bench.client, base_name(self._recipes))
 
     def image(self, toolchains: frozenset[str], cancel: Cancel) -> str:
         """Id of the base with the layers of ``toolchains``, those made that are missing.

@@ -31,8 +31,10 @@ PROXY_SOCKET = "/run/honk/proxy.sock"  # in the companion only
 KEEPER_COMMAND = ("/bin/sh", "-c", "while :; do sleep 86400; done")
 
 _GIB = 1 << 30
+_OPEN = "mode=1777"
 # runc gives a tmpfs the mode that the image's folder has; the owner makes it writable anyway.
-_OPEN = f"mode=1777,uid={USER},gid={USER}"
+# Podman (crun) keeps the mode and has no word for the owner.
+_OWNED = f"{_OPEN},uid={USER},gid={USER}"
 _FILES = 16384  # open files of a process
 _COMPANION_MEMORY = 2 * _GIB  # git's index-pack of a large repository is the largest thing there
 
@@ -68,26 +70,35 @@ def seccomp() -> str:
     return json.dumps(json.loads((folder("sandbox") / "seccomp.json").read_text()), separators=(",", ":"))
 
 
-def _security() -> list[str]:
-    return ["no-new-privileges:true", f"seccomp={seccomp()}"]
+def security(*, podman: bool) -> list[str]:
+    """No new privileges and honk's own system calls.
+
+    Docker wants the profile's text. Podman (4.3, compatible API) wants a path on its host,
+    which must be this one.
+    """
+    profile = str(folder("sandbox") / "seccomp.json") if podman else seccomp()
+    return ["no-new-privileges:true", f"seccomp={profile}"]
 
 
 def _volume(name: str, *, copy: bool) -> Mount:
     return Mount(WORKSPACE, name, type="volume", no_copy=not copy)
 
 
-def sandbox_host(limits: Sizes, volume: str, companion: str, runtime: str | None) -> HostConfig:
+def sandbox_host(
+    limits: Sizes, volume: str, companion: str, runtime: str | None, *, podman: bool = False
+) -> HostConfig:
     """Isolation of the container in which the model and the verifiers work.
 
     ``companion`` is the id of the container whose network namespace it joins. The volume
     is mounted with copy-up: what a prepared image has under /workspace comes along.
     """
+    access = _OPEN if podman else _OWNED
     return HostConfig(
         version=API_VERSION,
         init=True,
         cap_drop=["ALL"],
         read_only=True,
-        security_opt=_security(),
+        security_opt=security(podman=podman),
         network_mode=f"container:{companion}",
         ipc_mode="private",
         shm_size=min(limits.memory, _GIB),
@@ -103,9 +114,9 @@ def sandbox_host(limits: Sizes, volume: str, companion: str, runtime: str | None
         ],
         # Programs may run from /tmp: go test, Maven plugins and pip's builds do.
         tmpfs={
-            "/tmp": f"rw,exec,nosuid,nodev,size={limits.tmp},{_OPEN}",
-            "/var/tmp": f"rw,exec,nosuid,nodev,size={limits.tmp},{_OPEN}",
-            "/run": f"rw,noexec,nosuid,nodev,size=16m,{_OPEN}",
+            "/tmp": f"rw,exec,nosuid,nodev,size={limits.tmp},{access}",
+            "/var/tmp": f"rw,exec,nosuid,nodev,size={limits.tmp},{access}",
+            "/run": f"rw,noexec,nosuid,nodev,size=16m,{access}",
         },
         mounts=[_volume(volume, copy=True)],
         log_config=LogConfig(type="none"),
@@ -113,7 +124,7 @@ def sandbox_host(limits: Sizes, volume: str, companion: str, runtime: str | None
     )
 
 
-def companion_host(volume: str, proxy: str | None) -> HostConfig:
+def companion_host(volume: str, proxy: str | None, *, podman: bool = False) -> HostConfig:
     """Isolation of the companion. ``proxy``: host folder that holds the proxy's socket.
 
     It reads whatever modes the model gave its files (DAC_READ_SEARCH) and hands a fresh
@@ -128,7 +139,7 @@ def companion_host(volume: str, proxy: str | None) -> HostConfig:
         cap_drop=["ALL"],
         cap_add=["CHOWN", "DAC_READ_SEARCH", "SETGID", "SETUID"],
         read_only=True,
-        security_opt=_security(),
+        security_opt=security(podman=podman),
         network_mode="none",
         ipc_mode="private",
         mem_limit=_COMPANION_MEMORY,

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from honk.core.errors import SandboxError
-from honk.sandboxes.docker import LABEL, SCOPE_LABEL
+from honk.sandboxes.docker import LABEL, ROLE_LABEL, SCOPE_LABEL
 from honk.sandboxes.stream import engine_errors
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ def sweep(client: DockerClient, scope: str, live: Callable[[str], bool]) -> int:
     runs = {found["Labels"].get(LABEL, "") for found in (*containers, *volumes)}
     dead = {run for run in runs if not live(run)}
     removed = 0
-    for container in containers:
+    # Those whose network others use come last: Podman refuses to remove them before.
+    for container in sorted(containers, key=lambda c: c["Labels"].get(ROLE_LABEL) == "companion"):
         if container["Labels"].get(LABEL, "") in dead:
             with suppress(SandboxError), engine_errors("remove a container"):
                 api.remove_container(container["Id"], force=True)

@@ -102,6 +102,7 @@ class FolderSandbox:
 
     def __init__(self, root: Path, spec: SandboxSpec) -> None:
         self.image = spec.image
+        self._spec = spec
         self._repo = root / "repo"
         self._repo.mkdir()
         _seed(self._repo, spec)
@@ -133,6 +134,13 @@ class FolderSandbox:
 
     def thaw(self) -> None:
         self._shell = LocalShell(self._repo)
+
+    def reset(self) -> None:
+        self.freeze()
+        shutil.rmtree(self._repo / ".git", ignore_errors=True)
+        _seed(self._repo, self._spec)
+        _git(self._repo, "clean", "-ffdq")
+        self.thaw()
 
     def asked(self) -> tuple[str, ...]:
         return ()

@@ -205,6 +205,13 @@ class Git:
 
     def check_out(self, commit):
         """Make the folder's content that of ``commit``; only ignored files of before are left."""
+        try:
+            self.fill(commit)
+        except Refused:  # by a folder that its owner may not write to, perhaps
+            unlock(self.tree)
+            self.fill(commit)
+
+    def fill(self, commit):
         prepared = any(name != ".git" for name in os.listdir(self.tree))
         self.run("read-tree", commit)
         if prepared:
@@ -250,11 +257,22 @@ def repository(top, head, shallow):
 def remove(folder):
     import shutil  # seldom needed, and slow to import
 
+    unlock(folder)
     shutil.rmtree(folder)
+
+
+def unlock(top):
+    """Let the owner into ``top`` and every folder below it again."""
+    os.chmod(top, 0o755)
+    for _, fd, name, info in walk(top):
+        if stat.S_ISDIR(info.st_mode) and info.st_mode & 0o700 != 0o700:
+            os.chmod(name, 0o755, dir_fd=fd)
 
 
 def seed(request, source):
     """Make the repository and check it out, as the sandbox's user."""
+    if os.path.islink(REPO) or os.path.isfile(REPO):  # by what ran there before
+        os.unlink(REPO)
     os.makedirs(REPO, exist_ok=True)
     os.makedirs(ROOT + "/home", exist_ok=True)
     repository(REPO + "/.git", request["head"], request["shallow"])

@@ -18,9 +18,9 @@ from honk.sandboxes.docker import DockerSandboxes
 from honk.sandboxes.sweep import sweep
 from honk.wiring import open_mirror, open_submodules
 from honk.wiring.sandboxes import Engine
+from tests.base import IMAGE
 from tests.world import FILES, FINISH, GREET, World, Worlds, bash, git, make_origin
 
-IMAGE = "debian:bookworm-slim"
 LIB = {"word.txt": "hello\n", ".gitattributes": "* text eol=crlf\n", "src/a.c": "int a;\n"}
 CHECKED = {
     **FILES,

@@ -17,8 +17,7 @@ from honk.core.operator import SandboxCeiling
 from honk.core.ports import SandboxSpec
 from honk.sandboxes.docker import DockerSandbox, DockerSandboxes
 from honk.sandboxes.sweep import sweep
-
-IMAGE = "debian:bookworm-slim"
+from tests.base import IMAGE
 
 
 @dataclass(frozen=True)

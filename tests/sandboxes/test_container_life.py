@@ -16,8 +16,8 @@ from honk.core.errors import Cancelled, SandboxError
 from honk.core.operator import SandboxCeiling
 from honk.sandboxes.docker import LABEL, SCOPE_LABEL, DockerSandboxes
 from honk.sandboxes.sweep import sweep
+from tests.base import IMAGE
 
-IMAGE = "debian:bookworm-slim"
 pytestmark = pytest.mark.docker
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from honk.core.cancel import Cancel
 from honk.core.errors import SandboxError
+from tests.base import IMAGE
 
 pytestmark = pytest.mark.docker
 
@@ -134,9 +135,9 @@ def prepared(client, scope):
     images = []
 
     def build(script: str) -> str:
-        container = client.api.create_container(
-            "debian:bookworm-slim", ["sh", "-ec", script], labels={"honk.scope": scope}
-        )["Id"]
+        container = client.api.create_container(IMAGE, ["sh", "-ec", script], labels={"honk.scope": scope})[
+            "Id"
+        ]
         client.api.start(container)
         assert client.api.wait(container)["StatusCode"] == 0
         images.append(client.api.commit(container)["Id"])
@@ -172,9 +173,7 @@ def test_a_prepared_image_brings_ignored_files_and_loses_the_rest(sandboxes, rep
 
 def test_the_image_s_own_environment_is_kept(sandboxes, repository, client, scope):
     head = repository.commit({"a": b"1"})
-    container = client.api.create_container("debian:bookworm-slim", "true", labels={"honk.scope": scope})[
-        "Id"
-    ]
+    container = client.api.create_container(IMAGE, "true", labels={"honk.scope": scope})["Id"]
     conf = {"Env": ["PATH=/opt/tool/bin:/usr/bin:/bin", "JAVA_HOME=/opt/java"], "Entrypoint": ["/bin/false"]}
     image = client.api.commit(container, conf=conf)["Id"]
     client.api.remove_container(container)

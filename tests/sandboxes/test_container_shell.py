@@ -10,8 +10,8 @@ from honk.core.cancel import Cancel
 from honk.core.errors import Cancelled, SandboxError
 from honk.core.operator import SandboxCeiling
 from honk.sandboxes.docker import DockerSandbox, DockerSandboxes
+from tests.base import IMAGE
 
-IMAGE = "debian:bookworm-slim"
 pytestmark = pytest.mark.docker
 
 
@@ -220,9 +220,7 @@ def test_a_sandbox_whose_memory_is_full_recovers_with_an_empty_tmp(client, scope
 
 
 def test_an_image_without_bash_is_named(opened, client, scope):
-    base = client.api.create_container(
-        "debian:bookworm-slim", ["rm", "/bin/bash"], labels={"honk.scope": scope}
-    )
+    base = client.api.create_container(IMAGE, ["rm", "/bin/bash"], labels={"honk.scope": scope})
     client.api.start(base)
     client.api.wait(base)
     image = client.api.commit(base)["Id"]

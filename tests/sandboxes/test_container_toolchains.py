@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from honk.core.cancel import Cancel
+from tests.base import IMAGE
 
 pytestmark = [pytest.mark.docker, pytest.mark.full]
 
@@ -48,9 +49,7 @@ PROGRAMS = {
 @pytest.fixture(scope="module")
 def image(client, scope):
     script = f"apt-get update -q && apt-get install -qy --no-install-recommends {PACKAGES}"
-    container = client.api.create_container(
-        "debian:bookworm-slim", ["sh", "-ec", script], labels={"honk.scope": scope}
-    )["Id"]
+    container = client.api.create_container(IMAGE, ["sh", "-ec", script], labels={"honk.scope": scope})["Id"]
     client.api.start(container)
     if client.api.wait(container)["StatusCode"]:
         client.api.remove_container(container)

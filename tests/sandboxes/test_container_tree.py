@@ -7,6 +7,7 @@ import tarfile
 
 import pytest
 
+from honk.core.cancel import Cancel
 from honk.core.errors import HandOverError, SandboxError
 
 pytestmark = pytest.mark.docker
@@ -219,3 +220,39 @@ def test_a_frozen_sandbox_refuses_its_shell(opened):
         with pytest.raises(SandboxError, match="frozen"):
             sandbox.files.read("README")
         sandbox.freeze()
+
+
+def test_a_reset_leaves_the_commit_and_what_the_ignore_rules_cover(sandboxes, repository):
+    files = {"README": b"hello\n", ".gitignore": b"build/\n", "sub/kept": b"1\n"}
+    spec = repository.spec(repository.commit(files))
+    with sandboxes.open(spec, Cancel()) as sandbox:
+        run(
+            sandbox,
+            "mkdir build locked && echo made > build/out && echo x > locked/file && chmod 500 locked sub;"
+            " echo other > README; echo left > over; git config core.fsmonitor 'touch /tmp/pwned';"
+            " echo '*' > .git/info/exclude; chmod 500 .git/info; echo cached > ~/cache;"
+            " setsid nohup sh -c 'while :; do echo x >> grow; done' >/dev/null 2>&1 &",
+        )
+        sandbox.reset()
+        assert not sandbox.tree.scan()
+        said = sandbox.run(
+            "git status --porcelain --ignored; git config core.fsmonitor; ls -A . locked;"
+            " cat README build/out ~/cache; pgrep -u 10001 sleep",
+            timeout=10,
+        )
+        words = said.output.split()
+    assert words[:2] == ["!!", "build/"]
+    assert set(words) & {"over", "grow", "locked", "touch", "other"} <= {"locked"}
+    assert words[-3:] == ["hello", "made", "cached"]
+
+
+def test_a_reset_survives_a_repository_that_is_gone_or_a_link(opened):
+    with opened() as sandbox:
+        for trick in ("rm -rf /workspace/repo", "mv /workspace/repo /tmp/r; ln -s /tmp /workspace/repo"):
+            sandbox.run(f"cd /; {trick}", timeout=10)
+            sandbox.reset()
+            assert sandbox.files.read("README") == b"hello\n"
+            assert sandbox.run("git status --porcelain; ls -A", timeout=10).output.split() == [
+                ".git",
+                "README",
+            ]

@@ -8,6 +8,7 @@ import docker
 import pytest
 
 from honk.core.operator import Registry
+from tests.base import IMAGE
 
 ASK = """
 import os, socket
@@ -34,7 +35,7 @@ def test_an_unprivileged_user_in_a_container_without_network_reaches_the_proxy(
     client = docker.from_env()
     try:
         output = client.containers.run(
-            "debian:bookworm-slim",
+            IMAGE,
             ["python3", "-c", ASK],
             user="10001:10001",
             network_mode="none",
