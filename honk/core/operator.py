@@ -43,6 +43,7 @@ class SandboxCeiling(Frozen):
     tmp_size: int | None = None  # as memory
     workspace_size: int = 20 << 30
     runtime: str | None = None  # "runsc" for gVisor
+    base: str | None = None  # what the stock image is built from, a registry's name first for a mirror
 
 
 class ServerSettings(Frozen):

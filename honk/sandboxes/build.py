@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 from honk.core.cancel import Cancel
 from honk.core.errors import SandboxError, UserError
 from honk.sandboxes.clients import HostClients
+from honk.sandboxes.network import preparing
 from honk.sandboxes.online import LABEL, Progress
 
 if TYPE_CHECKING:
@@ -62,9 +63,9 @@ def local(client: DockerClient, name: str) -> str | None:
         return None
 
 
-def pull(bench: Workbench, name: str, cancel: Cancel) -> bool:
-    """Whether a registry gave ``name``."""
-    from docker.errors import APIError
+def pull(bench: Workbench, name: str, cancel: Cancel) -> str:
+    """Pull ``name`` with the credentials of `docker login`; why no registry gave it, "" if one did."""
+    from docker.errors import APIError, DockerException
     from docker.utils import parse_repository_tag
 
     repository, tag = parse_repository_tag(name)
@@ -80,13 +81,13 @@ def pull(bench: Workbench, name: str, cancel: Cancel) -> bool:
     try:
         for report in _watched(start, stall=_PULL_STALL, limit=LIMIT, cancel=cancel):
             if "error" in report:
-                bench.progress(f"Not pulled: {report['error']}")
-                return False
+                return str(report["error"]).strip()
             progress(f"{report.get('status', '')} {report.get('progress', '')}".strip())
-    except (APIError, SandboxError) as error:
-        bench.progress(f"Not pulled: {getattr(error, 'explanation', None) or error}")
-        return False
-    return True
+    except APIError as error:
+        return str(error.explanation or error).strip()
+    except (DockerException, SandboxError) as error:  # the first: a credential helper that fails
+        return str(error)
+    return ""
 
 
 def build(
@@ -113,6 +114,7 @@ def build(
                 decode=True,
                 buildargs=dict(bench.clients.proxies),
                 labels={LABEL: "image"},
+                network_mode=preparing(bench.client),
             )
             return reports
 

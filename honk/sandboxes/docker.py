@@ -22,7 +22,7 @@ from honk.core.ports import SandboxSpec
 from honk.core.types import CommandResult
 from honk.sandboxes import companion, profile
 from honk.sandboxes.companion import Companion
-from honk.sandboxes.engine import is_podman
+from honk.sandboxes.podman import fill_volume, is_podman
 from honk.sandboxes.shell import VERIFY_BUDGET, ContainerShell
 from honk.sandboxes.stream import Stream, engine_errors, execute
 from honk.sandboxes.workspace import ContainerFiles
@@ -198,6 +198,8 @@ class DockerSandbox:
         self._cancel.check()
         with engine_errors("create the workspace volume"):
             self._api.create_volume(self._name, labels={**self._labels, ROLE_LABEL: "volume"})
+        if self._podman:
+            fill_volume(self._api, self._spec.image, self._name, self._labels)
         self._companion_id = self._create_companion(companion_image)
         with ThreadPoolExecutor(1) as pool:
             # The image's content is copied into the volume while this creates the container.

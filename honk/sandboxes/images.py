@@ -33,6 +33,8 @@ REPOSITORY = "honk-sandbox"
 TOOLCHAINS = ("go", "jdk", "node-tools", "python-tools", "rust")
 
 _FORMAT = b"1"  # raise it when the same recipe would be made in another way
+_FROM = re.compile(rb"^FROM (\S+)", re.MULTILINE)
+_PULL_HINT = "Check the name, log in with `docker login`, or build or load it on this machine."
 _NETWORK_HINT = "Check this machine's way to the package registries, or name an image with --image."
 
 
@@ -42,11 +44,19 @@ def base_name(recipes: Path) -> str:
 
 
 class StockImages:
-    """The stock image: ``recipes`` is the folder ``sandbox`` with Dockerfile and layers."""
+    """The stock image: ``recipes`` is the folder ``sandbox`` with Dockerfile and layers.
 
-    def __init__(self, bench: Workbench, recipes: Path) -> None:
+    ``parent`` replaces the image that the Dockerfile starts from: the same one in a mirror.
+    """
+
+    def __init__(self, bench: Workbench, recipes: Path, parent: str | None = None) -> None:
         self._bench = bench
         self._recipes = recipes
+        dockerfile = (recipes / "Dockerfile").read_bytes()
+        found = _FROM.search(dockerfile)
+        assert found, "sandbox/Dockerfile names its base"
+        self._parent = parent or found[1].decode()
+        self._dockerfile = _FROM.sub(b"FROM " + self._parent.encode(), dockerfile, count=1)
 
     def companion(self, cancel: Cancel) -> str:
         """Id of the base, made if it is missing. Raises SandboxError."""
@@ -54,8 +64,7 @@ class StockImages:
 
     def present(self) -> str | None:
         """Id of the base if it is there already."""
-        with engine_errors("look for the sandbox image"):
-            return local(self._bench.client, base_name(self._recipes))
+        return self._local(self._tags([])[0])
 
     def image(self, toolchains: frozenset[str], cancel: Cancel) -> str:
         """Id of the base with the layers of ``toolchains``, those made that are missing.
@@ -77,29 +86,30 @@ class StockImages:
 
     def _tags(self, names: list[str]) -> list[str]:
         """Each one's hash covers its own recipe and everything below it."""
-        tags = [_hash(self._recipe("Dockerfile"))]
+        tags = [_hash(self._dockerfile)]
         for name in names:
-            tags.append(_hash(_FORMAT, tags[-1].encode(), self._recipe(f"layers/{name}.sh")))
+            tags.append(_hash(_FORMAT, tags[-1].encode(), self._script(name)))
         return tags
 
-    def _recipe(self, name: str) -> bytes:
-        return (self._recipes / name).read_bytes()
+    def _script(self, layer: str) -> bytes:
+        return (self._recipes / "layers" / f"{layer}.sh").read_bytes()
 
     def _once(self, tag: str, cancel: Cancel, make: Callable[[], str]) -> str:
         return once(self._bench, f"{REPOSITORY}:{tag}", cancel, make)
 
     def _base(self, tag: str, cancel: Cancel) -> str:
-        recipe = self._recipe("Dockerfile")
-        found = re.search(rb"^FROM (\S+)", recipe, re.MULTILINE)
-        assert found, "sandbox/Dockerfile names its base"
-        name = found[1].decode()
-        bench = self._bench
-        if local(bench.client, name) is None and not pull(bench, name, cancel):
+        bench, name = self._bench, self._parent
+        if local(bench.client, name) is None and (why := pull(bench, name, cancel)):
+            if not bootstrap.makes(name):
+                raise SandboxError(
+                    f"The base of the sandbox image, {name}, was not pulled: {why}", _PULL_HINT
+                )
+            bench.progress(f"Not pulled: {why}")
             bootstrap.debian(
                 bench.client, name, install=bench.install, progress=sparse(bench.progress), cancel=cancel
             )
         bench.progress("Building the sandbox image (Python, Node, C; once).")
-        files = [ContextFile("Dockerfile", recipe)]
+        files = [ContextFile("Dockerfile", self._dockerfile)]
         try:
             image = build(bench, files, "Dockerfile", f"{REPOSITORY}:{tag}", cancel, sparse(bench.progress))
         except UserError as error:
@@ -110,7 +120,7 @@ class StockImages:
     def _layer(self, name: str, tag: str, parent: str, cancel: Cancel) -> str:
         bench = self._bench
         bench.progress(f"Adding {name} to the sandbox image (once).")
-        script = self._recipe(f"layers/{name}.sh").decode()
+        script = self._script(name).decode()
         with online(bench.client, parent, cancel=cancel, clients=bench.clients) as container:
             done = container.run(script, progress=sparse(bench.progress), timeout=LIMIT)
             if done.exit_code != 0:
@@ -131,14 +141,13 @@ def named_image(bench: Workbench, name: str, cancel: Cancel) -> str:
     it has neither bash nor sh.
     """
     with engine_errors(f"look at {name}"):
-        image = local(bench.client, name)
-        if image is None and pull(bench, name, cancel):
-            image = local(bench.client, name)
-        if image is None:
-            raise UserError(
-                f"There is no image {name}: not on this engine, and no registry gave it.",
-                "Check the name, log in with `docker login`, or build or load it on this machine.",
-            )
+        if (image := local(bench.client, name)) is None:
+            why = pull(bench, name, cancel)
+            if (image := local(bench.client, name)) is None:
+                raise UserError(
+                    f"There is no image {name}: not on this engine, and no registry gave it ({why}).",
+                    _PULL_HINT,
+                )
         known = bench.locks / f"usable-{image.removeprefix('sha256:')}"
         if known.exists():
             return image

@@ -19,7 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 from honk.core.cancel import Cancel
 from honk.core.errors import SandboxError, UserError
+from honk.sandboxes import profile
 from honk.sandboxes.clients import FOLDER, HostClients
+from honk.sandboxes.network import preparing
+from honk.sandboxes.podman import is_podman
 from honk.sandboxes.stream import STDOUT, Stream
 
 if TYPE_CHECKING:
@@ -31,7 +34,6 @@ Progress = Callable[[str], None]
 LABEL = "honk.preparing"
 _LIFETIME = 4 * 3600  # seconds; the container of a honk that was killed ends by itself
 _TAIL_LINES = 20
-_PIDS = 8192
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,8 @@ class Online:
             changes.append(f"ENTRYPOINT {json.dumps(config['Entrypoint'])}")
         elif not changes:
             changes.append('CMD ["sh"]')
+        if config.get("User"):
+            changes.append(f"USER {config['User']}")
         changes += [f"LABEL {json.dumps(key)}={json.dumps(value)}" for key, value in labels.items()]
         changes.append(f"LABEL {LABEL}=image")
         image = self._container.commit(repository, tag, changes=changes)
@@ -166,18 +170,19 @@ def online(
     cancel: Cancel,
     clients: HostClients | None = None,
     environment: Mapping[str, str] | None = None,
-    network: str = "bridge",
+    network: str | None = None,
     folders: Mapping[Path, str] | None = None,
 ) -> Iterator[Online]:
     """Start a container of ``image``; it is removed at the end, whatever happened.
 
     ``clients`` and ``environment`` reach every command in it; ``folders`` of the host are
-    mounted read-only (and leave an empty folder in an image). Raises SandboxError.
+    mounted read-only (and leave an empty folder in an image). ``network`` is honk's own
+    bridge unless another one is named. Raises SandboxError.
     """
     from docker.errors import APIError
 
     _sweep(client)
-    container = _start(client, image, network, folders or {})
+    container = _start(client, image, network or preparing(client), folders or {})
     try:
         host = clients or HostClients()
         # Those of Docker's own configuration, which the engine would write into the container.
@@ -193,23 +198,24 @@ def online(
 
 def _start(client: DockerClient, image: str, network: str, folders: Mapping[Path, str]) -> Container:
     from docker.errors import APIError
-    from docker.types import Mount
 
     alive = ["sh", "-c", f"sleep {_LIFETIME}"]
     container = None
     try:
-        override = bool(client.images.get(image).attrs["Config"].get("Entrypoint"))
-        container = client.containers.create(
+        config = client.images.get(image).attrs["Config"]
+        override = bool(config.get("Entrypoint"))
+        memory = int(client.info()["MemTotal"])
+        made = client.api.create_container(
             image,
             entrypoint=alive if override else None,
             command=None if override else alive,
-            network_mode=network,
+            # Beside a main process of another user, root's commands would have no capabilities.
+            user="0:0" if config.get("User") else None,
+            host_config=profile.preparing_host(network, folders, memory, podman=is_podman(client.api)),
             labels={LABEL: "container"},
-            mounts=[Mount(t, str(h), type="bind", read_only=True) for h, t in folders.items()],
-            pids_limit=_PIDS,
-            mem_limit=int(client.info()["MemTotal"]) * 3 // 4,  # the host outlives a wild build
             use_config_proxy=False,  # or the image would keep them, and with them a password
         )
+        container = client.containers.get(made["Id"])
         container.start()
         return container
     except APIError as error:

@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from docker.types import HostConfig, LogConfig, Mount, Ulimit
 
@@ -36,6 +37,7 @@ _OPEN = "mode=1777"
 # Podman (crun) keeps the mode and has no word for the owner.
 _OWNED = f"{_OPEN},uid={USER},gid={USER}"
 _FILES = 16384  # open files of a process
+_PREPARING_PIDS = 8192
 _COMPANION_MEMORY = 2 * _GIB  # git's index-pack of a large repository is the largest thing there
 
 
@@ -80,7 +82,7 @@ def security(*, podman: bool) -> list[str]:
     return ["no-new-privileges:true", f"seccomp={profile}"]
 
 
-def _volume(name: str, *, copy: bool) -> Mount:
+def workspace(name: str, *, copy: bool) -> Mount:
     return Mount(WORKSPACE, name, type="volume", no_copy=not copy)
 
 
@@ -118,7 +120,7 @@ def sandbox_host(
             "/var/tmp": f"rw,exec,nosuid,nodev,size={limits.tmp},{access}",
             "/run": f"rw,noexec,nosuid,nodev,size=16m,{access}",
         },
-        mounts=[_volume(volume, copy=True)],
+        mounts=[workspace(volume, copy=True)],
         log_config=LogConfig(type="none"),
         runtime=runtime,
     )
@@ -130,7 +132,7 @@ def companion_host(volume: str, proxy: str | None, *, podman: bool = False) -> H
     It reads whatever modes the model gave its files (DAC_READ_SEARCH) and hands a fresh
     volume to the sandbox's user (CHOWN); it writes only as that user (SETUID, SETGID).
     """
-    mounts = [_volume(volume, copy=False)]
+    mounts = [workspace(volume, copy=False)]
     if proxy is not None:
         mounts.append(Mount("/run/honk", proxy, type="bind", read_only=True))
     return HostConfig(
@@ -152,6 +154,38 @@ def companion_host(volume: str, proxy: str | None, *, podman: bool = False) -> H
         tmpfs={"/tmp": "rw,noexec,nosuid,nodev,size=64m,mode=1777"},
         mounts=mounts,
         log_config=LogConfig(type="none"),
+    )
+
+
+def filling_host(volume: str) -> HostConfig:
+    """Isolation of a container that does nothing but mount the volume (Podman)."""
+    return HostConfig(
+        version=API_VERSION,
+        cap_drop=["ALL"],
+        network_mode="none",
+        security_opt=security(podman=True),
+        mounts=[workspace(volume, copy=True)],
+    )
+
+
+def preparing_host(
+    network: str, folders: Mapping[Path, str], host_memory: int, *, podman: bool
+) -> HostConfig:
+    """Isolation of a container that prepares an image online, as root: setup and layers.
+
+    Package managers change owners and modes of what they unpack and let other users do part
+    of their work; nothing else of root's rights is there. ``folders`` of the host are
+    mounted read-only.
+    """
+    return HostConfig(
+        version=API_VERSION,
+        cap_drop=["ALL"],
+        cap_add=["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID"],
+        security_opt=security(podman=podman),
+        network_mode=network,
+        pids_limit=_PREPARING_PIDS,
+        mem_limit=host_memory * 3 // 4,  # the host outlives a wild build
+        mounts=[Mount(target, str(host), type="bind", read_only=True) for host, target in folders.items()],
     )
 
 

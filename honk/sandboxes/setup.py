@@ -148,10 +148,12 @@ def _hand_to_user(container: Online) -> None:
 
 
 @contextmanager
-def _network(bench: Workbench, companion_image: str, proxy: Path | None, cancel: Cancel) -> Iterator[str]:
-    """The network of the setup container: the bridge, with the package proxy on loopback if there is one."""
+def _network(
+    bench: Workbench, companion_image: str, proxy: Path | None, cancel: Cancel
+) -> Iterator[str | None]:
+    """The network of the setup container: with the package proxy on loopback if there is one."""
     if proxy is None:
-        yield "bridge"
+        yield None
         return
     with online(bench.client, companion_image, cancel=cancel, folders={proxy: _PROXY_FOLDER}) as way:
         # At the end of its input the program ends, but what forwards to the proxy stays.

@@ -81,7 +81,7 @@ class Engine:
     def stock(self) -> StockImages:
         from honk.sandboxes.images import StockImages
 
-        return StockImages(self.bench, resources.folder("sandbox"))
+        return StockImages(self.bench, resources.folder("sandbox"), self._settings.sandbox.base)
 
     def companion(self, cancel: Cancel) -> str:
         """Image of honk's own side containers."""

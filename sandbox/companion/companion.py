@@ -262,11 +262,13 @@ def remove(folder):
 
 
 def unlock(top):
-    """Let the owner into ``top`` and every folder below it again."""
-    os.chmod(top, 0o755)
+    """Let the owner into ``top`` and every folder below it again, where it is the owner."""
+    with suppress(OSError):
+        os.chmod(top, 0o755)
     for _, fd, name, info in walk(top):
         if stat.S_ISDIR(info.st_mode) and info.st_mode & 0o700 != 0o700:
-            os.chmod(name, 0o755, dir_fd=fd)
+            with suppress(OSError):
+                os.chmod(name, 0o755, dir_fd=fd)
 
 
 def seed(request, source):

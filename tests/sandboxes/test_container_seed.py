@@ -152,7 +152,9 @@ def prepared(client, scope):
 OWNED = "chown -R 10001:10001 /workspace"
 
 
-@pytest.mark.parametrize("owner", [OWNED, "true"], ids=["owned by the sandbox", "owned by root"])
+@pytest.mark.parametrize(
+    "owner", [OWNED, "chown -R 0:0 /workspace"], ids=["owned by the sandbox", "owned by root"]
+)
 def test_a_prepared_image_brings_ignored_files_and_loses_the_rest(sandboxes, repository, prepared, owner):
     head = repository.commit(
         {".gitignore": b"node_modules/\n", "package.json": b"{}", "same": b"same\n", "dir/f": b"1"}

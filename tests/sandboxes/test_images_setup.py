@@ -20,6 +20,7 @@ from honk.resources import folder
 from honk.sandboxes.build import ContextFile, Workbench
 from honk.sandboxes.clients import FOLDER, HostClients
 from honk.sandboxes.images import StockImages, built_image
+from honk.sandboxes.online import online
 from honk.sandboxes.setup import Seed, prepare
 
 pytestmark = pytest.mark.docker
@@ -218,3 +219,65 @@ def test_behind_the_package_proxy_no_password_of_an_index_is_inside(workshop: Wo
     workshop.bench = replace(workshop.bench, clients=host)
     workshop.prepare(f'test ! -e {FOLDER}/pip.conf && test -z "$PIP_CONFIG_FILE"', proxy=proxy)
     workshop.prepare("grep -q s3cret $PIP_CONFIG_FILE")
+
+
+def test_setup_has_no_more_of_root_than_package_managers_need(workshop: Workshop) -> None:
+    refused = (
+        "mount -t tmpfs x /mnt",
+        "unshare -n true",
+        "mknod /opt/disk b 8 0",
+        "python3 -c 'import socket; socket.socket(socket.AF_PACKET)'",
+        "chroot / true",
+    )
+    image = workshop.prepare(
+        "grep -E '^(CapEff|CapBnd|NoNewPrivs|Seccomp):' /proc/self/status > /status",
+        "touch /opt/f && chown 33:8 /opt/f && chmod 2750 /opt/f && stat -c '%u:%g %a' /opt/f >> /status",
+        "setpriv --reuid 33 --regid 33 --clear-groups sleep 60 & kill $! && echo killed >> /status",
+        *(f"! {command}" for command in refused),
+    )
+    assert workshop.inside(image, "cat /status").split() == [
+        *("CapEff:", "00000000000000fb", "CapBnd:", "00000000000000fb"),
+        *("NoNewPrivs:", "1", "Seccomp:", "2", "33:8", "2750", "killed"),
+    ]
+
+
+def test_what_is_prepared_at_the_same_time_does_not_meet(
+    workshop: Workshop, client: docker.DockerClient
+) -> None:
+    def quiet(line: str) -> None: ...
+
+    with (
+        online(client, workshop.base, cancel=Cancel()) as one,
+        online(client, workshop.base, cancel=Cancel()) as other,
+    ):
+        probe = "import socket; socket.create_connection(('127.0.0.1', 8000))"
+        serve = (
+            "setsid python3 -m http.server 8000 >/dev/null 2>&1 &"
+            f' until python3 -c "{probe}" 2>/dev/null; do :; done'
+        )
+        assert one.run(serve, progress=quiet, timeout=60).exit_code == 0
+        [address] = one.run("hostname -i", progress=quiet, timeout=60).tail
+        ask = f"import socket; socket.create_connection(('{address}', 8000), timeout=3)"
+        done = other.run(f'python3 -c "{ask}"', progress=quiet, timeout=60)
+        assert done.exit_code == 1 and "timed out" in done.tail[-1]
+        default = client.containers.create(workshop.base, ["python3", "-c", ask], network_mode="bridge")
+        try:
+            default.start()
+            assert default.wait()["StatusCode"] == 1
+        finally:
+            default.remove(force=True)
+
+
+@pytest.mark.full
+def test_setup_installs_packages_of_the_system(workshop: Workshop) -> None:
+    """With users, setgid folders and a service among them; skips where no mirror is reached."""
+    try:
+        workshop.prepare("apt-get update -q")
+    except UserError as error:
+        pytest.skip(f"the distribution's packages cannot be reached from containers here: {error}")
+    image = workshop.prepare(
+        "apt-get update -q && apt-get install -qy --no-install-recommends cron redis-server sudo",
+        "sudo -n service redis-server start && until redis-cli ping; do sleep 0.1; done",
+        "service redis-server stop && stat -c '%a %G' /var/spool/cron/crontabs > /said",
+    )
+    assert workshop.inside(image, "cat /said") == "1730 crontab\n"
