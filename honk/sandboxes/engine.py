@@ -28,7 +28,7 @@ from honk.core.errors import HonkError, SandboxError
 from honk.sandboxes.locks import locked
 
 if TYPE_CHECKING:
-    from docker import APIClient, DockerClient
+    from docker import DockerClient
 
 Notice = Callable[[str], None]
 
@@ -57,9 +57,12 @@ class EngineFacts:
 
 def describe(client: DockerClient) -> EngineFacts:
     """Ask the engine about itself."""
+    from honk.sandboxes.podman import is_podman
+
     info, version = client.info(), client.version()
+    system = str(info.get("OperatingSystem", ""))
     return EngineFacts(
-        name=str(info.get("OperatingSystem", "")),
+        name=f"Podman on {system}" if is_podman(client.api) else system,
         version=str(version.get("Version", "")),
         api=str(version.get("ApiVersion", "")),
         cgroup=f"v{info.get('CgroupVersion', '1')} ({info.get('CgroupDriver', '?')})",
@@ -68,12 +71,6 @@ def describe(client: DockerClient) -> EngineFacts:
         memory=int(info.get("MemTotal", 0)),
         runtimes=tuple(sorted(info.get("Runtimes") or {})),
     )
-
-
-def is_podman(api: APIClient) -> bool:
-    """Whether Podman answers by Docker's API: it wants some things said differently."""
-    parts = api.version(api_version=False).get("Components") or []
-    return any(part.get("Name") == "Podman Engine" for part in parts)
 
 
 def connect(*, install: bool, notice: Notice, state: Path) -> DockerClient:
@@ -113,7 +110,8 @@ def stop(state: Path, notice: Notice) -> bool:
     if pid is None:
         return False
     notice(f"Stopping the Docker engine that honk started (process {pid}).")
-    subprocess.run([*_elevation(), "kill", f"-{signal.SIGTERM.value}", str(pid)], check=False)
+    # The shell's own kill: a small Debian has no other.
+    subprocess.run([*_elevation(), "sh", "-c", f"kill -{signal.SIGTERM.value} {pid}"], check=False)
     end = time.monotonic() + _STOP_SECONDS
     while _pid_of(file) is not None:
         if time.monotonic() > end:
@@ -218,13 +216,25 @@ def _start(elevate: Sequence[str], notice: Notice, state: Path) -> None:
     """Start dockerd: by systemd where that runs, else detached. Never where one runs already."""
     if Path("/run/systemd/system").is_dir():
         notice("Starting the Docker engine (systemd).")
-        subprocess.run([*elevate, "systemctl", "start", "docker"], capture_output=True, check=False)
+        start_unit(elevate)
     elif not _runs():
         log = state / "dockerd.log"
         notice(f"Starting the Docker engine (dockerd); its log is {log}.")
         detach(elevate, _dockerd() or "dockerd", state / "dockerd.pid", log)
     if elevate:
         _admit(elevate, notice)
+
+
+def start_unit(elevate: Sequence[str]) -> None:
+    """Let systemd start Docker. Raises SandboxError with its words."""
+    command = [*elevate, "systemctl", "start", "docker"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        said = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
+        raise SandboxError(
+            f"systemd did not start the Docker engine: {said}",
+            "See `systemctl status docker` and `journalctl -u docker`, then try again.",
+        )
 
 
 def detach(elevate: Sequence[str], daemon: str, pid_file: Path, log: Path) -> None:
@@ -265,9 +275,11 @@ def _pid_of(file: Path) -> int | None:
     try:
         pid = int(file.read_text())
         name = Path(f"/proc/{pid}/comm").read_text().strip()
+        # Empty for one that has ended and whom nobody waited for, as in a container without init.
+        words = Path(f"/proc/{pid}/cmdline").read_bytes()
     except (OSError, ValueError):
         return None
-    return pid if name == "dockerd" else None
+    return pid if name == "dockerd" and words else None
 
 
 def _runs() -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from honk.core.errors import SandboxError
 from honk.sandboxes import engine
 
 
@@ -67,8 +68,13 @@ def start_daemon(folder: Path) -> int:
     return int((folder / "dockerd.pid").read_text())
 
 
-def test_a_dockerd_that_honk_started_is_stopped_by_its_pid_file(tmp_path: Path) -> None:
+def test_a_dockerd_that_honk_started_is_stopped_by_its_pid_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pid = start_daemon(tmp_path)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/sh").symlink_to("/bin/sh")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))  # a small Debian has no program `kill`
     said: list[str] = []
     assert engine.stop(tmp_path, said.append) is True
     assert not Path(f"/proc/{pid}/cmdline").exists() or not Path(f"/proc/{pid}/cmdline").read_bytes()
@@ -83,3 +89,18 @@ def test_a_pid_that_another_program_has_now_is_left_alone(tmp_path: Path) -> Non
 
 def test_without_a_dockerd_of_its_own_nothing_is_stopped(tmp_path: Path) -> None:
     assert ensure(tmp_path, {}, "--stop").returncode == 0
+
+
+def test_systemd_is_asked_for_docker_and_its_refusal_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, program = tmp_path / "asked", tmp_path / "systemctl"
+    program.write_text(f'#!/bin/sh\necho "$@" >> {asked}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    engine.start_unit([])
+    engine.start_unit(["env"])  # as with sudo
+    assert asked.read_text() == "start docker\nstart docker\n"
+    program.write_text("#!/bin/sh\necho 'Unit docker.service is masked.' >&2; exit 1\n")
+    with pytest.raises(SandboxError, match=r"Unit docker.service is masked\..*journalctl -u docker"):
+        engine.start_unit([])

@@ -55,3 +55,24 @@ def test_a_symbolic_link_shows_the_container_and_not_the_host(context: ToolConte
     text = run_tool(toolset(Dialect.ANTHROPIC), call, context).text
     assert "sandbox" in text
     assert Path("/etc/hostname").read_text().strip() not in text
+
+
+PATCHES = (
+    "*** Begin Patch\n*** Update File: greet.sh\n@@\n-echo bye\n+echo hello\n"
+    "*** Add File: new/deep.txt\n+one\n+\n*** Delete File: AGENTS.md\n*** End Patch",
+    "*** Begin Patch\n*** Update File: greet.sh\n*** Move to: hello.sh\n"
+    "@@\n echo hello\n+true\n*** End Patch",
+    "*** Begin Patch\n*** Update File: hello.sh\n@@\n-not there\n+x\n*** End Patch",
+    "no patch",
+)
+
+
+def test_apply_patch_answers_the_same_alone_and_amid_other_commands(context: ToolContext) -> None:
+    """Alone, the call is carried out by honk; in a pipe, by the program on PATH."""
+    bash(context, "cp -r ../repo /tmp/other")
+    for number, patch in enumerate(PATCHES):
+        alone = bash(context, f"apply_patch <<'E'\n{patch}\nE")
+        context.files.write(f"/tmp/{number}", patch.encode())
+        amid = bash(context, f"(cd /tmp/other && cat /tmp/{number} | apply_patch); code=$?; (exit $code)")
+        assert amid == alone, patch
+        assert bash(context, "diff -r --exclude=.git . /tmp/other; echo same").split() == ["same"]
