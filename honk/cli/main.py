@@ -36,6 +36,7 @@ Repo = Annotated[
 MaxCost = Annotated[float | None, typer.Option("--max-cost", help="Dollars.", min=0.0)]
 MaxTurns = Annotated[int | None, typer.Option("--max-turns", help="Model calls of the session.", min=1)]
 Timeout = Annotated[str | None, typer.Option("--timeout", help="Wall clock, such as 90s, 45m or 2h.")]
+Record = Annotated[Path | None, typer.Option("--record", help="Write a session that replay: plays.")]
 Judge = Annotated[str | None, typer.Option("--judge", help="Model of the judge, 'same' or 'off'.")]
 
 
@@ -88,9 +89,7 @@ def run(
         bool, typer.Option("--fork", help="Push to a fork where there is no push right.")
     ] = False,
     judge: Judge = None,
-    record: Annotated[
-        Path | None, typer.Option("--record", help="Write a session that replay: plays.")
-    ] = None,
+    record: Record = None,
     json: Json = False,
     config: Config = None,
 ) -> None:
@@ -115,13 +114,15 @@ def resume(
     max_cost: MaxCost = None,
     max_turns: MaxTurns = None,
     timeout: Timeout = None,
+    record: Record = None,
     json: Json = False,
     config: Config = None,
 ) -> None:
     """Go on with a run after a crash, a failure, a cancellation or a limit."""
     from honk.cli.run import resume_command
 
-    raise typer.Exit(resume_command(run_id, max_cost, max_turns, timeout, json=json, config=config))
+    code = resume_command(run_id, max_cost, max_turns, timeout, record=record, json=json, config=config)
+    raise typer.Exit(code)
 
 
 @app.command()

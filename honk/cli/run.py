@@ -137,6 +137,7 @@ def resume_command(
     max_turns: int | None,
     timeout: str | None,
     *,
+    record: Path | None,
     json: bool,
     config: Path | None,
 ) -> int:
@@ -153,6 +154,7 @@ def resume_command(
                 cancel=cancel,
                 limits=_raised(max_cost, max_turns, timeout),
                 caught_up=view.catch_up,
+                record=record,
             )
         return _finish(done, stores, json=json)
 

@@ -153,6 +153,10 @@ class Dialect(StrEnum):
     GENERIC = "generic"
 
 
+Purpose = Literal["work", "judge", "compact"]
+"""What a model call is for: a turn of the session, a verdict, a summary of earlier turns."""
+
+
 class ModelRequest(Frozen):
     """All that one model call needs.
 
@@ -161,7 +165,7 @@ class ModelRequest(Frozen):
     ``cache_key`` groups the calls of one run for the provider's prompt cache.
     """
 
-    purpose: Literal["work", "judge"] = "work"
+    purpose: Purpose = "work"
     turn: int = 0
     system: str
     messages: tuple[Message, ...]

@@ -15,7 +15,7 @@ from honk.core.messages import Completion, Dialect, ModelRequest, TextDelta
 from honk.models.anthropic import AnthropicModel
 from honk.models.chat import ChatModel
 from honk.models.openai import OpenAIModel
-from honk.models.recording import Answer, read_session
+from honk.models.recording import Answer, Header, MakeRecorder, Recorder, read_session
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -44,43 +44,57 @@ class _Server(ThreadingHTTPServer):
     answer: Answer
 
 
-class ReplayModel:
-    """The model of a recorded session. Its ``name`` is the recorded one's, so that it costs as much.
+def _adapter(
+    header: Header, base: str, recorder: Recorder | None
+) -> AnthropicModel | OpenAIModel | ChatModel:
+    name = header.model.partition(":")[2]
+    if header.wire == "anthropic":
+        return AnthropicModel(name, "replayed", base, recorder=recorder)
+    make = OpenAIModel if header.wire == "responses" else ChatModel
+    return make(name, "replayed", f"{base}/v1", recorder=recorder)
 
-    An answer is found by the request's purpose and turn: a resumed run goes on where it was.
-    A context manager. Raises UserError if the file is not a session.
+
+class ReplayModel:
+    """The models of a recorded session. ``name`` is the recorded one's, so that it costs as much;
+    ``judge`` is that of the model that judged.
+
+    An answer is found by the request's purpose and turn, and played through the adapter of the
+    model that gave it: a resumed run goes on where it was. ``recorder`` makes one for each model,
+    if what is played is to be recorded. A context manager. Raises UserError if the file is not
+    a session.
     """
 
     replayed = True
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, recorder: MakeRecorder | None = None) -> None:
         self._path = path
         self._session = read_session(path)
-        header = self._session.header
+        main = self._session.header
+        recorders = {main: recorder(main.wire, main.model) if recorder else None}
+        for other in {a.by for a in self._session.answers.values()} - {main}:
+            recorders[other] = recorder(other.wire, other.model, judge=True) if recorder else None
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
         base = f"http://127.0.0.1:{self._server.server_address[1]}"
-        name = header.model.partition(":")[2]
-        self._model: AnthropicModel | OpenAIModel | ChatModel
-        if header.wire == "anthropic":
-            self._model = AnthropicModel(name, "replayed", base)
-        elif header.wire == "responses":
-            self._model = OpenAIModel(name, "replayed", f"{base}/v1")
-        else:
-            self._model = ChatModel(name, "replayed", f"{base}/v1")
+        self._models = {header: _adapter(header, base, to) for header, to in recorders.items()}
 
     @property
     def name(self) -> str:
         return self._session.header.model
 
     @property
+    def judge(self) -> str:
+        judges = [a.by.model for (purpose, _), a in self._session.answers.items() if purpose == "judge"]
+        return judges[-1] if judges else self.name
+
+    @property
     def dialect(self) -> Dialect:
-        return self._model.dialect
+        return self._models[self._session.header].dialect
 
     def warm(self) -> None:
         """Import the SDK and make its client now, in whatever thread."""
-        self._model.warm()
+        self._models[self._session.header].warm()
 
     def complete(
         self, request: ModelRequest, *, on_delta: Callable[[TextDelta], None], cancel: Cancel
@@ -92,10 +106,11 @@ class ReplayModel:
                 "It was recorded from a run that went another way; record it again with --record.",
             )
         self._server.answer = answer
-        return self._model.complete(request, on_delta=on_delta, cancel=cancel)
+        return self._models[answer.by].complete(request, on_delta=on_delta, cancel=cancel)
 
     def close(self) -> None:
-        self._model.close()
+        for model in self._models.values():
+            model.close()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

@@ -100,6 +100,7 @@ def carry_on(
     cancel: Cancel,
     limits: Callable[[Limits], Limits] = lambda limits: limits,
     caught_up: Callable[[RunState], None] = lambda state: None,
+    record: Path | None = None,
 ) -> Executed:
     """Bring a run whose log has begun to its end; whoever worked on it is gone.
 
@@ -117,7 +118,7 @@ def carry_on(
         Keeper(run_id, run.fence, stores.leases, stores.inbox, cancel, run.hear),
         services(
             settings, stores, run.state.request, cancel=cancel, on_delta=watcher.delta,
-            notice=watcher.notice, resumed=run_id,
+            notice=watcher.notice, record=record, resumed=run_id,
         ) as prepared,
     ):  # fmt: skip
         runs.resume(run, limits(run.state.limits))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from honk.core.cancel import Cancel
 from honk.core.errors import UserError
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
     from honk.models.anthropic import AnthropicModel
     from honk.models.chat import ChatModel
     from honk.models.openai import OpenAIModel
-    from honk.models.recording import Recorder
+    from honk.models.recording import MakeRecorder, Recorder, Wire
     from honk.models.retry import Patience
 
 Notice = Callable[[str], None]
+
 
 ANTHROPIC_MODEL = "anthropic:claude-sonnet-5-5"
 OPENAI_MODEL = "openai:gpt-5.5"
@@ -50,10 +52,12 @@ def judge_name(setting: str | None, model: str) -> str | None:
 
 @dataclass(frozen=True)
 class OpenModel:
-    """A model ready for use. ``priced`` is the name that prices go by; ``warm`` imports its SDK."""
+    """A model ready for use. ``priced`` is the name that prices go by, ``judge_priced`` that of its
+    verdicts (a recorded session may have had another judge); ``warm`` imports its SDK."""
 
     model: Model
     priced: str
+    judge_priced: str
     warm: Callable[[], None]
     replayed: bool
 
@@ -71,43 +75,45 @@ def open_model(
     *,
     notice: Notice,
     record: Path | None = None,
+    judge: bool = False,
     patience: Patience | None = None,
 ) -> Iterator[OpenModel]:
-    """Construct the adapter of ``provider:NAME`` or ``replay:FILE``. Raises UserError, ModelError."""
+    """Construct the adapter of ``provider:NAME`` or ``replay:FILE``. ``record`` is the session that
+    its answers go to, ``judge`` says that they are verdicts. Raises UserError, ModelError."""
     from honk.models import retry
 
+    recorder = partial(_recorder, record, judge=judge)
     provider, _, rest = name.partition(":")
     if provider == "replay" and rest:
         from honk.models.replay import ReplayModel
 
-        with ReplayModel(Path(rest)) as replay:
-            yield OpenModel(replay, replay.name, replay.warm, True)
+        if record is not None and record.resolve() == Path(rest).resolve():
+            raise UserError(f"{record} is the session that is played.", "Give another file to --record.")
+        with ReplayModel(Path(rest), recorder) as replay:
+            yield OpenModel(replay, replay.name, replay.judge, replay.warm, True)
         return
     if provider not in ("anthropic", "openai") or not rest:
         raise UserError(
             f"{name!r} is no model.", "Name it anthropic:NAME, openai:NAME or replay:FILE (--model)."
         )
-    adapter = (
-        _anthropic(rest, settings, record) if provider == "anthropic" else _openai(rest, settings, record)
-    )
+    make = _anthropic if provider == "anthropic" else _openai
+    adapter = make(rest, settings, recorder)
     try:
         model = retry.with_retries(adapter, notify=notice, patience=patience)
-        yield OpenModel(model, adapter.name, adapter.warm, False)
+        yield OpenModel(model, adapter.name, adapter.name, adapter.warm, False)
     finally:
         adapter.close()
 
 
-def _recorder(
-    path: Path | None, wire: Literal["anthropic", "responses", "chat"], model: str
-) -> Recorder | None:
+def _recorder(path: Path | None, wire: Wire, model: str, *, judge: bool) -> Recorder | None:
     if path is None:
         return None
     from honk.models.recording import Header, Recorder
 
-    return Recorder(path, Header(wire=wire, model=model))
+    return Recorder(path, Header(wire=wire, model=model), judge=judge)
 
 
-def _anthropic(name: str, settings: Settings, record: Path | None) -> AnthropicModel:
+def _anthropic(name: str, settings: Settings, recorder: MakeRecorder) -> AnthropicModel:
     from honk.models.anthropic import AnthropicModel
 
     if settings.anthropic_api_key is None:
@@ -116,11 +122,11 @@ def _anthropic(name: str, settings: Settings, record: Path | None) -> AnthropicM
         name,
         settings.anthropic_api_key.get_secret_value(),
         settings.anthropic_base_url,
-        recorder=_recorder(record, "anthropic", f"anthropic:{name}"),
+        recorder=recorder("anthropic", f"anthropic:{name}"),
     )
 
 
-def _openai(name: str, settings: Settings, record: Path | None) -> OpenAIModel | ChatModel:
+def _openai(name: str, settings: Settings, recorder: MakeRecorder) -> OpenAIModel | ChatModel:
     from honk.models.chat import ChatModel
     from honk.models.openai import OpenAIModel, speaks_responses
 
@@ -132,9 +138,8 @@ def _openai(name: str, settings: Settings, record: Path | None) -> OpenAIModel |
     if wire == "auto":
         wire = "responses" if base_url is None or speaks_responses(base_url, key) else "chat"
     if wire == "responses":
-        recorder = _recorder(record, "responses", f"openai:{name}")
-        return OpenAIModel(name, key, base_url, recorder=recorder)
-    return ChatModel(name, key, base_url, recorder=_recorder(record, "chat", f"openai:{name}"))
+        return OpenAIModel(name, key, base_url, recorder=recorder("responses", f"openai:{name}"))
+    return ChatModel(name, key, base_url, recorder=recorder("chat", f"openai:{name}"))
 
 
 def pricing(name: str, settings: Settings) -> Callable[[Usage], float]:

@@ -74,7 +74,9 @@ def services(
         threading.Thread(target=opened.warm, name="import-sdk", daemon=True).start()
         judge = opened
         if request.judge is not None and request.judge != request.model:
-            judge = stack.enter_context(open_model(request.judge, settings, notice=notice))
+            judge = stack.enter_context(
+                open_model(request.judge, settings, notice=notice, record=record, judge=True)
+            )
         repo, publisher, mirror, bring = _repository(request, settings, stores, cancel, notice, stack)
         engine = Engine(settings, notice, mask)
         stack.callback(engine.close)
@@ -143,7 +145,7 @@ def assemble(
     hidden = settings.secrets()
     asked = None
     if request.judge is not None:
-        asked = Judge(judge.model, pricing(judge.priced, settings), on_delta, cancel)
+        asked = Judge(judge.model, pricing(judge.judge_priced, settings), on_delta, cancel)
     return Services(
         mirror=mirror,
         publisher=publisher,

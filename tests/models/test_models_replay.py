@@ -93,6 +93,41 @@ def test_a_resumed_run_goes_on_with_its_recording(tmp_path: Path, client: Callab
         Recorder(file, Header("anthropic", "anthropic:other"))
 
 
+@pytest.mark.parametrize("wire", WIRES)
+@pytest.mark.parametrize("judging", WIRES)
+def test_a_judge_of_another_model_is_recorded_and_replayed_through_its_own_adapter(
+    wire: Wire, judging: Wire, tmp_path: Path, client: Callable[..., Any]
+) -> None:
+    file, copy = tmp_path / "session.jsonl", tmp_path / "copy.jsonl"
+    with ScriptedModel(SCRIPT, [Turn("Verdict. " * 9, thinking="Hm.")]) as service:
+        working = client(wire, service.url, "m", "key", Recorder(file, Header(wire, "x:m")))
+        other = Recorder(file, Header(judging, "y:other"), judge=True)
+        judge = client(judging, service.url, "other", "key", other)
+        turn = working.ask()
+        verdict = judge.model.complete(judge.request(0, "judge"), on_delta=lambda _: None, cancel=Cancel())
+        working.answer(turn)
+        second = working.ask(1)
+
+    def record(wire: Wire, model: str, *, judge: bool = False) -> Recorder:
+        return Recorder(copy, Header(wire, model), judge=judge)
+
+    with ReplayModel(file, record) as replay:
+        assert (replay.name, replay.judge) == ("x:m", "y:other")
+        for purpose, number, was in (("work", 0, turn), ("judge", 0, verdict), ("work", 1, second)):
+            asked = working.request(number, purpose)
+            assert replay.complete(asked, on_delta=lambda _: None, cancel=Cancel()) == was
+    assert copy.read_text() == file.read_text()  # what is played can be recorded
+
+
+def test_a_recording_of_one_model_says_that_it_judged_itself(
+    tmp_path: Path, client: Callable[..., Any]
+) -> None:
+    file = tmp_path / "session.jsonl"
+    session("chat", file, client)
+    with ReplayModel(file) as replay:
+        assert replay.judge == replay.name == "x:chat"
+
+
 def test_a_recorded_failure_fails_again(tmp_path: Path, client: Callable[..., Any]) -> None:
     file = tmp_path / "session.jsonl"
     with ScriptedModel([Failure(401)]) as service:
@@ -124,6 +159,12 @@ def test_a_turn_that_was_not_recorded_is_named(tmp_path: Path, client: Callable[
         (f"{HEAD}\n{LINE[:-9]}", "line 2 is not JSON"),
         (f"{HEAD}\n" + LINE.replace("200", '"200"'), "line 2 has a status that is not a number"),
         (f"{HEAD}\n" + LINE.replace("work", "play"), "line 2 has an unknown purpose 'play'"),
+        (f"{HEAD}\n" + LINE.replace("0}", '0, "wire": "chat"}'), "line 2 must be an object with body"),
+        (
+            f"{HEAD}\n" + LINE.replace("0}", '0, "wire": "telex", "model": "openai:m"}'),
+            "line 2 has an unknown wire 'telex'",
+        ),
+        (f"{HEAD}\n" + LINE.replace("0}", '0, "wire": "chat", "model": 1}'), "line 2 has a model that is"),
     ],
 )
 def test_a_file_that_is_no_session_is_refused_with_its_line(text: str, said: str, tmp_path: Path) -> None:
