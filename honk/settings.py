@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError
@@ -52,6 +52,7 @@ class Settings(Frozen):
     openai_base_url: str | None = None
     openai_wire: Literal["auto", "responses", "chat"] = "auto"
     price: dict[str, Price] = Field(default={})  # by "provider:NAME"
+    context_window: dict[str, Annotated[int, Field(gt=0)]] = Field(default={})  # tokens, by the same
     github: GitHubSettings = GitHubSettings()
     registries: tuple[Registry, ...] = ()
     host_registries: bool = True  # behind those, what this machine's own pip and npm use

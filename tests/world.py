@@ -82,6 +82,7 @@ class World:
     run_id: str = "r0000000001"
     open_sandbox: OpenSandbox = open_folder_sandbox
     image: str = "sha256:folder"
+    record: Path | None = None
 
     @property
     def repo(self) -> RepoRef:
@@ -112,7 +113,9 @@ class World:
     def _execute(self, run: Run) -> None:
         request = run.state.request
         with ExitStack() as stack:
-            opened = stack.enter_context(open_model(request.model, self.settings, notice=print))
+            opened = stack.enter_context(
+                open_model(request.model, self.settings, notice=print, record=self.record)
+            )
             mirror = stack.enter_context(open_mirror(self.settings, request.repo))
             bring = stack.enter_context(
                 open_submodules(self.settings, mirror, request.repo, None, self.cancel)
@@ -159,16 +162,22 @@ class Worlds:
         self._count = 0
 
     def __call__(
-        self, turns: Sequence[Step], judge: Sequence[Step] = (APPROVE,), files: dict[str, str] | None = None
+        self,
+        turns: Sequence[Step],
+        judge: Sequence[Step] = (APPROVE,),
+        files: dict[str, str] | None = None,
+        compact: Sequence[Step] = (),
     ) -> World:
         self._count += 1
         root = self._root / str(self._count)
         origin = make_origin(root, FILES if files is None else files)
-        service = self._stack.enter_context(ScriptedModel(turns, judge))
+        service = self._stack.enter_context(ScriptedModel(turns, judge, compact))
         environ = {
             "HONK_HOME": str(root / "home"),
             "ANTHROPIC_API_KEY": "key-of-the-test",
             "ANTHROPIC_BASE_URL": service.url,
+            "OPENAI_API_KEY": "key-of-the-test",
+            "OPENAI_BASE_URL": f"{service.url}/v1",
             "HOME": str(root),
         }
         settings = settings_module.load(environ=environ)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from honk.core.cancel import Cancel
-from honk.core.errors import ModelError
-from honk.core.events import ModelReplied
-from honk.core.messages import Completion, ModelRequest, StopReason, Text, TextDelta, Usage, UserMessage
-from honk.core.ports import Model, RunLog
+from honk.agent.calls import Caller
+from honk.core.errors import Exhausted, ModelError
+from honk.core.messages import Completion, ModelRequest, StopReason, Text, UserMessage
+from honk.core.ports import RunLog
 from honk.core.types import Change, Finding, Report, Verdict
 from honk.prompts import render
 
@@ -23,15 +20,13 @@ DIFF_LIMIT = 200_000
 
 @dataclass(frozen=True)
 class Judge:
-    """Asks ``model`` about one change; every call is recorded with its cost."""
+    """Asks ``model`` about one change; every call is logged with its cost."""
 
-    model: Model
-    cost: Callable[[Usage], float]
-    on_delta: Callable[[TextDelta], None]
-    cancel: Cancel
+    model: Caller
 
     def review(self, log: RunLog, change: Change, report: Report, flags: tuple[Finding, ...]) -> Verdict:
-        """The verdict. Raises ModelError if the model gives no readable answer twice."""
+        """The verdict. Raises ModelError if the model gives no readable answer twice, and Exhausted
+        if no money or time is left to ask."""
         question = render(
             "judge.md",
             request=log.state.request.text,
@@ -47,28 +42,20 @@ class Judge:
         if verdict is not None:
             return verdict
         raise ModelError(
-            f"The judge ({self.model.name}) gave no readable verdict.",
+            f"The judge ({self.model.model.name}) gave no readable verdict.",
             "Run `honk resume` to ask again, or choose another judge in the settings.",
         )
 
     def _ask(self, log: RunLog, question: str) -> Completion:
+        if over := log.state.limits.spent(log.state, log.seconds()):
+            raise Exhausted(f"{over} The change is verified, and the judge was not asked.")
         request = ModelRequest(
             purpose="judge",
             turn=log.state.judge_calls,
             system=render("judge_system.md"),
             messages=(UserMessage(parts=(Text(text=question),)),),
         )
-        began = time.monotonic()
-        completion = self.model.complete(request, on_delta=self.on_delta, cancel=self.cancel)
-        log.record(
-            ModelReplied(
-                purpose="judge",
-                completion=completion,
-                cost_usd=self.cost(completion.usage),
-                seconds=time.monotonic() - began,
-            )
-        )
-        return completion
+        return self.model.call(log, request)
 
 
 def _parse(completion: Completion) -> Verdict | None:

@@ -8,22 +8,22 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from honk.core.cancel import Cancel
-from honk.core.events import Instructed, ModelReplied, SessionEnded, ToolReturned
+from honk.agent.calls import Caller
+from honk.agent.compact import compact, due, output_tokens
+from honk.core.errors import ModelError
+from honk.core.events import Instructed, SessionEnded, ToolReturned
 from honk.core.messages import (
     AssistantMessage,
     Completion,
     Message,
     ModelRequest,
     StopReason,
-    TextDelta,
     ToolCall,
     ToolResult,
     ToolSpec,
-    Usage,
     UserMessage,
 )
-from honk.core.ports import Model, RunLog
+from honk.core.ports import RunLog
 from honk.core.types import Finish, FinishStatus
 from honk.prompts import render
 
@@ -41,18 +41,16 @@ class Toolbox:
 
 @dataclass(frozen=True)
 class Session:
-    """What the loop works with. ``save`` makes the changed files safe after a turn; ``hear``
-    logs what people said meanwhile;
-    ``cost`` is the price of a call in dollars."""
+    """What the loop works with. ``save`` makes the changed files safe after a turn; ``hear`` logs
+    what people said meanwhile; ``window`` is the size of the model's context in tokens, None if
+    unknown."""
 
     log: RunLog
-    model: Model
+    model: Caller
+    window: int | None
     toolbox: Toolbox
     save: Callable[[], None]
     hear: Callable[[], None]
-    cost: Callable[[Usage], float]
-    on_delta: Callable[[TextDelta], None]
-    cancel: Cancel
     cache_key: str
 
 
@@ -63,9 +61,14 @@ def work(session: Session) -> None:
         session.hear()
         if _limit_reached(log) or _repeating(log):
             return
+        if due(log.state, session.window):
+            _make_room(session)
+            continue
         completion = _ask(session)
-        if completion.stop in (StopReason.REFUSAL, StopReason.CONTEXT_FULL):
-            log.record(_stopped(completion))
+        if completion is None or completion.stop is StopReason.CONTEXT_FULL:
+            continue  # room was made, or is made next
+        if completion.stop is StopReason.REFUSAL:
+            log.record(_declined(completion))
         elif completion.message.calls:
             _answer(session, completion.message.calls)
         elif completion.stop is not StopReason.PAUSE:  # a paused turn is sent back as it is
@@ -90,35 +93,42 @@ def _limit_reached(log: RunLog) -> bool:
     return False
 
 
-def _ask(session: Session) -> Completion:
+def _request(session: Session) -> ModelRequest:
     state = session.log.state
-    request = ModelRequest.model_construct(  # all of it is valid; checking a long history again takes time
+    return ModelRequest.model_construct(  # all of it is valid; checking a long history again takes time
         purpose="work",
         turn=state.turns,
         system=state.system,
         messages=state.messages,
         tools=session.toolbox.specs,
+        max_output_tokens=output_tokens(session.window),
         cache_key=session.cache_key,
     )
-    began = time.monotonic()
-    completion = session.model.complete(request, on_delta=session.on_delta, cancel=session.cancel)
-    session.log.record(
-        ModelReplied(
-            purpose="work",
-            completion=completion,
-            cost_usd=session.cost(completion.usage),
-            seconds=time.monotonic() - began,
-        )
-    )
-    return completion
 
 
-def _stopped(completion: Completion) -> SessionEnded:
-    if completion.stop is StopReason.REFUSAL:
-        reason = f"The model declined: {completion.detail or completion.message.text or 'no reason given'}"
-        return SessionEnded(finish=Finish(status=FinishStatus.GAVE_UP, reason=reason), stopped="refusal")
-    reason = "The model's context window is full."
-    return SessionEnded(finish=Finish(status=FinishStatus.GAVE_UP, reason=reason), stopped="limit")
+def _ask(session: Session) -> Completion | None:
+    """The next turn. None if the service says that the conversation is too long, which then is shorter."""
+    try:
+        return session.model.call(session.log, _request(session))
+    except ModelError as error:
+        if not error.context_full:
+            raise
+        _make_room(session)
+        return None
+
+
+def _make_room(session: Session) -> None:
+    """Have earlier turns summarised; the session ends if that cannot help."""
+    reason = compact(session.log, session.model, _request(session))
+    if reason is not None:
+        reason += " Ask for a smaller change, or use a model with a larger window."
+        finish = Finish(status=FinishStatus.GAVE_UP, reason=reason)
+        session.log.record(SessionEnded(finish=finish, stopped="limit"))
+
+
+def _declined(completion: Completion) -> SessionEnded:
+    reason = f"The model declined: {completion.detail or completion.message.text or 'no reason given'}"
+    return SessionEnded(finish=Finish(status=FinishStatus.GAVE_UP, reason=reason), stopped="refusal")
 
 
 def _answer(session: Session, calls: tuple[ToolCall, ...]) -> None:
@@ -165,7 +175,7 @@ def redo(session: Session) -> bool:
 
 def _run(session: Session, call: ToolCall, *, record: bool) -> Finish | None:
     """Run one call and log its answer; what ``finish`` said, if it was that."""
-    session.cancel.check()
+    session.model.cancel.check()
     began, finish = time.monotonic(), None
     if call.name == "finish":
         finish, result = _finish(call)

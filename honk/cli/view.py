@@ -13,6 +13,7 @@ from honk.core.events import (
     BaseResolved,
     ChangeFrozen,
     Checkpointed,
+    Compacted,
     Gated,
     Instructed,
     Judged,
@@ -80,6 +81,8 @@ def _lines(recorded: Recorded) -> list[str]:  # noqa: C901 -- one case for each 
             return [f"  ! {(event.result.text.strip() or 'failed').splitlines()[0][:110]}"]
         case ToolReturned() if event.result.text.rpartition("\n")[2].startswith("[exit code "):
             return [f"  {event.result.text.rpartition(chr(10))[2]}"]
+        case Compacted():
+            return [f"the context window is nearly full: {event.end - event.start} messages became notes"]
         case RegistryAsked():
             return [f"  registry: {request}" for request in event.requests]
         case ChangeFrozen():
@@ -116,6 +119,7 @@ _PHASES: dict[type, str] = {
     Instructed: "working",
     ModelReplied: "working",
     ToolReturned: "working",
+    Compacted: "working",
     Checkpointed: "working",
     SessionEnded: "handing over",
     ChangeFrozen: "checking the diff",

@@ -3,6 +3,7 @@
 HonkError
 ├── ToolError            the model: the text goes back to it as a failed tool result
 ├── UserError            the person: usage or configuration (exit code 2)
+├── Exhausted            the person: a limit of the run is reached (exit code 30)
 ├── Cancelled            a person stopped the run (exit code 130)
 └── InfrastructureError  the operator: engine, git, forge, model service (exit code 40)
     ├── ModelError       the model service
@@ -39,6 +40,10 @@ class UserError(HonkError):
     """Wrong usage or configuration; nothing was started."""
 
 
+class Exhausted(HonkError):
+    """A limit of the run ends it in order, outside the session (exit code 30)."""
+
+
 class Cancelled(HonkError):
     """A person (or a closed terminal) stopped the run."""
 
@@ -55,6 +60,7 @@ class ModelError(InfrastructureError):
 
     ``retryable``: the same request may succeed later. ``retry_after``: seconds that the
     service asked to wait, if it said so. ``status``: HTTP status, if there was a response.
+    ``context_full``: the conversation is longer than the service takes.
     """
 
     def __init__(
@@ -65,8 +71,10 @@ class ModelError(InfrastructureError):
         retryable: bool = False,
         retry_after: float | None = None,
         status: int | None = None,
+        context_full: bool = False,
     ) -> None:
         super().__init__(message, hint)
+        self.context_full = context_full
         self.retryable = retryable
         self.retry_after = retry_after
         self.status = status

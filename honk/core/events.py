@@ -15,7 +15,7 @@ from pydantic_core import PydanticSerializationError
 
 from honk.core.base import Frozen
 from honk.core.limits import Limits
-from honk.core.messages import Completion, ToolResult
+from honk.core.messages import Completion, Purpose, ToolResult
 from honk.core.types import (
     Base,
     Change,
@@ -77,7 +77,7 @@ class ModelReplied(Frozen):
     """A finished model call; never made again on resume."""
 
     kind: Literal["model_replied"] = "model_replied"
-    purpose: Literal["work", "judge"]
+    purpose: Purpose
     completion: Completion
     cost_usd: float
     seconds: float
@@ -89,6 +89,16 @@ class ToolReturned(Frozen):
     kind: Literal["tool_returned"] = "tool_returned"
     result: ToolResult
     seconds: float
+
+
+class Compacted(Frozen):
+    """Earlier turns gave way to a summary: the messages from ``start`` up to ``end`` (which stays)
+    of the conversation are replaced by one of the user with ``text``."""
+
+    kind: Literal["compacted"] = "compacted"
+    start: int
+    end: int
+    text: str
 
 
 class Checkpointed(Frozen):
@@ -179,6 +189,7 @@ Event = Annotated[
     | Instructed
     | ModelReplied
     | ToolReturned
+    | Compacted
     | Checkpointed
     | SessionEnded
     | ChangeFrozen

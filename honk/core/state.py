@@ -11,6 +11,7 @@ from honk.core.events import (
     BaseResolved,
     ChangeFrozen,
     Checkpointed,
+    Compacted,
     Event,
     Gated,
     Instructed,
@@ -33,6 +34,7 @@ from honk.core.messages import (
     AssistantMessage,
     Completion,
     Message,
+    StopReason,
     Text,
     ToolCall,
     ToolResult,
@@ -46,8 +48,8 @@ from honk.core.types import Report, Request
 class RunState:
     """Everything that honk knows about a run. Fields are None (or empty) until they happen.
 
-    ``messages`` only ever grows at its end: each model request begins with the whole
-    previous one. ``frozen``, ``gated``, ``verified`` and ``judged`` speak of the current
+    ``messages`` only grows at its end, but for a compaction: each model request begins with
+    the whole previous one. ``frozen``, ``gated``, ``verified`` and ``judged`` speak of the current
     attempt and are cleared when the model is instructed again.
     """
 
@@ -61,6 +63,13 @@ class RunState:
     messages: tuple[Message, ...] = ()
     pending: tuple[ToolCall, ...] = ()  # calls of the last turn without an answer yet
     turns: int = 0  # finished model calls of the session
+    context_tokens: int = 0  # of the conversation with the last reply, as the provider counts; 0: unknown
+    context_full: bool = False  # the last reply was cut off by the context window
+    standing: tuple[Instructed, ...] = ()  # what people said, and why the model was last sent back
+    compact_calls: int = 0
+    compact_reply: Completion | None = None  # the last summary, until a compaction used it
+    compact_length: int = 0  # messages that there were when it came
+    compacted_at: int | None = None  # turns that there were at the last compaction
     judge_calls: int = 0
     judge_reply: Completion | None = None  # the judge's last answer, until it became a verdict
     cost_usd: float = 0.0
@@ -99,13 +108,20 @@ class RunState:
         return self.earlier_seconds + running
 
 
+def _user(text: str) -> UserMessage:
+    return UserMessage(parts=(Text(text=text),))
+
+
 def _instruct(state: RunState, event: Instructed) -> RunState:
     if event.origin == "system":
         return replace(state, system=event.text)
-    message = UserMessage(parts=(Text(text=event.text),))
+    standing = state.standing
+    if event.origin in ("gate", "verify", "judge", "human"):
+        standing = (*(said for said in standing if said.origin == "human"), event)
     return replace(
         state,
-        messages=(*state.messages, message),
+        messages=(*state.messages, _user(event.text)),
+        standing=standing,
         rounds=state.rounds + (event.origin in ("gate", "verify", "judge")),
         nudged=event.origin == "nudge",
         warned=state.warned or event.origin == "limit",
@@ -122,12 +138,32 @@ def _reply(state: RunState, event: ModelReplied) -> RunState:
     state = replace(state, cost_usd=state.cost_usd + event.cost_usd, usage=state.usage + completion.usage)
     if event.purpose == "judge":
         return replace(state, judge_calls=state.judge_calls + 1, judge_reply=completion)
+    if event.purpose == "compact":
+        return replace(
+            state,
+            compact_calls=state.compact_calls + 1,
+            compact_reply=completion,
+            compact_length=len(state.messages),
+        )
+    state = replace(state, turns=state.turns + 1, context_tokens=completion.usage.total, unsaved=False)
+    if completion.stop is StopReason.CONTEXT_FULL:  # half a turn is none: its calls may be cut anywhere
+        return replace(state, context_full=True)
     return replace(
         state,
-        turns=state.turns + 1,
         messages=(*state.messages, completion.message),
         pending=completion.message.calls,
-        unsaved=False,
+    )
+
+
+def _compact(state: RunState, event: Compacted) -> RunState:
+    before, after = state.messages[: event.start], state.messages[event.end :]
+    return replace(
+        state,
+        messages=(*before, _user(event.text), *after),
+        context_tokens=0,
+        context_full=False,
+        compact_reply=None,
+        compacted_at=state.turns,
     )
 
 
@@ -175,6 +211,8 @@ def step(state: RunState, recorded: Recorded) -> RunState:  # noqa: C901 -- one 
             return _reply(state, event)
         case ToolReturned():
             return _answer(state, event.result)
+        case Compacted():
+            return _compact(state, event)
         case Checkpointed():
             return replace(state, checkpoint=event, unsaved=False)
         case SessionEnded():

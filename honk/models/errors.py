@@ -31,6 +31,7 @@ _CONTEXT = (
     "context_length_exceeded",
     "context length",
     "context window",
+    "context limit",
     "prompt is too long",
     "maximum context",
 )
@@ -61,6 +62,11 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
         return None
 
 
+def _too_long(status: int, text: str) -> bool:
+    """The conversation is longer than the context window, or (413) than the service reads at all."""
+    return status == 413 or (status in (400, 422) and any(word in text for word in _CONTEXT))
+
+
 def _hint(status: int, kind: str, message: str, model: str, key: str) -> str:
     text = f"{kind} {message}".lower()
     if status in (401, 403):
@@ -69,10 +75,10 @@ def _hint(status: int, kind: str, message: str, model: str, key: str) -> str:
         return "Check the account's billing and limits."
     if status == 404 or "model_not_found" in text:
         return f"Check the model's name ({model}) and the base URL."
-    if any(word in text for word in _CONTEXT):
-        return "The conversation is longer than the model's context window: ask for a smaller change."
     if status == 413:
         return "The request is too large for the service: ask for a smaller change."
+    if _too_long(status, text):
+        return "The conversation is longer than the model's context window: ask for a smaller change."
     if status == 429:
         return "The service limits this account's rate; try again later."
     if status >= 500:
@@ -102,6 +108,7 @@ def from_body(
         retryable={"true": True, "false": False}.get((headers or {}).get("x-should-retry", ""), retryable),
         retry_after=_retry_after(headers or {}),
         status=status,
+        context_full=_too_long(status, f"{kind} {message}".lower()),
     )
 
 

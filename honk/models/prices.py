@@ -1,4 +1,4 @@
-"""Dollars for tokens, from the price list that genai-prices bundles. Nothing is fetched."""
+"""Dollars for tokens, and context windows, from the list that genai-prices bundles. Nothing is fetched."""
 
 from __future__ import annotations
 
@@ -56,6 +56,12 @@ def find_price(name: str, overrides: Mapping[str, Price]) -> Price | None:
         return None
     read, write = _base(rates.cache_read_mtok), _base(rates.cache_write_mtok)
     return Price(input=price_in, output=price_out, cache_read=read, cache_write=write)
+
+
+def context_window(name: str) -> int | None:
+    """Tokens that the model ``provider:NAME`` takes in one request, if the list says so."""
+    found = _listed(name, Usage())
+    return None if found is None else found.model.context_window
 
 
 @cache

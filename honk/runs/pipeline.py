@@ -9,6 +9,7 @@ from __future__ import annotations
 from honk.agent.session import Session, redo, work
 from honk.core.errors import (
     Cancelled,
+    Exhausted,
     HonkError,
     InfrastructureError,
     StaleWriter,
@@ -45,6 +46,8 @@ def execute(run: Run, services: Services) -> None:
         raise
     except Cancelled as error:
         ending = Ending(Outcome.CANCELLED, error.message)
+    except Exhausted as error:
+        ending = Ending(Outcome.EXHAUSTED, error.message)
     except HonkError as error:
         if services.cancel.is_set():  # what broke under a cancelled run broke because of that
             _end(run, services, Ending(Outcome.CANCELLED, services.cancel.reason))
@@ -128,6 +131,7 @@ def _session(run: Run, services: Services, plan: Plan, workshop: Workshop) -> No
     session = Session(
         log=run,
         model=services.model,
+        window=services.window,
         toolbox=services.toolbox(
             box,
             lambda: _verify_in_session(run, services, plan, box),
@@ -135,9 +139,6 @@ def _session(run: Run, services: Services, plan: Plan, workshop: Workshop) -> No
         ),
         save=workshop.save,
         hear=lambda: _hear(run, services),
-        cost=services.cost,
-        on_delta=services.on_delta,
-        cancel=services.cancel,
         cache_key=run.id,
     )
     _instruct(run, plan)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from honk.agent.calls import Caller
 from honk.agent.judge import Judge
 from honk.agent.session import Toolbox
 from honk.core.cancel import Cancel
 from honk.core.limits import Limits
-from honk.core.messages import TextDelta, Usage
-from honk.core.ports import Artifacts, Inbox, Mirror, Model, OpenSandbox, Publisher, Sandbox, Submodule
+from honk.core.ports import Artifacts, Inbox, Mirror, OpenSandbox, Publisher, Sandbox, Submodule
 from honk.core.types import (
     Base,
     Change,
@@ -82,8 +82,8 @@ class Wording:
 class Services:
     mirror: Mirror
     publisher: Publisher
-    model: Model
-    cost: Callable[[Usage], float]
+    model: Caller
+    window: int | None  # tokens of the model's context, if known
     judge: Judge | None
     plan: Callable[[Request, Base], Plan]
     sweep: Callable[[], None]  # removes the sandboxes of dead processes; needs the engine
@@ -97,5 +97,4 @@ class Services:
     branch: Callable[[str, str], str]  # request text and run id to a branch name
     artifacts: Artifacts
     inbox: Inbox
-    on_delta: Callable[[TextDelta], None]
     cancel: Cancel

@@ -7,14 +7,16 @@ two SDKs (anthropic 2.12, openai 3.54).
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from honk.core.messages import StopReason
+from honk.core.messages import Purpose, StopReason
 from honk.testing.turns import Call, Turn
 
 Wire = Literal["anthropic", "responses", "chat"]
 Json = dict[str, Any]
+_SERIAL = re.compile(r'"(?:id|call_id)": "[a-z]+_work(\d+)[_"]')
 _PIECE = 40  # characters of text in one event
 
 _ANTHROPIC_STOP = {
@@ -33,16 +35,44 @@ _CHAT_STOP = {
 
 
 def turns_before(wire: Wire, body: Json) -> int:
-    """How many turns of the model the request's history holds."""
+    """How many turns of the model there were before the request, as its history tells.
+
+    The last turn with a scripted id says where it stood in the script, since earlier ones may
+    have been summarised; without any, the turns that are there are counted.
+    """
+    turns = _turns(wire, body)
+    for after, turn in enumerate(reversed(turns)):
+        if found := _SERIAL.search(json.dumps(turn)):
+            return int(found[1]) + 1 + after
+    return len(turns)
+
+
+def _turns(wire: Wire, body: Json) -> list[list[Json]]:
+    """The items of each turn of the model."""
     if wire != "responses":
-        return sum(m.get("role") == "assistant" for m in body.get("messages", ()))
-    count, before = 0, False
+        return [[m] for m in body.get("messages", ()) if m.get("role") == "assistant"]
+    turns: list[list[Json]] = []
+    before = False
     for item in body.get("input", ()):
         kind = item.get("type", "message")
         mine = item.get("role") == "assistant" if kind == "message" else not kind.endswith("_output")
-        count += mine and not before
+        if mine and before:
+            turns[-1].append(item)
+        elif mine:
+            turns.append([item])
         before = mine
-    return count
+    return turns
+
+
+def purpose(wire: Wire, body: Json) -> Purpose:
+    """What a request is for; see :mod:`honk.testing.scripted`."""
+    if not body.get("tools"):
+        return "judge"
+    last = body["input" if wire == "responses" else "messages"][-1]
+    said = last.get("content")
+    said = said[-1].get("text", "") if isinstance(said, list) and said else said
+    asks = last.get("role") == "user" and isinstance(said, str) and "</summary>" in said
+    return "compact" if asks else "work"
 
 
 def failure_body(wire: Wire, status: int, message: str) -> Json:

@@ -4,7 +4,8 @@
         ... base URL of Anthropic: service.url, of the OpenAI formats: service.url + "/v1"
 
 The turn to give is found from the model's turns in the request's history, so that a resumed run
-goes on where it was. Requests without tools are the judge's and are answered in order.
+goes on where it was. Requests without tools are the judge's; those that end with a question for a
+``<summary>`` are a compaction's. Both are answered in order.
 As a process: ``python -m honk.testing.scripted SCRIPT.json --port 0`` prints its port.
 """
 
@@ -17,6 +18,7 @@ import select
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,7 +27,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from honk.core.errors import UserError
-from honk.testing.dialects import Json, Wire, encode, failure_body, render, turns_before
+from honk.core.messages import Purpose
+from honk.testing.dialects import Json, Wire, encode, failure_body, purpose, render, turns_before
 from honk.testing.turns import Call, Cut, Failure, Hang, Script, Step, Turn, read_script, steps
 
 __all__ = ["Call", "Cut", "Failure", "Hang", "ScriptedModel", "Seen", "Turn", "extends"]
@@ -39,11 +42,15 @@ class Seen:
     the port that it came from, the same for all of one connection."""
 
     wire: Wire
-    judge: bool
+    purpose: Purpose
     body: Any
     raw: bytes
     at: float
     client: int
+
+    @property
+    def judge(self) -> bool:
+        return self.purpose == "judge"
 
 
 def extends(before: Seen, after: Seen) -> bool:
@@ -60,15 +67,16 @@ class ScriptedModel:
         self,
         turns: Sequence[Step] = (),
         judge: Sequence[Step] = (),
+        compact: Sequence[Step] = (),
         *,
         key: str | None = None,
         wires: Sequence[Wire] = ("anthropic", "responses", "chat"),
         port: int = 0,
     ) -> None:
-        self._turns = steps(tuple(turns))
-        self._judge = steps(tuple(judge))
-        self._faults: dict[tuple[bool, int], int] = {}
-        self._judged = 0
+        scripts = {"work": turns, "judge": judge, "compact": compact}
+        self._scripts = {who: steps(tuple(script)) for who, script in scripts.items()}
+        self._faults: dict[tuple[Purpose, int], int] = {}
+        self._given: Counter[Purpose] = Counter()
         self._lock = threading.Lock()
         self.key = key
         self.wires = tuple(wires)
@@ -104,19 +112,19 @@ class ScriptedModel:
         """What happens on this request, the turn behind it (of which a cut gives half), a serial."""
         with self._lock:
             self.journal.append(seen)
-            index = self._judged if seen.judge else turns_before(seen.wire, seen.body)
-            script = self._judge if seen.judge else self._turns
-            who = "judge" if seen.judge else "work"
+            who = seen.purpose
+            index = turns_before(seen.wire, seen.body) if who == "work" else self._given[who]
+            script = self._scripts[who]
             if index >= len(script):
                 return Failure(400, f"The script has no {who} turn {index}."), None, ""
             faults, turn = script[index]
-            had = self._faults.get((seen.judge, index), 0)
+            had = self._faults.get((who, index), 0)
             serial = f"{who}{index}"
             if had < len(faults) or turn is None:
-                self._faults[seen.judge, index] = had + 1
-                return faults[min(had, len(faults) - 1)], turn, serial
-            if seen.judge:
-                self._judged += 1
+                self._faults[who, index] = had + 1
+                fault = faults[min(had, len(faults) - 1)]
+                return fault, fault if isinstance(fault, Turn) else turn, serial
+            self._given[who] += 1
             return turn, turn, serial
 
 
@@ -163,7 +171,7 @@ class _Handler(BaseHTTPRequestHandler):
         if "model" not in body:
             return self._json(400, failure_body(wire, 400, "model: field required"))
         with contextlib.suppress(ConnectionError):
-            self._answer(Seen(wire, not body.get("tools"), body, raw, at, self.client_address[1]))
+            self._answer(Seen(wire, purpose(wire, body), body, raw, at, self.client_address[1]))
             service.answered.append(time.monotonic())
 
     def _answer(self, seen: Seen) -> None:
@@ -231,7 +239,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         script: Script = read_script(given.script)
     except UserError as error:
         parser.error(str(error))
-    with ScriptedModel(script.turns, script.judge, key=given.key, port=given.port) as service:
+    scripts = (script.turns, script.judge, script.compact)
+    with ScriptedModel(*scripts, key=given.key, port=given.port) as service:
         print(service.port, flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             service.closed.wait()

@@ -76,11 +76,13 @@ Step = Turn | Failure | Cut | Hang
 @with_config(_CLOSED)
 @dataclass(frozen=True)
 class Script:
-    """``turns`` answer requests with tools, ``judge`` those without. Faults (failure, cut, hang)
-    stand before the turn that they delay and happen once each; as the last of a list, always."""
+    """``turns`` answer requests with tools, ``judge`` those without, ``compact`` questions for a
+    summary. Faults (failure, cut, hang, a turn that the full context cut off) stand before the
+    turn that they delay and happen once each; as the last of a list, always."""
 
     turns: tuple[Step, ...] = ()
     judge: tuple[Step, ...] = ()
+    compact: tuple[Step, ...] = ()
 
 
 _SCRIPT: TypeAdapter[Script] = TypeAdapter(Script)
@@ -103,7 +105,7 @@ def steps(script: tuple[Step, ...]) -> list[tuple[tuple[Step, ...], Turn | None]
     found: list[tuple[tuple[Step, ...], Turn | None]] = []
     faults: tuple[Step, ...] = ()
     for step in script:
-        if isinstance(step, Turn):
+        if isinstance(step, Turn) and step.stop is not StopReason.CONTEXT_FULL:
             found.append((faults, step))
             faults = ()
         else:

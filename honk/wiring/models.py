@@ -142,6 +142,13 @@ def _openai(name: str, settings: Settings, recorder: MakeRecorder) -> OpenAIMode
     return ChatModel(name, key, base_url, recorder=recorder("chat", f"openai:{name}"))
 
 
+def context_window(name: str, settings: Settings) -> int | None:
+    """Tokens of one request to ``provider:NAME``: the operator's own figure, else the listed one."""
+    from honk.models import prices
+
+    return settings.context_window.get(name) or prices.context_window(name)
+
+
 def pricing(name: str, settings: Settings) -> Callable[[Usage], float]:
     """The cost function of ``provider:NAME``. Raises UserError if its price is unknown."""
     from honk.models.prices import cost, find_price

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from honk.agent.calls import Caller
 from honk.agent.judge import Judge
 from honk.agent.session import Toolbox
 from honk.core.cancel import Cancel
@@ -26,7 +27,7 @@ from honk.runs.services import Services, Wording
 from honk.settings import Settings
 from honk.tools import FINISH, VERIFY, ToolContext, run_tool, toolset
 from honk.verifiers.commands import check, feedback, is_manifest
-from honk.wiring.models import OpenModel, open_model, pricing
+from honk.wiring.models import OpenModel, context_window, open_model, pricing
 from honk.wiring.repositories import open_forge, open_mirror, open_submodules
 from honk.wiring.sandboxes import Engine
 from honk.wiring.stores import Stores
@@ -145,12 +146,12 @@ def assemble(
     hidden = settings.secrets()
     asked = None
     if request.judge is not None:
-        asked = Judge(judge.model, pricing(judge.judge_priced, settings), on_delta, cancel)
+        asked = Judge(Caller(judge.model, pricing(judge.judge_priced, settings), on_delta, cancel))
     return Services(
         mirror=mirror,
         publisher=publisher,
-        model=model.model,
-        cost=pricing(model.priced, settings),
+        model=Caller(model.model, pricing(model.priced, settings), on_delta, cancel),
+        window=context_window(model.priced, settings),
         judge=asked,
         plan=lambda asked_for, base: make_plan(asked_for, base, mirror, settings, prepare, bring),
         sweep=sweep,
@@ -163,7 +164,6 @@ def assemble(
         branch=branch_name,
         artifacts=stores.artifacts,
         inbox=stores.inbox,
-        on_delta=on_delta,
         cancel=cancel,
     )
 

@@ -16,6 +16,7 @@ from honk.settings import load
         ("home = 3\n", {}, "home"),
         ("github = 3\n", {"GITHUB_TOKEN": "t"}, "github"),
         ("limits = 3\n", {"HONK_MAX_COST": "1"}, "limits"),
+        ('[context_window]\n"openai:m" = 0\n', {}, "context_window"),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_named(

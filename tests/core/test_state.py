@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from honk.core.events import (
     EVENT,
+    Compacted,
     Event,
     Instructed,
     ModelReplied,
@@ -93,6 +94,37 @@ def test_every_conversation_begins_with_the_whole_previous_one() -> None:
 def test_calls_without_an_answer_are_pending() -> None:
     state = fold(log(FIRST, Instructed(origin="task", text="go"), reply(*CALLS), answer("a")))
     assert [c.id for c in state.pending] == ["b"]
+
+
+def test_a_compaction_replaces_the_middle_of_the_conversation() -> None:
+    events: list[Event] = [FIRST, Instructed(origin="task", text="go")]
+    for n in range(4):
+        events += [reply(ToolCall(id=f"c{n}", name="bash", arguments="{}")), answer(f"c{n}", f"r{n}")]
+    before = fold(log(*events))
+    after = fold(log(*events, Compacted(start=1, end=7, text="notes")))
+    notes = UserMessage(parts=(Text(text="notes"),))
+    assert after.messages == (before.messages[0], notes, *before.messages[7:])
+    assert (before.context_tokens, after.context_tokens) == (12, 0)
+    assert (before.compacted_at, after.compacted_at) == (None, 4)
+
+
+def test_a_turn_that_the_full_window_cut_off_is_paid_for_but_not_part_of_the_conversation() -> None:
+    cut = reply(*CALLS, text="Half a")
+    cut = cut.model_copy(
+        update={"completion": cut.completion.model_copy(update={"stop": StopReason.CONTEXT_FULL})}
+    )
+    state = fold(log(FIRST, Instructed(origin="task", text="go"), cut))
+    assert len(state.messages) == 1
+    assert (state.pending, state.context_full, state.turns, state.cost_usd) == ((), True, 1, 0.5)
+
+
+def test_what_stands_is_every_persons_word_and_the_last_reason_of_a_sending_back() -> None:
+    said = [
+        Instructed.model_validate({"origin": origin, "text": f"{n}"})
+        for n, origin in enumerate(("task", "gate", "human", "nudge", "judge", "human", "verify"))
+    ]
+    state = fold(log(FIRST, *said))
+    assert [one.text for one in state.standing] == ["2", "5", "6"]
 
 
 def test_cost_and_usage_add_up_over_work_and_judge() -> None:

@@ -85,6 +85,32 @@ def test_a_session_of_every_wire_is_recorded_and_replayed_to_the_same_change(
     assert KEY not in tape.read_text()
 
 
+@pytest.mark.full
+def test_a_judge_of_another_provider_is_part_of_the_recording(install: Installer) -> None:
+    honk = install(STORY)
+    honk.env |= {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": f"{honk.service.url}/v1"}
+    origin, tape = make_repo(honk.root / "o"), honk.root / "tape.jsonl"
+    models = ("--model", MODELS["anthropic"], "--judge", MODELS["responses"])
+    live = honk.honk("say hello", "--repo", str(origin), *models, "--record", str(tape), "--json")
+    assert live.code == 0, live.err
+    assert {(seen.wire, seen.judge) for seen in honk.service.journal} == {
+        ("anthropic", False),
+        ("responses", True),
+    }
+    asked = len(honk.service.journal)
+    for setting in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY"):
+        honk.env.pop(setting)
+    played = honk.honk("say hello", "--repo", str(origin), "--model", f"replay:{tape}", "--json")
+    assert played.code == 0, played.err
+    assert played.result.judge is not None
+    assert played.result.judge.verdict == "approve"
+    assert played.result.cost_usd == live.result.cost_usd  # each model at its own price
+    assert len(honk.service.journal) == asked
+    over = honk.honk("say hello", "--repo", str(origin), "-m", f"replay:{tape}", "--record", str(tape))
+    assert over.code == 2
+    assert "is the session that is played" in over.err
+
+
 # ---- before anything is paid for --------------------------------------------------------
 
 

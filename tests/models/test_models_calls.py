@@ -336,6 +336,7 @@ def test_each_failure_is_typed_with_a_hint(
     error = caught.value
     assert (error.status, error.retryable) == (status, retryable)
     assert hint in error.hint
+    assert error.context_full is (status == 413)
     assert error.retry_after == (7 if status in (429, 503) else None)
     if status in (401, 403):
         assert error.hint.startswith(f"Check {'ANTHROPIC' if wire == 'anthropic' else 'OPENAI'}_API_KEY")
@@ -351,6 +352,7 @@ def test_a_context_that_is_too_long_says_so(wire: str, client: Callable[..., Any
     with ScriptedModel([Failure(400, said[wire])]) as service, pytest.raises(ModelError) as caught:
         client(wire, service.url).ask()
     assert "context window" in caught.value.hint
+    assert caught.value.context_full
 
 
 def test_a_used_up_quota_is_not_tried_again(client: Callable[..., Any]) -> None:

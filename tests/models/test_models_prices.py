@@ -6,7 +6,7 @@ import pytest
 
 from honk.core.messages import Usage
 from honk.core.operator import Price
-from honk.models.prices import cost, find_price
+from honk.models.prices import context_window, cost, find_price
 
 LARGE = Usage(input_tokens=150_000, output_tokens=1_000, cache_read_tokens=100_000, cache_write_tokens=50_000)
 
@@ -22,6 +22,12 @@ def test_openai_models_are_listed() -> None:
     assert price is not None
     assert 0 < price.input < price.output
     assert cost("openai:gpt-5.2", Usage(output_tokens=1_000_000), {}) == pytest.approx(price.output)
+
+
+def test_context_windows_come_from_the_list() -> None:
+    assert context_window("anthropic:claude-opus-4-5") == 200_000
+    assert context_window("openai:gpt-4-turbo") == 128_000
+    assert context_window("openai:my-own-llama") is None
 
 
 @pytest.mark.parametrize("name", ["anthropic:claude-nine", "openai:my-own-llama", "elsewhere:x", "plain"])

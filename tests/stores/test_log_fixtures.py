@@ -1,6 +1,7 @@
 """Logs of every release must be read and folded by this one.
 
-``v1.jsonl`` is a run of format 1, one ``Recorded`` to a line, written once and never edited.
+Each file is a run of format 1, one ``Recorded`` to a line, written once and never edited: ``v1.jsonl``
+as the first honk wrote it, ``v1-compaction.jsonl`` with what came with compaction.
 """
 
 from __future__ import annotations
@@ -41,10 +42,20 @@ def holds(now: object, then: object) -> bool:
     return now == then
 
 
-def test_the_fixture_of_version_1_has_every_kind_of_event() -> None:
+def test_the_fixtures_have_every_kind_of_event() -> None:
     union, _ = get_args(Event)
     kinds = {member.model_fields["kind"].default for member in get_args(union)}
-    assert {recorded.event.kind for recorded in read("v1.jsonl")} == kinds
+    assert {recorded.event.kind for path in LOGS.glob("*.jsonl") for recorded in read(path.name)} == kinds
+
+
+def test_the_fixture_with_a_compaction_folds_to_what_it_always_meant() -> None:
+    state = fold(read("v1-compaction.jsonl"))
+    assert (state.turns, state.compact_calls, state.compact_reply, state.context_full) == (7, 1, None, False)
+    task, notes, *rest = state.messages
+    assert isinstance(task, UserMessage) and "say hello" in task.parts[0].text
+    assert isinstance(notes, UserMessage) and "greet.sh says hallo" in notes.parts[0].text
+    assert [message.role for message in rest] == ["assistant", "user"] * 3
+    assert state.ended is not None and state.ended.outcome is Outcome.PUBLISHED
 
 
 def test_the_fixture_of_version_1_folds_to_what_it_always_meant() -> None:
