@@ -1,4 +1,5 @@
-"""What one run may spend: data, checked at two fixed places of the session loop."""
+"""What one run may spend: data, checked at two fixed places of the session loop, and outside the
+session before each check and each question to the judge."""
 
 from __future__ import annotations
 
@@ -43,9 +44,13 @@ class Limits(Frozen):
         """Why the run must stop where it is, or None: money and time, which a reply uses up."""
         if state.cost_usd >= self.max_cost_usd:
             return f"The cost limit of ${self.max_cost_usd:g} is reached (${state.cost_usd:.2f} spent)."
-        if seconds >= self.timeout_seconds:
-            return f"The time limit of {self.timeout_seconds / 60:g} minutes is reached."
-        return None
+        return self.late(seconds)
+
+    def late(self, seconds: float) -> str | None:
+        """Why nothing more may begin, or None: time alone, for what costs no money."""
+        if seconds < self.timeout_seconds:
+            return None
+        return f"The time limit of {self.timeout_seconds / 60:g} minutes is reached."
 
     def nearly(self, state: RunState, seconds: float, share: float = 0.85) -> bool:
         """Whether ``share`` of any limit is used up: time to tell the model to wrap up."""

@@ -8,11 +8,10 @@ request. Whatever fails goes back to the model as one message, a bounded number 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from honk.core.errors import HandOverError
+from honk.core.errors import Exhausted, HandOverError
 from honk.core.events import ChangeFrozen, Gated, Instructed, Judged, RegistryAsked, Verified
 from honk.core.ports import Sandbox, SandboxSpec
 from honk.core.types import Change, Check, CommandResult, Finding, Outcome, Report, VerifyCommand
@@ -155,8 +154,7 @@ def _run_setup(run: Run, services: Services, plan: Plan, box: Sandbox) -> tuple[
         command = _without_system_packages(declared)
         if not command:
             continue
-        services.cancel.check()
-        result = box.run(command, timeout=run.state.limits.verify_seconds)
+        result = _timely(run, services, box, command, run.state.limits.verify_seconds)
         if result.exit_code != 0 and not plan.setup_declared:
             break
         tail = result.output.strip()[-1500:]
@@ -208,20 +206,29 @@ def _send_back(run: Run, origin: str, text: str, ending: Ending) -> Ending | Non
 
 
 def run_checks(
-    run: Run,
-    services: Services,
-    commands: tuple[VerifyCommand, ...],
-    box: Sandbox,
-    within: Callable[[float], float] = float,
+    run: Run, services: Services, commands: tuple[VerifyCommand, ...], box: Sandbox
 ) -> tuple[Check, ...]:
-    """Run ``commands``. ``within`` shortens their time inside a session; outside it the change
-    is finished, and may be verified even if that takes longer than the run's limit."""
+    """Run ``commands``. Raises Exhausted when the run's time is used up before or meanwhile: a
+    check that was killed for that says nothing about the change."""
 
     def command(line: str, timeout: float) -> CommandResult:
-        services.cancel.check()
-        return box.run(line, timeout=timeout)
+        return _timely(run, services, box, line, timeout)
 
-    return tuple(services.check(c, command, within(run.state.limits.verify_seconds)) for c in commands)
+    return tuple(services.check(c, command, run.state.limits.verify_seconds) for c in commands)
+
+
+def _timely(run: Run, services: Services, box: Sandbox, line: str, timeout: float) -> CommandResult:
+    services.cancel.check()
+    _in_time(run)
+    result = box.run(line, timeout=run.within(timeout))
+    if result.timed_out:
+        _in_time(run)
+    return result
+
+
+def _in_time(run: Run) -> None:
+    if late := run.state.limits.late(run.seconds()):
+        raise Exhausted(f"{late} Verification was not finished.")
 
 
 def _frozen(run: Run) -> Change:

@@ -182,7 +182,7 @@ def _verify_in_session(run: Run, services: Services, plan: Plan, box: Sandbox) -
     """The model's ``verify`` tool: advice, in its own sandbox. The stop gate runs it all again."""
     if not plan.commands:
         return "Nothing was found in this repository that verifies a change."
-    report = Report(checks=run_checks(run, services, plan.commands, box, run.within))
+    report = Report(checks=run_checks(run, services, plan.commands, box))
     run.record(Verified(stage="session", commit=None, image=run.state.image or "", report=report))
     return services.feedback(report)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack, suppress
 from types import TracebackType
 
-from honk.core.errors import Cancelled, HandOverError, HonkError, InfrastructureError
+from honk.core.errors import Cancelled, Exhausted, HandOverError, HonkError, InfrastructureError
 from honk.core.events import Checkpointed, RegistryAsked, SandboxStarted
 from honk.core.ports import Sandbox, SandboxSpec
 from honk.runs.run import Run
@@ -34,7 +34,7 @@ class Workshop:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if isinstance(error, Cancelled | InfrastructureError):
+            if isinstance(error, Cancelled | Exhausted | InfrastructureError):
                 self._rescue()
         finally:
             self._stack.close()

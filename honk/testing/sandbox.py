@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -117,17 +116,11 @@ class FolderSandbox:
         return self._shell
 
     def run(self, command: str, *, timeout: float) -> CommandResult:
-        began = time.monotonic()
-        done = subprocess.run(
-            ["bash", "-c", command],
-            cwd=self._repo,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=timeout,
-        )
-        output = done.stdout.decode(errors="replace")
-        return CommandResult(output=output, exit_code=done.returncode, seconds=time.monotonic() - began)
+        shell = LocalShell(self._repo)
+        try:
+            return shell.run(command, timeout=timeout).model_copy(update={"note": ""})
+        finally:
+            shell.close()
 
     def freeze(self) -> None:
         self.close()

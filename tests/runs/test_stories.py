@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import threading
+from pathlib import Path
 
 import pytest
 
 from honk.core.cancel import Cancel
 from honk.core.errors import UserError
 from honk.core.events import (
+    ChangeFrozen,
     Checkpointed,
     Event,
     Gated,
@@ -21,11 +23,13 @@ from honk.core.events import (
     Verified,
 )
 from honk.core.limits import Limits
-from honk.core.messages import StopReason
+from honk.core.messages import StopReason, Usage
 from honk.core.ports import EventStore
+from honk.core.state import fold
 from honk.core.types import Outcome
 from honk.runs.run import Run
 from honk.testing.scripted import Call, Failure, Hang, Turn, extends
+from tests.runs.test_crash import Crash, CrashingStore
 from tests.world import APPROVE, FILES, FINISH, GREET, World, Worlds, bash, git
 
 REFUSE = Turn('{"verdict": "refuse", "reasons": ["notes.txt is out of scope."]}')
@@ -344,6 +348,59 @@ def test_an_exhausted_run_goes_on_with_higher_limits(worlds: Worlds) -> None:
     assert ended(run)[0] is Outcome.PUBLISHED
     assert run.state.turns == 3  # the first turn was not paid for twice
     assert len(world.pull_requests()) == 1
+
+
+def test_the_judge_is_not_asked_beyond_the_cost_limit_and_a_resumed_run_goes_on_there(worlds: Worlds) -> None:
+    dear = Turn(calls=FINISH.calls, usage=Usage(output_tokens=100_000))
+    world = worlds([GREET, dear])
+    run = world.run(limits=Limits(max_cost_usd=0.5))
+    assert ended(run)[0] is Outcome.EXHAUSTED
+    assert "cost limit" in ended(run)[1]
+    assert "judge was not asked" in ended(run)[1]
+    assert world.branches() == []
+    assert "+echo hello" in patch(world, run)
+    assert ended(world.run(limits=Limits(max_cost_usd=50)))[0] is Outcome.PUBLISHED
+    assert [seen.purpose for seen in world.service.journal] == ["work", "work", "judge"]
+
+
+def test_a_judge_that_cannot_be_read_is_not_asked_again_beyond_the_cost_limit(worlds: Worlds) -> None:
+    dear = Turn("Well, perhaps.", usage=Usage(output_tokens=100_000))
+    world = worlds([GREET, FINISH], judge=[dear, APPROVE])
+    run = world.run(limits=Limits(max_cost_usd=0.5))
+    assert ended(run)[0] is Outcome.EXHAUSTED
+    assert len(world.service.journal) == 3
+
+
+@pytest.mark.parametrize("left", [0.0, 3.0], ids=["before a check", "during a check"])
+def test_no_check_runs_beyond_the_time_of_the_run(worlds: Worlds, left: float, tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    slow = {**FILES, ".honk.yml": f"verify:\n  slow: test -e {ready} || sleep 10000\n"}
+    world = worlds([GREET, FINISH], files=slow)
+    with pytest.raises(Crash):  # it dies with the change handed over, so that only the gate is left
+        world.run(store=CrashingStore(world.stores.events, 12, after=True))
+    assert isinstance(world.log()[-1].event, ChangeFrozen)
+    used = fold(world.log()).seconds(world.log()[-1].at)
+    run = world.run(limits=Limits(timeout_seconds=used + left + 0.001, verify_seconds=20_000))
+    assert ended(run)[0] is Outcome.EXHAUSTED
+    assert "time limit" in ended(run)[1]
+    assert not [r for r in world.log() if isinstance(r.event, Verified)]  # a killed check says nothing
+    assert "+echo hello" in patch(world, run)
+    ready.touch()
+    assert ended(world.run(limits=Limits()))[0] is Outcome.PUBLISHED
+    assert [seen.purpose for seen in world.service.journal] == ["work", "work", "judge"]
+
+
+def test_the_models_own_verify_ends_with_the_time_of_the_run_too(worlds: Worlds, tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    slow = {**FILES, ".honk.yml": f"verify:\n  slow: test -e {ready} || sleep 10000\n"}
+    both = Turn(calls=(*GREET.calls, Call("verify", {})))
+    world = worlds([both, FINISH], files=slow)
+    run = world.run(limits=Limits(timeout_seconds=6, verify_seconds=20_000))
+    assert ended(run)[0] is Outcome.EXHAUSTED
+    assert "+echo hello" in patch(world, run)
+    ready.touch()
+    assert ended(world.run(limits=Limits()))[0] is Outcome.PUBLISHED
+    assert [r.event.stage for r in world.log() if isinstance(r.event, Verified)] == ["session", "final"]
 
 
 def test_the_model_is_told_when_a_limit_is_near(worlds: Worlds) -> None:
