@@ -163,10 +163,8 @@ def redo(session: Session) -> bool:
     finish = None
     for call in next(m.calls for m in reversed(state.messages) if isinstance(m, AssistantMessage)):
         pending = any(call.id == other.id for other in state.pending)
-        if pending or call.name not in ("verify", "finish"):
-            _run(session, call, record=pending)
-        if call.name == "finish":
-            finish = _finish(call)[0]
+        if pending or call.name != "verify":
+            finish = _run(session, call, record=pending) or finish
     session.save()
     if finish is not None:
         session.log.record(SessionEnded(finish=finish))
@@ -177,7 +175,9 @@ def _run(session: Session, call: ToolCall, *, record: bool) -> Finish | None:
     """Run one call and log its answer; what ``finish`` said, if it was that."""
     session.model.cancel.check()
     began, finish = time.monotonic(), None
-    if call.name == "finish":
+    if call.id == session.log.state.half:
+        result = ToolResult(call_id=call.id, name=call.name, text=render("cut_off.md"), error=True)
+    elif call.name == "finish":
         finish, result = _finish(call)
     else:
         result = session.toolbox.run(call)

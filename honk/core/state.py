@@ -62,6 +62,7 @@ class RunState:
     system: str = ""
     messages: tuple[Message, ...] = ()
     pending: tuple[ToolCall, ...] = ()  # calls of the last turn without an answer yet
+    half: str | None = None  # id of the last turn's last call, if the output limit cut it off
     turns: int = 0  # finished model calls of the session
     context_tokens: int = 0  # of the conversation with the last reply, as the provider counts; 0: unknown
     context_full: bool = False  # the last reply was cut off by the context window
@@ -152,7 +153,17 @@ def _reply(state: RunState, event: ModelReplied) -> RunState:
         state,
         messages=(*state.messages, completion.message),
         pending=completion.message.calls,
+        half=_half(completion),
     )
+
+
+def _half(completion: Completion) -> str | None:
+    """The call in which an answer ends that the output limit cut off. Its arguments may be valid
+    and still lack their second half."""
+    last = completion.message.parts[-1:]
+    if completion.stop is not StopReason.MAX_TOKENS:
+        return None
+    return next((part.id for part in last if isinstance(part, ToolCall)), None)
 
 
 def _compact(state: RunState, event: Compacted) -> RunState:

@@ -194,7 +194,7 @@ class AnthropicModel:
         self, name: str, api_key: str, base_url: str | None = None, *, recorder: Recorder | None = None
     ) -> None:
         self.name = f"{PROVIDER}:{name}"
-        self._wire = Wire(
+        self.wire = Wire(
             "anthropic",
             base_url=base_url or BASE_URL,
             api_key=api_key,
@@ -207,31 +207,24 @@ class AnthropicModel:
         if not _NOT_ADAPTIVE.match(name):
             self._fixed["thinking"] = {"type": "adaptive"}
 
-    def warm(self) -> None:
-        """Import the SDK and make its client now, in whatever thread."""
-        self._wire.warm()
-
-    def close(self) -> None:
-        self._wire.close()
-
     def complete(
         self, request: ModelRequest, *, on_delta: Callable[[TextDelta], None], cancel: Cancel
     ) -> Completion:
         answer = _Answer()
         with (
-            self._wire.reading(),
-            closing(self._wire.events("/v1/messages", self._body(request), request, cancel)) as events,
+            self.wire.reading(),
+            closing(self.wire.events("/v1/messages", self._body(request), request, cancel)) as events,
         ):
             for streamed, event in events:
                 if event.get("type") == "error":
-                    raise self._wire.failure(event)
+                    raise self.wire.failure(event)
                 if streamed:
                     answer.take(event, on_delta)
                 else:
                     answer.take({"type": "message_start", "message": event}, on_delta)
                     answer.done = isinstance(event["content"], list)
             if not answer.done:
-                raise self._wire.cut()
+                raise self.wire.cut()
             return answer.completion()
 
     def _body(self, request: ModelRequest) -> bytes:

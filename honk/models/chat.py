@@ -185,7 +185,7 @@ class ChatModel:
     ) -> None:
         self.name = f"openai:{name}"
         self._model = name
-        self._wire = Wire(
+        self.wire = Wire(
             "openai",
             base_url=base_url or BASE_URL,
             api_key=api_key or "none",  # local servers want none; the SDK wants one
@@ -195,27 +195,20 @@ class ChatModel:
         )
         self._history = History(_convert)
 
-    def warm(self) -> None:
-        """Import the SDK and make its client now, in whatever thread."""
-        self._wire.warm()
-
-    def close(self) -> None:
-        self._wire.close()
-
     def complete(
         self, request: ModelRequest, *, on_delta: Callable[[TextDelta], None], cancel: Cancel
     ) -> Completion:
         answer = _Answer()
         with (
-            self._wire.reading(),
-            closing(self._wire.events("/chat/completions", self._body(request), request, cancel)) as events,
+            self.wire.reading(),
+            closing(self.wire.events("/chat/completions", self._body(request), request, cancel)) as events,
         ):
             for _, chunk in events:
                 if chunk.get("error"):
-                    raise self._wire.failure(chunk)
+                    raise self.wire.failure(chunk)
                 answer.take(chunk, on_delta)
-            if answer.finish is None and not self._wire.said_done:
-                raise self._wire.cut()
+            if answer.finish is None and not self.wire.said_done:
+                raise self.wire.cut()
             return answer.completion(request.turn)
 
     def _body(self, request: ModelRequest) -> bytes:

@@ -203,7 +203,7 @@ class OpenAIModel:
         self, name: str, api_key: str, base_url: str | None = None, *, recorder: Recorder | None = None
     ) -> None:
         self.name = f"{PROVIDER}:{name}"
-        self._wire = Wire(
+        self.wire = Wire(
             "openai",
             base_url=base_url or BASE_URL,
             api_key=api_key or ("none" if base_url else ""),  # local servers want none; the SDK wants one
@@ -216,21 +216,14 @@ class OpenAIModel:
         if not name.startswith(_NO_REASONING):
             self._fixed["include"] = ["reasoning.encrypted_content"]
 
-    def warm(self) -> None:
-        """Import the SDK and make its client now, in whatever thread."""
-        self._wire.warm()
-
-    def close(self) -> None:
-        self._wire.close()
-
     def complete(
         self, request: ModelRequest, *, on_delta: Callable[[TextDelta], None], cancel: Cancel
     ) -> Completion:
         items: dict[int, Json] = {}
         response: Json | None = None
         with (
-            self._wire.reading(),
-            closing(self._wire.events("/responses", self._body(request), request, cancel)) as events,
+            self.wire.reading(),
+            closing(self.wire.events("/responses", self._body(request), request, cancel)) as events,
         ):
             for streamed, event in events:
                 kind = event.get("type") if streamed else "whole"
@@ -243,12 +236,12 @@ class OpenAIModel:
                 elif kind == "whole":
                     response = event
                 elif kind == "error":
-                    raise self._wire.failure(event)
+                    raise self.wire.failure(event)
             if response is None:
-                raise self._wire.cut()
+                raise self.wire.cut()
             status = response.get("status")
             if status in ("failed", "cancelled", "queued", "in_progress") or response.get("error"):
-                raise self._wire.failure(response.get("error") or {"message": f"the response is {status}"})
+                raise self.wire.failure(response.get("error") or {"message": f"the response is {status}"})
             done = [items[index] for index in sorted(items)]
             output = response.get("output") or done or response["output"]
             return _completion(response, output)

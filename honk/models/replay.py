@@ -94,7 +94,7 @@ class ReplayModel:
 
     def warm(self) -> None:
         """Import the SDK and make its client now, in whatever thread."""
-        self._models[self._session.header].warm()
+        self._models[self._session.header].wire.warm()
 
     def complete(
         self, request: ModelRequest, *, on_delta: Callable[[TextDelta], None], cancel: Cancel
@@ -110,7 +110,7 @@ class ReplayModel:
 
     def close(self) -> None:
         for model in self._models.values():
-            model.close()
+            model.wire.close()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

@@ -103,7 +103,7 @@ class History:
 
 
 class Wire:
-    """The client of one service. Used by one thread at a time; made at its first use.
+    """The client of one service. Used by one thread at a time; made at its first use; to be closed.
 
     ``key`` names the setting of the API key, ``model`` the model, both for messages.
     """

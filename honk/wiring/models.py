@@ -58,7 +58,7 @@ class OpenModel:
     model: Model
     priced: str
     judge_priced: str
-    warm: Callable[[], None]
+    warm: Callable[[], object]
     replayed: bool
 
     def ask(self, cancel: Cancel) -> None:
@@ -100,9 +100,9 @@ def open_model(
     adapter = make(rest, settings, recorder)
     try:
         model = retry.with_retries(adapter, notify=notice, patience=patience)
-        yield OpenModel(model, adapter.name, adapter.name, adapter.warm, False)
+        yield OpenModel(model, adapter.name, adapter.name, adapter.wire.warm, False)
     finally:
-        adapter.close()
+        adapter.wire.close()
 
 
 def _recorder(path: Path | None, wire: Wire, model: str, *, judge: bool) -> Recorder | None:

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import re
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.aimock import serving
 from tests.e2e.installed import Installer, make_repo
 from tests.world import git
 
 pytestmark = [pytest.mark.docker, pytest.mark.full]
 
-VERSION = "1.43.0"
 USAGE = {"prompt_tokens": 120, "completion_tokens": 30, "input_tokens": 120, "output_tokens": 30}
 
 
@@ -48,24 +43,6 @@ def script(wire: str) -> Iterator[dict[str, Any]]:
         yield {"match": {"turnIndex": turn}, "response": response}
 
 
-def install_aimock() -> Path:
-    """The script of the server; npm runs only if it is not there yet (as in tests/models)."""
-    tools = Path(os.environ.get("HONK_TEST_TOOLS") or Path(tempfile.gettempdir()) / "honk-test-tools")
-    folder = tools / f"aimock-{VERSION}"
-    if not folder.is_dir():
-        if not (npm := shutil.which("npm")):
-            pytest.skip("npm is not installed, which aimock needs")
-        tools.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(dir=tools))
-        command = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(fresh)]
-        subprocess.run([*command, f"@copilotkit/aimock@{VERSION}"], check=True, capture_output=True)
-        try:
-            fresh.rename(folder)
-        except OSError:  # another test process was faster
-            shutil.rmtree(fresh)
-    return folder / "node_modules" / "@copilotkit" / "aimock" / "dist" / "cli.js"
-
-
 @pytest.fixture(params=["anthropic", "responses", "chat"])
 def wire(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -74,20 +51,8 @@ def wire(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def aimock(tmp_path: Path, wire: str) -> Iterator[str]:
     """The base URL of the running fake."""
-    server, fixtures = install_aimock(), tmp_path / "fixtures.json"
-    fixtures.write_text(json.dumps({"fixtures": list(script(wire))}))
-    command = ["node", str(server), "-p", "0", "-f", str(fixtures), "--strict"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
-        assert running.stdout is not None
-        try:
-            found = None
-            for line in running.stdout:
-                if found := re.search(r"listening on (\S+)", line):
-                    break
-            assert found is not None
-            yield found[1]
-        finally:
-            running.terminate()
+    with serving(list(script(wire)), tmp_path) as url:
+        yield url
 
 
 def test_a_session_with_a_failing_check_ends_in_a_pull_request(

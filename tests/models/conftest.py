@@ -260,4 +260,4 @@ def client() -> Iterator[Callable[..., Client]]:
 
     yield make
     for each in made:
-        each.model.close()
+        each.model.wire.close()

@@ -1,19 +1,9 @@
-"""The adapters against a fake model service that someone else wrote: npm's @copilotkit/aimock.
-
-It is installed once into the folder that HONK_TEST_TOOLS names (else a cache under the
-temporary folder), and speaks all three wire formats.
-"""
+"""The adapters against a fake model service that someone else wrote: npm's @copilotkit/aimock."""
 
 from __future__ import annotations
 
 import json
-import os
-import re
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,8 +12,8 @@ from honk.core.cancel import Cancel
 from honk.core.errors import ModelError
 from honk.core.messages import StopReason, Text, UserMessage
 from honk.models.retry import Patience, with_retries
+from tests.aimock import serving
 
-VERSION = "1.43.0"
 WIRES = ["anthropic", "responses", "chat"]
 CALLS = [{"name": "verify", "arguments": '{"a":1}'}, {"name": "finish", "arguments": "{}"}]
 USAGE = {"prompt_tokens": 12, "completion_tokens": 7, "input_tokens": 12, "output_tokens": 7}
@@ -50,42 +40,11 @@ FIXTURES = [
 ]
 
 
-def install() -> Path:
-    """The script of the server; npm runs only if it is not there yet."""
-    tools = Path(os.environ.get("HONK_TEST_TOOLS") or Path(tempfile.gettempdir()) / "honk-test-tools")
-    folder = tools / f"aimock-{VERSION}"
-    if not folder.is_dir():
-        if not (npm := shutil.which("npm")):
-            pytest.skip("npm is not installed, which aimock needs")
-        tools.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(dir=tools))
-        command = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(fresh)]
-        subprocess.run([*command, f"@copilotkit/aimock@{VERSION}"], check=True, capture_output=True)
-        try:
-            fresh.rename(folder)
-        except OSError:  # another test process was faster
-            shutil.rmtree(fresh)
-    return folder / "node_modules" / "@copilotkit" / "aimock" / "dist" / "cli.js"
-
-
 @pytest.fixture(scope="module")
 def aimock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The base URL of the running fake."""
-    script = install()
-    fixtures = tmp_path_factory.mktemp("aimock") / "fixtures.json"
-    fixtures.write_text(json.dumps({"fixtures": FIXTURES}))
-    command = ["node", str(script), "-p", "0", "-f", str(fixtures), "--strict"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
-        assert running.stdout is not None
-        try:
-            found = None
-            for line in running.stdout:
-                if found := re.search(r"listening on (\S+)", line):
-                    break
-            assert found is not None
-            yield found[1]
-        finally:
-            running.terminate()
+    with serving(FIXTURES, tmp_path_factory.mktemp("aimock")) as url:
+        yield url
 
 
 @pytest.fixture

@@ -286,7 +286,7 @@ def test_cancelling_does_not_wait_for_the_first_byte(wire: str, client: Callable
         thread.start()
         with pytest.raises(Cancelled):
             one.ask(cancel=cancel)
-        one.model.close()
+        one.model.wire.close()
         thread.join()
 
 

@@ -184,7 +184,7 @@ def test_every_recorded_answer_is_read_whole_and_goes_back_as_it_came(
         if completion.message.parts:
             check_sent_back(path, found, playback.seen[1])
         count[exchange["stream"]] += 1
-    model.close()
+    model.wire.close()
     assert count[True] >= 13
     assert count[False] >= 38
 
@@ -197,7 +197,7 @@ def test_recorded_errors_are_typed(exchanges: list[dict[str, Any]], playback: An
         model = adapter(exchange["path"], playback.url)
         with pytest.raises(ModelError) as caught:
             model.complete(ModelRequest(system="", messages=(ASK,)), on_delta=lambda _: None, cancel=Cancel())
-        model.close()
+        model.wire.close()
         assert caught.value.status == exchange["status"]
         assert not caught.value.retryable
         assert json.loads(exchange["response"])["error"]["message"].rstrip(".") in caught.value.message
@@ -214,7 +214,7 @@ def test_opaque_parts_are_dropped_for_another_provider(
         model = adapter(path, playback.url)
         request = ModelRequest(system="", messages=(ASK, turn, ASK))
         model.complete(request, on_delta=lambda _: None, cancel=Cancel())
-        model.close()
+        model.wire.close()
         text = json.dumps(playback.seen[0])
         assert "hello" in text
         assert "c1" in text

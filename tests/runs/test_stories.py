@@ -19,11 +19,10 @@ from honk.core.events import (
     Judged,
     ModelReplied,
     Recorded,
-    ToolReturned,
     Verified,
 )
 from honk.core.limits import Limits
-from honk.core.messages import StopReason, Usage
+from honk.core.messages import Usage
 from honk.core.ports import EventStore
 from honk.core.state import fold
 from honk.core.types import Outcome
@@ -81,14 +80,6 @@ def test_every_request_begins_with_the_whole_previous_one(worlds: Worlds) -> Non
     work = [seen for seen in world.service.journal if not seen.judge]
     assert len(work) == 202
     assert all(extends(before, after) for before, after in itertools.pairwise(work))
-
-
-def test_parallel_calls_are_answered_in_their_order(worlds: Worlds) -> None:
-    calls = tuple(Call("bash", {"command": f"echo answer-{n}"}) for n in range(4))
-    world = worlds([Turn(calls=calls), GREET, FINISH])
-    world.run()
-    texts = [r.event.result.text for r in world.log() if isinstance(r.event, ToolReturned)]
-    assert [f"answer-{n}" in text for n, text in enumerate(texts[:4])] == [True] * 4
 
 
 def test_a_turn_that_changed_files_is_checkpointed_before_the_next_model_call(worlds: Worlds) -> None:
@@ -260,24 +251,6 @@ def test_repeating_the_same_step_is_being_stuck(worlds: Worlds) -> None:
     run = world.run()
     assert ended(run)[0] is Outcome.STUCK
     assert run.state.turns == 5
-
-
-def test_a_refusal_of_the_model_is_told(worlds: Worlds) -> None:
-    world = worlds([Turn("I cannot help with that.", stop=StopReason.REFUSAL)])
-    run = world.run()
-    assert ended(run)[0] is Outcome.STUCK
-    assert "declined" in ended(run)[1]
-
-
-def test_a_paused_turn_is_sent_back_and_goes_on(worlds: Worlds) -> None:
-    world = worlds([Turn("Thinking on.", stop=StopReason.PAUSE), GREET, FINISH])
-    assert ended(world.run())[0] is Outcome.PUBLISHED
-
-
-def test_an_answer_cut_off_by_the_output_limit_is_told_to_take_smaller_steps(worlds: Worlds) -> None:
-    world = worlds([Turn("Long words", stop=StopReason.MAX_TOKENS), GREET, FINISH])
-    assert ended(world.run())[0] is Outcome.PUBLISHED
-    assert b"smaller steps" in world.service.journal[1].raw
 
 
 # ---- nothing verifies -------------------------------------------------------------------
