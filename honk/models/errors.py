@@ -27,13 +27,15 @@ _STATUS_OF_TYPE = {
     "overloaded_error": 529,
 }
 _RETRYABLE = {408, 409, 425, 429}  # and all of 5xx
-_CONTEXT = (
+_CONTEXT = (  # as Anthropic, OpenAI, vLLM and llama.cpp (which may say so with 500) put it
     "context_length_exceeded",
     "context length",
     "context window",
     "context limit",
+    "context size",
     "prompt is too long",
     "maximum context",
+    "too long to fit",
 )
 _QUOTA = ("insufficient_quota", "billing", "credit balance")
 
@@ -64,7 +66,7 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 
 def _too_long(status: int, text: str) -> bool:
     """The conversation is longer than the context window, or (413) than the service reads at all."""
-    return status == 413 or (status in (400, 422) and any(word in text for word in _CONTEXT))
+    return status == 413 or (status in (400, 422, 500) and any(word in text for word in _CONTEXT))
 
 
 def _hint(status: int, kind: str, message: str, model: str, key: str) -> str:
@@ -101,14 +103,16 @@ def from_body(
         status = _STATUS_OF_TYPE.get(kind, 400 if kind else 500)
     quota = status == 429 and any(word in f"{kind} {message}".lower() for word in _QUOTA)
     said = f": {' '.join(message.split())[:500]}" if message else ""
-    retryable = (status in _RETRYABLE or status >= 500) and status != 501 and not quota
+    context_full = _too_long(status, f"{kind} {message}".lower())
+    hopeless = quota or context_full or status == 501
+    retryable = (status in _RETRYABLE or status >= 500) and not hopeless
     return ModelError(
         f"The model service answered {status}{f' {kind}' if kind else ''}{said}".rstrip(".") + ".",
         _hint(status, kind, message, model, key),
         retryable={"true": True, "false": False}.get((headers or {}).get("x-should-retry", ""), retryable),
         retry_after=_retry_after(headers or {}),
         status=status,
-        context_full=_too_long(status, f"{kind} {message}".lower()),
+        context_full=context_full,
     )
 
 

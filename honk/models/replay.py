@@ -101,10 +101,10 @@ class ReplayModel:
     ) -> Completion:
         answer = self._session.answers.get((request.purpose, request.turn))
         if answer is None:
-            raise ModelError(
-                f"The session {self._path} has no {request.purpose} turn {request.turn}.",
-                "It was recorded from a run that went another way; record it again with --record.",
-            )
+            hint = "It was recorded from a run that went another way; record it again with --record."
+            if request.purpose == "judge" and request.turn == 0:
+                hint = "It was recorded without a judge: give --judge off, or a model that judges."
+            raise ModelError(f"The session {self._path} has no {request.purpose} turn {request.turn}.", hint)
         self._server.answer = answer
         return self._models[answer.by].complete(request, on_delta=on_delta, cancel=cancel)
 

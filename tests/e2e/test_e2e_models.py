@@ -111,6 +111,20 @@ def test_a_judge_of_another_provider_is_part_of_the_recording(install: Installer
     assert "is the session that is played" in over.err
 
 
+@pytest.mark.full
+def test_a_resumed_run_completes_its_recording(install: Installer) -> None:
+    honk = install([*STORY[:2], Failure(400), *STORY[2:]])
+    name = speak(honk, "anthropic")
+    origin, tape = make_repo(honk.root / "o"), honk.root / "tape.jsonl"
+    first = honk.honk("say hello", "--repo", str(origin), "--model", name, "--record", str(tape), "--json")
+    assert first.code == 40, first.err
+    live = honk.honk("resume", first.result.run_id, "--record", str(tape), "--json")
+    assert live.code == 0, live.err
+    played = honk.honk("say hello", "--repo", str(origin), "--model", f"replay:{tape}", "--json")
+    assert played.code == 0, played.err
+    assert played.result.turns == live.result.turns == len(STORY)
+
+
 # ---- before anything is paid for --------------------------------------------------------
 
 

@@ -355,6 +355,24 @@ def test_a_context_that_is_too_long_says_so(wire: str, client: Callable[..., Any
     assert caught.value.context_full
 
 
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (400, "input length and `max_tokens` exceed context limit: 188240 + 21333 > 200000"),
+        (400, "the request exceeds the available context size, try increasing it"),
+        (500, "Context size has been exceeded."),
+        (400, "The prompt (total length 25938) is too long to fit into the model"),
+    ],
+)
+def test_other_words_for_a_context_that_is_too_long_are_known_and_not_tried_again(
+    status: int, said: str, client: Callable[..., Any]
+) -> None:
+    with ScriptedModel([Failure(status, said)]) as service, pytest.raises(ModelError) as caught:
+        client("chat", service.url).ask()
+    assert caught.value.context_full
+    assert not caught.value.retryable
+
+
 def test_a_used_up_quota_is_not_tried_again(client: Callable[..., Any]) -> None:
     body = '{"error": {"code": "insufficient_quota", "message": "You exceeded your current quota."}}'
     with ScriptedModel([Failure(429, body)]) as service, pytest.raises(ModelError) as caught:

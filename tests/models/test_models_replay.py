@@ -147,6 +147,16 @@ def test_a_turn_that_was_not_recorded_is_named(tmp_path: Path, client: Callable[
     assert not caught.value.retryable
 
 
+def test_a_session_without_a_judge_says_how_to_play_it(tmp_path: Path, client: Callable[..., Any]) -> None:
+    file = tmp_path / "session.jsonl"
+    with ScriptedModel(SCRIPT) as service:
+        one = client("chat", service.url, "m", "key", Recorder(file, Header("chat", "openai:m")))
+        one.ask()
+    with ReplayModel(file) as replay, pytest.raises(ModelError) as caught:
+        replay.complete(one.request(0, "judge"), on_delta=lambda _: None, cancel=Cancel())
+    assert "--judge off" in caught.value.hint
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
