@@ -31,8 +31,9 @@ FILLED = 0.7
 at most, see :func:`output_tokens`) and the results of its calls."""
 KEPT = 0.25
 """Share of the conversation, counted in characters, that its most recent turns may keep."""
-APART = 3
-"""Turns. A window that is full again sooner would be full again and again."""
+SPAN, MOST = 6, 2
+"""Within so many turns so many compactions at most: one result may fill a window that two results
+would not, but one that goes on to fill has no room for the work."""
 _TASK = 1
 """Messages at the beginning that always stay: the change request with guidance and checks."""
 
@@ -57,7 +58,8 @@ def compact(log: RunLog, caller: Caller, template: ModelRequest) -> str | None:
     than the last request that the service took. Raises ModelError, Cancelled.
     """
     state = log.state
-    if state.compacted_at is not None and state.turns - state.compacted_at < APART:
+    lately = [turns for turns in state.compacted_at if state.turns - turns < SPAN]
+    if len(lately) >= MOST or state.turns in lately:
         return "The model's context window is full again right after earlier turns were summarised."
     # A reply that was logged before a crash is about the conversation as it was then.
     messages = state.messages if state.compact_reply is None else state.messages[: state.compact_length]
@@ -108,19 +110,13 @@ def _text(state: RunState, cut: int, notes: str) -> str:
     """What stands in the place of earlier turns. What honk or a person said last, and what
     ``verify`` said last, stay word for word."""
     kept = {part.text for message in state.messages[cut:] for part in _given(message)}
-    verified = [p.text for m in state.messages[:cut] for p in _given(m) if _verifies(p)]
-    again = any(_verifies(part) for message in state.messages[cut:] for part in _given(message))
     return render(
         "compacted.md",
         notes=notes,
         standing=[said.text for said in state.standing if said.text not in kept],
-        verified=verified[-1] if verified and not again else "",
+        verified="" if state.verify_said in kept else state.verify_said,
     )
 
 
 def _given(message: Message) -> tuple[Text | ToolResult, ...]:
     return message.parts if isinstance(message, UserMessage) else ()
-
-
-def _verifies(part: Text | ToolResult) -> bool:
-    return isinstance(part, ToolResult) and part.name == "verify"

@@ -48,7 +48,7 @@ class Judge:
 
     def _ask(self, log: RunLog, question: str) -> Completion:
         if over := log.state.limits.spent(log.state, log.seconds()):
-            raise Exhausted(f"{over} The change is verified, and the judge was not asked.")
+            raise Exhausted(f"{over} The judge was not asked.")
         request = ModelRequest(
             purpose="judge",
             turn=log.state.judge_calls,

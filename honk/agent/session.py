@@ -151,11 +151,12 @@ def _answer(session: Session, calls: tuple[ToolCall, ...]) -> None:
 
 
 def redo(session: Session) -> bool:
-    """Finish a turn that a crash interrupted; False if there was none.
+    """Finish a turn that was interrupted; False if there was none.
 
-    The work tree is back at the last checkpoint, as it was before that turn, and nothing
-    outside it was touched: so all calls of the turn run again, in order, and those that
-    have no answer yet get one.
+    The work tree is back at the last checkpoint and nothing outside it was touched. After a
+    crash that is how the tree was before the turn, so all of its calls run again, in order, and
+    those that have no answer yet get one. An interruption in order made a checkpoint of what the
+    answered calls did; then only the others run.
     """
     state = session.log.state
     if not (state.pending or state.unsaved):
@@ -163,7 +164,8 @@ def redo(session: Session) -> bool:
     finish = None
     for call in next(m.calls for m in reversed(state.messages) if isinstance(m, AssistantMessage)):
         pending = any(call.id == other.id for other in state.pending)
-        if pending or call.name != "verify":
+        again = call.name == "finish" or (state.unsaved and call.name != "verify")
+        if pending or again:
             finish = _run(session, call, record=pending) or finish
     session.save()
     if finish is not None:

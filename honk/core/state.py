@@ -67,10 +67,11 @@ class RunState:
     context_tokens: int = 0  # of the conversation with the last reply, as the provider counts; 0: unknown
     context_full: bool = False  # the last reply was cut off by the context window
     standing: tuple[Instructed, ...] = ()  # what people said, and why the model was last sent back
+    verify_said: str = ""  # the last result of the model's own `verify`
     compact_calls: int = 0
     compact_reply: Completion | None = None  # the last summary, until a compaction used it
     compact_length: int = 0  # messages that there were when it came
-    compacted_at: int | None = None  # turns that there were at the last compaction
+    compacted_at: tuple[int, ...] = ()  # turns that there were at each compaction
     judge_calls: int = 0
     judge_reply: Completion | None = None  # the judge's last answer, until it became a verdict
     cost_usd: float = 0.0
@@ -174,7 +175,7 @@ def _compact(state: RunState, event: Compacted) -> RunState:
         context_tokens=0,
         context_full=False,
         compact_reply=None,
-        compacted_at=state.turns,
+        compacted_at=(*state.compacted_at, state.turns),
     )
 
 
@@ -185,7 +186,8 @@ def _answer(state: RunState, result: ToolResult) -> RunState:
     else:  # all answers to one turn travel in one message: parallel calls, answered in order
         messages = (*state.messages[:-1], UserMessage(parts=(*last.parts, result)))
     pending = tuple(call for call in state.pending if call.id != result.call_id)
-    return replace(state, messages=messages, pending=pending, unsaved=True, nudged=False)
+    said = result.text if result.name == "verify" else state.verify_said
+    return replace(state, messages=messages, pending=pending, verify_said=said, unsaved=True, nudged=False)
 
 
 def _resume(state: RunState, event: RunResumed, at: datetime, was_at: datetime | None) -> RunState:

@@ -105,7 +105,7 @@ def test_a_compaction_replaces_the_middle_of_the_conversation() -> None:
     notes = UserMessage(parts=(Text(text="notes"),))
     assert after.messages == (before.messages[0], notes, *before.messages[7:])
     assert (before.context_tokens, after.context_tokens) == (12, 0)
-    assert (before.compacted_at, after.compacted_at) == (None, 4)
+    assert (before.compacted_at, after.compacted_at) == ((), (4,))
 
 
 def test_a_turn_that_the_full_window_cut_off_is_paid_for_but_not_part_of_the_conversation() -> None:

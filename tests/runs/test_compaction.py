@@ -131,13 +131,14 @@ def test_why_the_model_was_sent_back_stays_word_for_word(worlds: Worlds) -> None
 
 def test_a_second_compaction_takes_the_notes_of_the_first_along(worlds: Worlds) -> None:
     again = Turn("<summary>Second notes.</summary>")
-    turns = [EARLY, *LOOKING, LATE, *LOOKING, LATE, MEND, FINISH]
+    turns = [EARLY, VERIFY, *LOOKING, LATE, *LOOKING, LATE, MEND, FINISH]
     world = worlds(turns, compact=[NOTES, again])
     assert ended(play(world))[0] is Outcome.PUBLISHED
     second = asked(world, "compact")[1].raw.decode()
     assert "greet.sh says hallo since the first turn." in second
     last = asked(world, "work")[-1].raw.decode()
     assert "Second notes." in last
+    assert last.count("greet.sh: expected hello") == 1  # word for word still
     assert "say hello" in last
     assert "greet.sh says hallo" not in last
 
@@ -206,11 +207,20 @@ def test_a_window_that_stays_full_ends_the_run_and_keeps_the_work(worlds: Worlds
 
 
 def test_notes_that_do_not_shrink_the_conversation_end_the_run(worlds: Worlds) -> None:
-    world = worlds([EARLY, *LOOKING, LATE, LATE, *LOOKING], compact=[NOTES, NOTES])
+    world = worlds([EARLY, *LOOKING, LATE, LATE, LATE, *LOOKING], compact=[NOTES, NOTES, NOTES])
     run = play(world)
     assert ended(run)[0] is Outcome.EXHAUSTED
     assert "full again right after" in ended(run)[1]
-    assert len(asked(world, "compact")) == 1
+    assert len(asked(world, "compact")) == 2
+
+
+def test_one_large_result_that_stays_is_gone_with_the_next_compaction(worlds: Worlds) -> None:
+    large = Turn(calls=(Call("bash", {"command": "seq 1 3000 # large"}),))
+    next_one = Turn(calls=(Call("bash", {"command": "true"}),), usage=FULL)
+    world = worlds([EARLY, *LOOKING, large, TOO_LONG, next_one, MEND, FINISH], compact=[NOTES, NOTES])
+    assert ended(play(world))[0] is Outcome.PUBLISHED
+    work = asked(world, "work")
+    assert [b"# large" in seen.raw for seen in work[-4:]] == [True, True, False, False]
 
 
 def test_a_request_that_alone_is_too_long_is_told_without_a_summary(worlds: Worlds) -> None:

@@ -19,6 +19,7 @@ from honk.core.events import (
     Judged,
     ModelReplied,
     Recorded,
+    ToolReturned,
     Verified,
 )
 from honk.core.limits import Limits
@@ -366,14 +367,21 @@ def test_no_check_runs_beyond_the_time_of_the_run(worlds: Worlds, left: float, t
 def test_the_models_own_verify_ends_with_the_time_of_the_run_too(worlds: Worlds, tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     slow = {**FILES, ".honk.yml": f"verify:\n  slow: test -e {ready} || sleep 10000\n"}
-    both = Turn(calls=(*GREET.calls, Call("verify", {})))
+    edit = bash("sed -i s/bye/hello/ greet.sh; echo once >> notes.txt")
+    both = Turn(calls=(*edit.calls, Call("verify", {})))
     world = worlds([both, FINISH], files=slow)
-    run = world.run(limits=Limits(timeout_seconds=6, verify_seconds=20_000))
+    with pytest.raises(Crash):  # it dies with the edit made, so that only the model's verify is left
+        world.run(store=CrashingStore(world.stores.events, 7, after=True))
+    assert isinstance(world.log()[-1].event, ToolReturned)
+    run = world.run(limits=Limits(timeout_seconds=0.001))
     assert ended(run)[0] is Outcome.EXHAUSTED
+    assert "Verification was not finished" in ended(run)[1]
     assert "+echo hello" in patch(world, run)
     ready.touch()
     assert ended(world.run(limits=Limits()))[0] is Outcome.PUBLISHED
     assert [r.event.stage for r in world.log() if isinstance(r.event, Verified)] == ["session", "final"]
+    [branch] = world.branches()
+    assert git(world.origin, "show", f"{branch}:notes.txt") == "once\n"  # what was saved is not done again
 
 
 def test_the_model_is_told_when_a_limit_is_near(worlds: Worlds) -> None:
