@@ -2,7 +2,7 @@
 
 honk asks for the notes itself and logs them as text. The services have means of their own, but
 what those give back only the same service can read, and Chat Completions has none: the log would
-no longer be a conversation that any model can go on with (decision 006).
+no longer be a conversation that any model can go on with (decision 007).
 """
 
 from __future__ import annotations
