@@ -113,7 +113,7 @@ class World:
         request = run.state.request
         with ExitStack() as stack:
             opened = stack.enter_context(open_model(request.model, self.settings, notice=print))
-            mirror = stack.enter_context(open_mirror(self.settings, request.repo))
+            mirror = stack.enter_context(open_mirror(self.settings, request.repo, cancel=self.cancel))
             bring = stack.enter_context(
                 open_submodules(self.settings, mirror, request.repo, None, self.cancel)
             )

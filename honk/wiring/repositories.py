@@ -132,10 +132,11 @@ def open_mirror(
     *,
     depth: int = 50,
     home: Path | None = None,
+    cancel: Cancel | None = None,
 ) -> Mirror:
     """The bare clone of ``repo`` on this host, below ``home`` (None: HONK_HOME).
 
-    Raises UserError for an address honk does not take.
+    ``cancel`` ends its fetches and pushes. Raises UserError for an address honk does not take.
     """
     from honk.git import mirror
     from honk.git.handover import Author, Signing
@@ -158,6 +159,7 @@ def open_mirror(
         network=Network(settings.ca_file, settings.proxy, settings.no_proxy),
         committer=mirror.Committer(author=author, signing=signing),
         depth=depth,
+        cancel=cancel,
     )
 
 
