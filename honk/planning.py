@@ -177,8 +177,6 @@ def _notices(files: Mapping[str, str], source: Source, brought: Brought) -> tupl
     if brought.absent:
         reasons = _some([f"{path} ({why})" for path, why in brought.absent.items()])
         notices.append(f"Submodules not in the sandbox: {reasons}.")
-    if brought.nested:
-        notices.append(f"Submodules of submodules are left out, in {_some(brought.nested)}.")
     return tuple(notices)
 
 

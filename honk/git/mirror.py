@@ -74,6 +74,11 @@ class Mirror:
         """The bare repository, for messages."""
         return self._directory
 
+    @property
+    def repo(self) -> RepoRef:
+        """The repository that this is a mirror of."""
+        return self._repo
+
     # ---- Remote -------------------------------------------------------------------------
 
     def fetch(self, base: str | None) -> Base:
