@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from honk.core.events import BaseResolved
+from honk.core.events import BaseResolved, RunResumed
 from tests.e2e.installed import Done, Installed, Installer, make_repo
 from tests.world import FILES, FINISH, GREET, git
 
@@ -311,6 +311,11 @@ def test_the_limits_of_the_repository_lower_those_of_the_request(install: Instal
     resolved = next(r.event for r in honk.log() if isinstance(r.event, BaseResolved))
     assert resolved.limits is not None
     assert resolved.limits.max_cost_usd == 3
+    # Whoever has seen that limit and names a higher one decides; what is not named stays.
+    again = honk.honk("resume", done.result.run_id, "--max-turns", "10", "--json")
+    assert (again.code, again.result.outcome) == (0, "published"), again.err
+    resumed = next(r.event for r in honk.log() if isinstance(r.event, RunResumed))
+    assert (resumed.limits.max_turns, resumed.limits.max_cost_usd) == (10, 3)
 
 
 @pytest.mark.docker
