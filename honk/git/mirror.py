@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -28,7 +27,7 @@ from honk.git.objects import REGULAR, Blobs, Entry
 from honk.git.refs import Location, check_branch, check_own_branch, location
 from honk.git.remote import Advertised, Credential, Endpoint, Network, advertised, explain, refused
 from honk.git.tar import Caps
-from honk.git.upkeep import locked, place, sweep, touch
+from honk.git.upkeep import locked, nascent, place, sweep, touch
 
 _TREES = 6  # parsed trees kept: the base's, the last checkpoints'
 
@@ -253,6 +252,8 @@ class Mirror:
             self._initialise(_format(known))
             held = self._git.attempt("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
             if held.out.decode().strip() == known:
+                with suppress(FileNotFoundError):
+                    os.utime(self._directory / ref)  # in use: `honk prune` drops old ones
                 return known
             sweep(self._directory)
             self._fetch(self._origin, f"--depth={self._depth}", refspec=f"+{wanted}:{ref}")
@@ -304,11 +305,10 @@ class Mirror:
         )
 
     def _initialise(self, algorithm: str) -> None:
-        """Create the bare repository, at once or not at all."""
+        """Create the bare repository, unless it is there."""
         if self._directory.is_dir():
             return
-        with tempfile.TemporaryDirectory(dir=self._directory.parent, prefix="new-") as folder:
-            fresh = Path(folder, "mirror")
+        with nascent(self._directory) as fresh:
             Git(fresh).run(
                 "init",
                 "--quiet",
@@ -318,7 +318,6 @@ class Mirror:
                 "--initial-branch=none",
             )
             (fresh / objects.BINARY_ATTRIBUTES).write_text("* -diff\n")
-            os.rename(fresh, self._directory)
 
     def _locked(self) -> AbstractContextManager[None]:
         return locked(self._directory, self._origin.cancel)

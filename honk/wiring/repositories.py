@@ -163,6 +163,11 @@ def open_mirror(
     )
 
 
+def submodules_home(settings: Settings, repo: RepoRef) -> Path:
+    """The folder of the mirrors of the submodules of ``repo``."""
+    return settings.home / "submodules" / hashlib.sha256(repo.url.encode()).hexdigest()[:24]
+
+
 @contextmanager
 def open_submodules(
     settings: Settings, mirror: Mirror, repo: RepoRef, forge: GitHubForge | None, cancel: Cancel
@@ -174,7 +179,7 @@ def open_submodules(
     """
     from honk.git.submodules import bring
 
-    home = settings.home / "submodules" / hashlib.sha256(repo.url.encode()).hexdigest()[:24]
+    home = submodules_home(settings, repo)
     with ExitStack() as stack:
 
         def opened(submodule: RepoRef, way: GitHubForge | None) -> Mirror:
