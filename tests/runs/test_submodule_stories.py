@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import docker
@@ -10,12 +10,9 @@ import pytest
 
 from honk.core.cancel import Cancel
 from honk.core.events import Checkpointed, Instructed, ToolReturned
-from honk.core.operator import SandboxCeiling
 from honk.core.types import Outcome
 from honk.planning import ImagePlan, make_plan
 from honk.runs.run import Run
-from honk.sandboxes.docker import DockerSandboxes
-from honk.sandboxes.sweep import sweep
 from honk.wiring import open_mirror, open_submodules
 from honk.wiring.sandboxes import Engine
 from tests.world import FILES, FINISH, GREET, World, Worlds, bash, git, make_origin
@@ -146,28 +143,6 @@ def test_replacing_the_submodule_by_a_file_is_told_to_the_model(worlds: Worlds) 
 
 
 # ---- in Docker --------------------------------------------------------------------------
-
-
-@pytest.fixture
-def in_docker(tmp_path: Path) -> Iterator[Callable[[World], None]]:
-    """Lets a world's runs happen in real containers, of the stock image."""
-    client = docker.from_env()
-    scope = f"test-{tmp_path.parent.name}-{tmp_path.name}"
-
-    def settle(world: World) -> None:
-        engine = Engine(world.settings, print)
-        try:
-            world.image = engine.companion(Cancel())
-        finally:
-            engine.close()
-        ceiling = SandboxCeiling(memory=1 << 30, pids=512)
-        world.open_sandbox = DockerSandboxes(client, ceiling, world.image, scope).open
-
-    try:
-        yield settle
-        assert sweep(client, scope, lambda run: False) == 0
-    finally:
-        client.close()
 
 
 @pytest.mark.docker
