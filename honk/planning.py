@@ -8,6 +8,7 @@ from functools import cache, partial
 
 from honk.core.cancel import Cancel
 from honk.core.errors import UserError
+from honk.core.limits import Limits
 from honk.core.ports import Source
 from honk.core.repoconfig import RepoConfig
 from honk.core.types import Base, Change, Finding, Request
@@ -89,7 +90,7 @@ def make_plan(
         labels=(*settings.labels, *config.pull_request.labels),
         reviewers=_reviewers(files, source, config),
         notices=_notices(files, source, brought),
-        limits=request.limits.lowered(config.limits) if config.limits else request.limits,
+        limits=config.limits or Limits(),
         image=cache(partial(prepare, image)),
         inspect=gates,
     )
@@ -177,8 +178,6 @@ def _notices(files: Mapping[str, str], source: Source, brought: Brought) -> tupl
     if brought.absent:
         reasons = _some([f"{path} ({why})" for path, why in brought.absent.items()])
         notices.append(f"Submodules not in the sandbox: {reasons}.")
-    if brought.nested:
-        notices.append(f"Submodules of submodules are left out, in {_some(brought.nested)}.")
     return tuple(notices)
 
 

@@ -116,7 +116,7 @@ class World:
             opened = stack.enter_context(
                 open_model(request.model, self.settings, notice=print, record=self.record)
             )
-            mirror = stack.enter_context(open_mirror(self.settings, request.repo))
+            mirror = stack.enter_context(open_mirror(self.settings, request.repo, cancel=self.cancel))
             bring = stack.enter_context(
                 open_submodules(self.settings, mirror, request.repo, None, self.cancel)
             )

@@ -245,6 +245,23 @@ def token(
 
 
 @app.command()
+def prune(
+    older_than: Annotated[
+        str, typer.Option("--older-than", help="Remove what was not used for so long: 12h, 30d.")
+    ] = "30d",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")
+    ] = False,
+    json: Json = False,
+    config: Config = None,
+) -> None:
+    """Make room in HONK_HOME: old mirrors, checkpoints and prepared images. Logs and patches stay."""
+    from honk.cli.prune import prune_command
+
+    raise typer.Exit(prune_command(older_than, dry_run=dry_run, json=json, config=config))
+
+
+@app.command()
 def schema(
     name: Annotated[str, typer.Argument(metavar="run|config|events|settings", help="Which format.")],
 ) -> None:
@@ -255,7 +272,7 @@ def schema(
 
 
 COMMANDS = frozenset(
-    {"run", "resume", "cancel", "say", "runs", "show", "logs", "diff", "init", "doctor", "schema"}
+    {"run", "resume", "cancel", "say", "runs", "show", "logs", "diff", "init", "doctor", "prune", "schema"}
     | {"serve", "worker", "token"}
 )
 

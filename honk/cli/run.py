@@ -25,7 +25,7 @@ from honk.runs.result import result
 USAGE = 2
 """Exit code of wrong usage or configuration, also where it shows after a run has begun."""
 
-_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
+_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
 
 
 @dataclass(frozen=True)
@@ -55,14 +55,14 @@ class Options:
 
 
 def seconds(text: str) -> float:
-    """``90``, ``90s``, ``45m``, ``1h30m`` in seconds. Raises UserError."""
+    """``90``, ``90s``, ``45m``, ``1h30m``, ``30d`` in seconds. Raises UserError."""
     match = _DURATION.fullmatch(text.strip())
     if not match or not text.strip():
         raise UserError(f"{text!r} is no duration.", "Write it like 90s, 45m or 1h30m.")
-    hours, minutes, rest = (int(group or 0) for group in match.groups())
-    total = hours * 3600 + minutes * 60 + rest
+    days, hours, minutes, rest = (int(group or 0) for group in match.groups())
+    total = days * 86_400 + hours * 3600 + minutes * 60 + rest
     if total <= 0:
-        raise UserError("The time limit must be more than nothing.", "Write it like 90s, 45m or 1h30m.")
+        raise UserError("The time must be more than nothing.", "Write it like 90s, 45m or 1h30m.")
     return float(total)
 
 

@@ -373,3 +373,11 @@ class Artifacts(Protocol):
     def get(self, digest: str) -> bytes:
         """Raises StoreError if there is none."""
         ...
+
+    def size(self, digest: str) -> int:
+        """In bytes; 0 if there is none."""
+        ...
+
+    def remove(self, digest: str) -> None:
+        """Delete it, if it is there."""
+        ...

@@ -79,6 +79,15 @@ class GitHubForge:
             raise UserError(f"{found.full_name} is {state}.", "Choose another repository with --repo.")
         return RepoRef(forge="github", name=found.full_name, url=found.clone_url)
 
+    def current(self, repo: RepoRef) -> RepoRef:
+        """As :meth:`resolve`, for one that is only read: unchanged where GitHub does not show it."""
+        try:
+            with _for_people():
+                found = self._visible(repo.name)
+        except (ForgeError, UserError):
+            return repo  # git's own words on it will do
+        return RepoRef(forge="github", name=found.full_name, url=found.clone_url)
+
     def access(self, repo: RepoRef, *, fork: bool) -> PushAccess:
         """The repository if honk may push to it, else its fork if ``fork`` allows one."""
         with _for_people():

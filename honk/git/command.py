@@ -12,12 +12,14 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from honk.core.cancel import Cancel
 from honk.core.errors import GitError, UserError
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 LOCAL_SECONDS = 600.0
 REMOTE_SECONDS = 3600.0
+_GRACE_SECONDS = 2.0  # between asking a git process to end and making it
 
 EMPTY_TREE = {
     "sha1": "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
@@ -170,14 +173,20 @@ class Git:
         config: Mapping[str, str] | None = None,
         env: Mapping[str, str] | None = None,
         timeout: float = LOCAL_SECONDS,
+        cancel: Cancel | None = None,
     ) -> Result:
         """Run ``git ARGS`` to its end and return what it said, whatever its exit code.
 
         ``timeout`` in seconds; then the whole process group is killed and GitError raised.
+        With ``cancel``, git ends when that is set, and Cancelled is raised.
         """
+        cancel = cancel or Cancel()
+        cancel.check()
         process = self.start(*args, config=config, env=env)
         try:
-            out, err = process.communicate(input, timeout)
+            with cancel.closing(partial(interrupt, process)):
+                out, err = process.communicate(input, timeout)
+            cancel.check()
         except subprocess.TimeoutExpired:
             raise GitError(
                 f"git {args[0]} did not end within {timeout:.0f} seconds.",
@@ -200,6 +209,17 @@ class Git:
         if result.code != 0:
             raise failure(args[0], result, self.directory)
         return result.out
+
+
+def interrupt(process: subprocess.Popen[bytes]) -> None:
+    """Ask a git process and its children to end, so that they remove their locks; then make them."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+        deadline = time.monotonic() + _GRACE_SECONDS
+        while time.monotonic() < deadline:
+            os.killpg(process.pid, 0)  # until nobody is left
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

@@ -9,19 +9,16 @@ hook, filter or driver runs, and nothing is pruned while honk may need it.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
-import shutil
-import tempfile
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
+from honk.core.cancel import Cancel
 from honk.core.errors import GitError, UserError
 from honk.core.types import Base, Change, PushAccess, RepoRef, check_object_id
 from honk.git import handover, history, objects, submodules
@@ -30,6 +27,7 @@ from honk.git.objects import REGULAR, Blobs, Entry
 from honk.git.refs import Location, check_branch, check_own_branch, location
 from honk.git.remote import Advertised, Credential, Endpoint, Network, advertised, explain, refused
 from honk.git.tar import Caps
+from honk.git.upkeep import locked, nascent, place, sweep, touch
 
 _TREES = 6  # parsed trees kept: the base's, the last checkpoints'
 
@@ -75,6 +73,11 @@ class Mirror:
         """The bare repository, for messages."""
         return self._directory
 
+    @property
+    def repo(self) -> RepoRef:
+        """The repository that this is a mirror of."""
+        return self._repo
+
     # ---- Remote -------------------------------------------------------------------------
 
     def fetch(self, base: str | None) -> Base:
@@ -94,8 +97,14 @@ class Mirror:
     def ensure(self, commit: str) -> None:
         """Bring one commit that an earlier run or a person left at the remote, if it is missing here."""
         check_object_id(commit)
-        if not self._has(commit):
+        if self.has(commit):
+            touch(self._directory)
+        else:
             self._bring(commit, commit, commit)
+
+    def has(self, commit: str) -> bool:
+        """Whether the commit is here already."""
+        return self._git.attempt("cat-file", "-e", f"{check_object_id(commit)}^{{commit}}").code == 0
 
     def head(self, branch: str, access: PushAccess) -> str | None:
         """The commit that the remote branch points to now, or None."""
@@ -213,9 +222,6 @@ class Mirror:
         self._trees = {**dict(list(self._trees.items())[1 - _TREES :]), commit: entries}
         return entries
 
-    def _has(self, commit: str) -> bool:
-        return self._git.attempt("cat-file", "-e", f"{commit}^{{commit}}").code == 0
-
     def _endpoint(self, access: PushAccess) -> Endpoint:
         return replace(self._origin, at=location(access.url))
 
@@ -246,8 +252,10 @@ class Mirror:
             self._initialise(_format(known))
             held = self._git.attempt("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}")
             if held.out.decode().strip() == known:
+                with suppress(FileNotFoundError):
+                    os.utime(self._directory / ref)  # in use: `honk prune` drops old ones
                 return known
-            self._sweep_locks()
+            sweep(self._directory)
             self._fetch(self._origin, f"--depth={self._depth}", refspec=f"+{wanted}:{ref}")
             return self._git.run("rev-parse", "--verify", f"{ref}^{{commit}}").decode().strip()
 
@@ -297,11 +305,10 @@ class Mirror:
         )
 
     def _initialise(self, algorithm: str) -> None:
-        """Create the bare repository, at once or not at all."""
+        """Create the bare repository, unless it is there."""
         if self._directory.is_dir():
             return
-        with tempfile.TemporaryDirectory(dir=self._directory.parent, prefix="new-") as folder:
-            fresh = Path(folder, "mirror")
+        with nascent(self._directory) as fresh:
             Git(fresh).run(
                 "init",
                 "--quiet",
@@ -311,25 +318,9 @@ class Mirror:
                 "--initial-branch=none",
             )
             (fresh / objects.BINARY_ATTRIBUTES).write_text("* -diff\n")
-            os.rename(fresh, self._directory)
 
-    def _sweep_locks(self) -> None:
-        """Remove what killed processes left: locks of git (ours says that none is alive), old scratch."""
-        for file in (*self._directory.glob("*.lock"), *self._directory.glob("refs/**/*.lock")):
-            file.unlink(missing_ok=True)
-        yesterday = time.time() - 86_400  # younger scratch may be in use: hand-overs take no lock
-        for pattern in ("rules-*", "index-*", "objects/pack/tmp_*"):
-            for left in self._directory.glob(pattern):
-                if left.stat().st_mtime < yesterday:
-                    shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink()
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """One process or thread at a time; the kernel releases the lock of a dead one."""
-        self._directory.parent.mkdir(parents=True, exist_ok=True)
-        with open(self._directory.with_suffix(".lock"), "w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+    def _locked(self) -> AbstractContextManager[None]:
+        return locked(self._directory, self._origin.cancel)
 
 
 def _format(commit: str) -> str:
@@ -352,14 +343,15 @@ def open_mirror(
     network: Network | None = None,
     committer: Committer | None = None,
     depth: int = 50,
+    cancel: Cancel | None = None,
 ) -> Mirror:
     """The mirror of ``repo`` under ``home/mirrors``; nothing is created before the first fetch.
 
     ``credential`` is used for the forge's own host only. ``depth`` is the history to keep,
-    at least what :meth:`Mirror.seed` will be asked for. Raises UserError for an address
-    that honk does not take.
+    at least what :meth:`Mirror.seed` will be asked for. ``cancel`` ends what talks to a remote
+    or waits for the mirror, which then raises Cancelled. Raises UserError for an address that
+    honk does not take.
     """
     at: Location = location(repo.url)
-    directory = home / "mirrors" / hashlib.sha256(at.url.encode()).hexdigest()[:24]
-    origin = Endpoint(at, credential, network or Network())
-    return Mirror(directory, repo, origin, depth, committer or Committer())
+    origin = Endpoint(at, credential, network or Network(), cancel or Cancel())
+    return Mirror(place(home, at), repo, origin, depth, committer or Committer())

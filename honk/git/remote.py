@@ -8,9 +8,10 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from honk.core.cancel import Cancel
 from honk.core.errors import GitError, HonkError, UserError
 from honk.git.command import REMOTE_SECONDS, Git, Result, last_words, printable
 from honk.git.refs import Location
@@ -59,11 +60,12 @@ class Network:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A remote repository together with the right to use it."""
+    """A remote repository together with the right to use it. ``cancel`` ends whatever talks to it."""
 
     at: Location
     credential: Credential | None = None
     network: Network = Network()
+    cancel: Cancel = field(default_factory=Cancel)
 
     def config(self) -> dict[str, str]:
         """Configuration for one process that talks to this remote."""
@@ -91,8 +93,9 @@ class Endpoint:
         return env
 
     def call(self, git: Git, *args: str) -> Result:
-        """Run one git command that talks to this remote."""
-        return git.attempt(*args, config=self.config(), env=self.env(git), timeout=REMOTE_SECONDS)
+        """Run one git command that talks to this remote. Raises Cancelled."""
+        config, env = self.config(), self.env(git)
+        return git.attempt(*args, config=config, env=env, timeout=REMOTE_SECONDS, cancel=self.cancel)
 
 
 def _trust(directory: Path, path: str) -> Path:

@@ -4,15 +4,16 @@
 it from standard input, without includes; names decide nothing; a path counts only where the
 tree has a submodule; an address is taken apart and built anew, and leads nowhere but to the
 host of the repository itself (or, for a local repository, to a path of this machine).
-Submodules of submodules are left out.
+Submodules of submodules come along by the same rules, to a bounded depth and number.
 """
 
 from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -24,7 +25,7 @@ from honk.core.types import RepoRef
 from honk.git.command import Git, printable
 from honk.git.names import malformed, shown, unacceptable
 from honk.git.objects import GITLINK, REGULAR, Blobs, Entry
-from honk.git.refs import owner_name, parse_remote
+from honk.git.refs import location_of, owner_name, parse_remote
 
 if TYPE_CHECKING:
     from honk.git.mirror import Mirror
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 _FILE = b".gitmodules"
 _MAX_FILE = 1 << 20  # bytes of .gitmodules; the largest public ones have some 100 KB
 _MAX_WORDS = 300  # characters of one reason
+_MAX_DEPTH = 5  # submodules within submodules; public projects have at most three or four
+_MAX_COUNT = 1000  # submodules of one commit in all: each may cost a fetch
 _RELATIVE = ("./", "../")
 
 
@@ -61,12 +64,16 @@ class Present:
 
 @dataclass(frozen=True)
 class Brought:
-    """All submodules of a commit. ``absent`` maps a path, for people, to the reason; ``nested``
-    are those present ones that have submodules themselves, which stay empty folders."""
+    """All submodules of a commit, each after the one that it lies in. ``absent`` maps a path, for
+    people, to the reason."""
 
     present: tuple[Present, ...] = ()
     absent: Mapping[str, str] = field(default_factory=dict)
-    nested: tuple[str, ...] = ()
+
+
+Ways = Callable[[Link, tuple[RepoRef, ...]], Iterable["Mirror"]]
+"""The mirrors to try for a link, one after the other. The second argument are the repositories
+that lead to it, outermost first: the last one's ``.gitmodules`` names it."""
 
 
 def links(git: Git, blobs: Blobs, tree: Mapping[bytes, Entry], parent: RepoRef) -> tuple[Link, ...]:
@@ -149,34 +156,56 @@ def _local(url: str) -> RepoRef:
     return RepoRef(forge="local", name=str(path), url=path.as_uri())
 
 
-def bring(found: Sequence[Link], ways: Callable[[RepoRef], Sequence[Mirror]], cancel: Cancel) -> Brought:
-    """Fetch what ``found`` names. ``ways`` gives the mirrors to try, one after the other.
+def bring(mirror: Mirror, commit: str, ways: Ways, cancel: Cancel) -> Brought:
+    """Fetch the submodules of ``commit``, which ``mirror`` has, and theirs.
 
-    A submodule that cannot be fetched is absent, with the first way's reason; only Cancelled
-    is raised.
+    One that cannot be fetched is absent, with the first way's reason. Raises Cancelled, and
+    GitError if ``commit`` itself cannot be read.
     """
     present: list[Present] = []
     absent: dict[str, str] = {}
-    nested: list[str] = []
-    for link in found:
-        path, why = shown(link.path), link.why
-        for mirror in ways(link.repo) if link.repo is not None else ():
+    waiting: deque[tuple[Link, tuple[RepoRef, ...]]] = deque()
+    waiting.extend((link, (mirror.repo,)) for link in mirror.submodules(commit))
+    while waiting:
+        link, chain = waiting.popleft()
+        why = link.why or _too_much(link, chain, len(present))
+        found = why or _fetch(link, ways(link, chain), cancel)
+        if isinstance(found, str):
+            absent[shown(link.path)] = found
+            continue
+        module, inside = found
+        present.append(module)
+        below = (*chain, module.mirror.repo)
+        waiting.extend((replace(x, path=link.path + b"/" + x.path), below) for x in inside)
+    return Brought(tuple(present), absent)
+
+
+def _too_much(link: Link, chain: tuple[RepoRef, ...], count: int) -> str:
+    """Why a submodule is not even asked for. A repository may name itself (its pages, say), but
+    not by way of another one."""
+    above = {location_of(repo) for repo in chain}
+    if len(chain) > 1 and link.repo is not None and location_of(link.repo) in above:
+        return "its repository contains itself"
+    if len(chain) > _MAX_DEPTH:
+        return f"it lies more than {_MAX_DEPTH} submodules deep"
+    return f"there are more than {_MAX_COUNT} submodules" if count >= _MAX_COUNT else ""
+
+
+def _fetch(link: Link, ways: Iterable[Mirror], cancel: Cancel) -> tuple[Present, tuple[Link, ...]] | str:
+    """One submodule and what is in it, or why it cannot be had."""
+    why = ""
+    for mirror in ways:
+        cancel.check()
+        try:
+            mirror.ensure(link.commit)
+            inside = mirror.submodules(link.commit)
+            return Present(link.path.decode(), link.commit, mirror), inside
+        except Cancelled:
+            raise
+        except HonkError as error:
             cancel.check()
-            try:
-                mirror.ensure(link.commit)
-                if mirror.submodules(link.commit):
-                    nested.append(path)
-            except Cancelled:
-                raise
-            except HonkError as error:
-                cancel.check()
-                why = why or _words(error)
-            else:
-                present.append(Present(link.path.decode(), link.commit, mirror))
-                break
-        else:
-            absent[path] = why
-    return Brought(tuple(present), absent, tuple(nested))
+            why = why or _words(error)
+    return why or "nothing was tried"
 
 
 def _words(error: HonkError) -> str:

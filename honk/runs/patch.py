@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from honk.core.errors import GitError, StoreError
+from honk.core.errors import Cancelled, GitError, StoreError
 from honk.core.events import RunEnded
 from honk.core.ports import Artifacts, Mirror
 from honk.core.state import RunState
@@ -13,7 +13,8 @@ from honk.runs.run import Run
 def change_so_far(state: RunState, mirror: Mirror, artifacts: Artifacts) -> Change | None:
     """The frozen change, else the last checkpoint, else an earlier attempt's change.
 
-    Raises GitError or StoreError if mirror or artifact are gone.
+    Raises GitError or StoreError if mirror or artifact are gone, Cancelled if the base would
+    have to be fetched by a cancelled run.
     """
     if state.frozen is not None:
         return state.frozen.change
@@ -38,7 +39,7 @@ def keep_patch(state: RunState, mirror: Mirror, artifacts: Artifacts) -> str | N
     try:
         change = change_so_far(state, mirror, artifacts)
         return None if change is None or change.empty else artifacts.put(patch_bytes(change))
-    except (GitError, StoreError):
+    except (Cancelled, GitError, StoreError):  # a cancelled run fetches nothing any more
         return None  # the end itself must be logged; the checkpoint's artifact still has the work
 
 

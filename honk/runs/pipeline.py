@@ -97,9 +97,15 @@ def _start(run: Run, services: Services) -> Plan:
     plan = services.plan(request, base)
     if resolved is None:
         branch = services.branch(request.text, run.id)
-        limits = plan.limits if plan.limits != request.limits else None
+        limits = run.state.limits.lowered(plan.limits)
         run.record(
-            BaseResolved(base=base, branch=branch, verify=plan.commands, notices=plan.notices, limits=limits)
+            BaseResolved(
+                base=base,
+                branch=branch,
+                verify=plan.commands,
+                notices=plan.notices,
+                limits=limits if limits != run.state.limits else None,
+            )
         )
     for event in (run.state.checkpoint, run.state.frozen):
         if event is not None:  # the mirror is a cache; the artifact is what lasts

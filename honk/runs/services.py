@@ -47,7 +47,7 @@ class Plan:
 
     ``setup`` is what made the image and runs again where manifests changed. ``title`` is
     the pull request's title with ``{title}`` for the model's. ``reviewers`` gives the
-    owners of changed paths. ``limits`` are the request's, lowered by the repository's own.
+    owners of changed paths. ``limits`` are the repository's own: what it names lowers the run's.
     """
 
     commands: tuple[VerifyCommand, ...]

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from honk.core.cancel import Cancel
 from honk.core.errors import SandboxError, UserError
@@ -29,7 +30,11 @@ from honk.sandboxes.locks import locked
 from honk.sandboxes.online import online, require
 from honk.sandboxes.stream import engine_errors
 
+if TYPE_CHECKING:
+    from docker import DockerClient
+
 REPOSITORY = "honk-sandbox"
+PREPARED = ("honk-setup", "honk-dockerfile")  # repositories of images made for one of the person's
 TOOLCHAINS = ("go", "jdk", "node-tools", "python-tools", "rust")
 
 _FORMAT = b"1"  # raise it when the same recipe would be made in another way
@@ -181,12 +186,47 @@ def built_image(
 
 
 def once(bench: Workbench, tag: str, cancel: Cancel, make: Callable[[], str]) -> str:
-    """Id of the image ``tag``; if it is missing, ``make`` makes it, in one process at a time."""
+    """Id of the image ``tag``; if it is missing, ``make`` makes it, in one process at a time.
+
+    The lock's time of change says when this HONK_HOME last used the image.
+    """
+    lock = bench.locks / f"{tag.replace(':', '-')}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    lock.touch()
     with engine_errors(f"prepare {tag}"):
         if (image := local(bench.client, tag)) is not None:
             return image
-        with locked(bench.locks / f"{tag.replace(':', '-')}.lock", cancel):
+        with locked(lock, cancel):
             return local(bench.client, tag) or make()
+
+
+def unused(locks: Path, before: float) -> Iterator[tuple[str, Path]]:
+    """Tags of images that were prepared for repositories and not used since ``before``, by the
+    HONK_HOME of ``locks``, each with its lock."""
+    for repository in PREPARED:
+        for lock in sorted(locks.glob(f"{repository}-*.lock")):
+            if lock.stat().st_mtime < before:
+                yield f"{repository}:{lock.stem.removeprefix(f'{repository}-')}", lock
+
+
+def discard(client: DockerClient, tag: str, lock: Path, before: float) -> bool:
+    """Remove an unused image unless a container has it; whether it was there and is gone."""
+    from docker.errors import APIError, ImageNotFound
+
+    if lock.stat().st_mtime >= before:  # a run has just begun to use it
+        return False
+    with engine_errors(f"remove {tag}"):
+        try:
+            client.images.remove(tag)
+        except ImageNotFound:
+            lock.unlink(missing_ok=True)
+            return False
+        except APIError as error:
+            if error.status_code != 409:
+                raise
+            return False
+    lock.unlink(missing_ok=True)
+    return True
 
 
 def _hash(*parts: bytes) -> str:

@@ -9,13 +9,14 @@ import re
 import tempfile
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import delete, func, select
 
 from honk.core.errors import StoreError
 from honk.stores.database import Database
 from honk.stores.schema import artifacts
 
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
+_PARTIAL = ".new-"  # how a file is called until all of it is written
 
 
 def digest_of(data: bytes) -> str:
@@ -66,6 +67,27 @@ class FolderArtifacts:
                 f"The artifact {digest} cannot be read: {error.strerror}.", "Check the folder's permissions."
             ) from error
 
+    def size(self, digest: str) -> int:
+        """In bytes; 0 if there is none."""
+        try:
+            return self._file(digest).stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def remove(self, digest: str) -> None:
+        """Delete it, if it is there. Raises StoreError (no permission)."""
+        try:
+            self._file(digest).unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"The artifact {digest} cannot be removed: {error.strerror}.",
+                "Check the folder's permissions.",
+            ) from error
+
+    def partial(self, before: float) -> list[Path]:
+        """Files that killed processes wrote in part, last before ``before`` (seconds since 1970)."""
+        return [file for file in self._path.glob(f"*/{_PARTIAL}*") if file.stat().st_mtime < before]
+
     def _file(self, digest: str) -> Path:
         match = _DIGEST.fullmatch(digest)
         if match is None:
@@ -77,7 +99,7 @@ class FolderArtifacts:
 
 def _write(target: Path, data: bytes) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".new-")
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=_PARTIAL)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -110,3 +132,12 @@ class SqlArtifacts:
         with self._db.single() as connection:
             data = connection.scalar(select(artifacts.c.data).where(artifacts.c.digest == digest))
         return _verified(digest, data)
+
+    def size(self, digest: str) -> int:
+        query = select(func.length(artifacts.c.data)).where(artifacts.c.digest == digest)
+        with self._db.single() as connection:
+            return connection.scalar(query) or 0
+
+    def remove(self, digest: str) -> None:
+        with self._db.single() as connection:
+            connection.execute(delete(artifacts).where(artifacts.c.digest == digest))

@@ -15,6 +15,7 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -24,6 +25,24 @@ from urllib.parse import unquote, urlsplit
 
 Rights = Callable[[str, str], Literal["read", "write"] | None]
 """What a token may do with the repository at a path; None: it does not even see it."""
+
+
+FETCH = b"command=fetch"  # gitprotocol-v2(5)
+PUSH = b"report-status"  # a capability of a push alone; gitprotocol-capabilities(5)
+
+
+@dataclass
+class Stall:
+    """A request with ``words`` in its body never gets its whole answer: ``FETCH``, or ``PUSH``.
+
+    With ``begun`` it is carried out and half of the answer sent, without it nothing at all.
+    ``reached`` says that the client waits; the connection is closed when ``go`` is set.
+    """
+
+    words: bytes
+    begun: bool
+    reached: threading.Event = field(default_factory=threading.Event)
+    go: threading.Event = field(default_factory=threading.Event)
 
 
 def write_certificate(folder: Path) -> tuple[Path, Path]:
@@ -67,8 +86,8 @@ class GitHttpServer:
 
     ``token`` is what ``x-access-token:TOKEN`` (or a bearer) must hold; requests without it
     get 401. ``read_only`` tokens get 403 on a push. ``rights``, if given, decides instead of
-    both. ``requests`` lists what came, as ``"GET /acme/app.git/info/refs 200"``. With
-    ``tls``, ``ca_file`` is what clients trust.
+    both. ``requests`` lists what came, as ``"GET /acme/app.git/info/refs 200"``.
+    ``stall`` holds up one of them. With ``tls``, ``ca_file`` is what clients trust.
     """
 
     def __init__(
@@ -85,6 +104,7 @@ class GitHttpServer:
         self.read_only = read_only
         self.rights = rights or self._of_two_tokens
         self.requests: list[str] = []
+        self.stall: Stall | None = None
         self.ca_file: Path | None = None
         server = self
 
@@ -111,6 +131,8 @@ class GitHttpServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self.stall is not None:
+            self.stall.go.set()
         self._http.shutdown()
         self._thread.join()
         self._http.server_close()
@@ -145,8 +167,19 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(401, [("WWW-Authenticate", 'Basic realm="git"')], b"")
         elif rights == "read" and "git-receive-pack" in self.path:
             self._answer(403, [], b"Write access to repository not granted.\n")
+        elif (stall := self.owner.stall) and stall.words in body:
+            self._stall(stall, parts.path, body)
         else:
             self._answer(*self._backend(unquote(parts.path), parts.query, body))
+
+    def _stall(self, stall: Stall, path: str, body: bytes) -> None:
+        if stall.begun:
+            status, headers, content = self._backend(unquote(path), "", body)
+            self._head(status, headers, len(content))
+            self.wfile.write(content[: len(content) // 2])
+        stall.reached.set()
+        stall.go.wait()
+        self.close_connection = True
 
     def _token(self) -> str | None:
         scheme, _, value = self.headers.get("Authorization", "").partition(" ")
@@ -201,10 +234,13 @@ class _Handler(BaseHTTPRequestHandler):
         return status, headers, content
 
     def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        self._head(status, headers, len(body))
+        self.wfile.write(body)
+
+    def _head(self, status: int, headers: list[tuple[str, str]], length: int) -> None:
         self.owner.requests.append(f"{self.command} {urlsplit(self.path).path} {status}")
         self.send_response(status)
         for name, value in headers:
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(length))
         self.end_headers()
-        self.wfile.write(body)

@@ -112,3 +112,18 @@ def check_out(seed: tuple[bytes, tuple[str, ...]], commit: str, folder: Path) ->
     repo.git("index-pack", "--stdin", "--strict", input=pack)
     repo.git("checkout", "--quiet", "-B", "main", commit)
     return repo
+
+
+def git_processes(folder: Path) -> list[str]:
+    """Command lines of running processes whose GIT_DIR is ``folder`` or below it, whoever
+    started them; a mirror's own reader of blobs aside. Needs /proc."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            variables = (process / "environ").read_bytes().split(b"\0")
+            words = (process / "cmdline").read_bytes().split(b"\0")
+        except (FileNotFoundError, PermissionError, ProcessLookupError):
+            continue  # it ended, or is another user's
+        if any(v.startswith(f"GIT_DIR={folder}".encode()) for v in variables) and b"cat-file" not in words:
+            found.append(b" ".join(words).decode())
+    return found

@@ -129,3 +129,9 @@ class MemoryArtifacts:
         if digest not in self._data:
             raise StoreError(f"There is no artifact {digest}.")
         return self._data[digest]
+
+    def size(self, digest: str) -> int:
+        return len(self._data.get(digest, b""))
+
+    def remove(self, digest: str) -> None:
+        self._data.pop(digest, None)

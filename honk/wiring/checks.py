@@ -10,6 +10,7 @@ from pathlib import Path
 
 from honk.core.cancel import Cancel
 from honk.core.errors import GitError, StoreError, UserError
+from honk.git.upkeep import size
 from honk.settings import Settings
 from honk.wiring.models import default_model, open_model, pricing
 from honk.wiring.repositories import open_forge, target
@@ -22,12 +23,18 @@ FREE_BYTES = 5 << 30
 GIT_MINIMUM = (2, 36)  # safe.directory and the fsck downgrades that honk relies on
 
 
+def in_words(count: int) -> str:
+    """A number of bytes for people."""
+    unit = "GiB" if count >= 1 << 30 else "MiB"
+    return f"{count / (1 << 30 if unit == 'GiB' else 1 << 20):.1f} {unit}"
+
+
 def _quiet(text: str) -> None:
     pass
 
 
 def check_home(settings: Settings) -> str:
-    """HONK_HOME is writable and has room."""
+    """HONK_HOME is writable and has room; how large it is."""
     home = settings.home
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -37,8 +44,11 @@ def check_home(settings: Settings) -> str:
     if not os.access(home, os.W_OK):
         raise StoreError(f"{home} is not writable.", "Set HONK_HOME or change its permissions.")
     if free < FREE_BYTES:
-        raise StoreError(f"{home} has {free / 2**30:.1f} GiB free.", "Free at least 5 GiB, or set HONK_HOME.")
-    return f"{home}, {free / 2**30:.0f} GiB free"
+        raise StoreError(
+            f"{home} has {free / 2**30:.1f} GiB free and takes {in_words(size(home))}.",
+            "Free at least 5 GiB (`honk prune` removes what is old), or set HONK_HOME.",
+        )
+    return f"{home}, {in_words(size(home))}, {free / 2**30:.0f} GiB free"
 
 
 def check_database(settings: Settings) -> str:

@@ -34,7 +34,7 @@ class QueueDesk:
         if self._stores.leases.live(run_id):
             raise UserError(f"Run {run_id} is being worked on.", "Wait for it, or cancel it.")
         recorded = self._stores.events.read(run_id)
-        check_resumable(run_id, recorded)
+        check_resumable(run_id, recorded, self._stores.artifacts)
         self._queue.put(run_id, recorded[-1].seq)
 
     def cancel(self, run_id: str, reason: str) -> bool:

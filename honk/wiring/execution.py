@@ -107,7 +107,7 @@ def carry_on(
     Raises UserError if it cannot be resumed, StaleWriter while somebody works on it.
     """
     recorded = stores.events.read(run_id)
-    check_resumable(run_id, recorded)
+    check_resumable(run_id, recorded, stores.artifacts)
     run = runs.Run(run_id, stores.events, stores.leases.claim(run_id, stores.owner), recorded)
     for word in stores.inbox.look(run_id):
         if word.kind == "cancel":  # came too late for the process that it was meant for

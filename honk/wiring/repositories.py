@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from honk.forges.github import GitHubForge
     from honk.git.local import LocalRepository
     from honk.git.mirror import Mirror
-    from honk.git.submodules import Brought
+    from honk.git.submodules import Brought, Link
 
 Notice = Callable[[str], None]
 
@@ -132,10 +132,11 @@ def open_mirror(
     *,
     depth: int = 50,
     home: Path | None = None,
+    cancel: Cancel | None = None,
 ) -> Mirror:
     """The bare clone of ``repo`` on this host, below ``home`` (None: HONK_HOME).
 
-    Raises UserError for an address honk does not take.
+    ``cancel`` ends its fetches and pushes. Raises UserError for an address honk does not take.
     """
     from honk.git import mirror
     from honk.git.handover import Author, Signing
@@ -158,7 +159,13 @@ def open_mirror(
         network=Network(settings.ca_file, settings.proxy, settings.no_proxy),
         committer=mirror.Committer(author=author, signing=signing),
         depth=depth,
+        cancel=cancel,
     )
+
+
+def submodules_home(settings: Settings, repo: RepoRef) -> Path:
+    """The folder of the mirrors of the submodules of ``repo``."""
+    return settings.home / "submodules" / hashlib.sha256(repo.url.encode()).hexdigest()[:24]
 
 
 @contextmanager
@@ -172,24 +179,35 @@ def open_submodules(
     """
     from honk.git.submodules import bring
 
-    home = settings.home / "submodules" / hashlib.sha256(repo.url.encode()).hexdigest()[:24]
+    home = submodules_home(settings, repo)
     with ExitStack() as stack:
 
-        def ways(submodule: RepoRef) -> tuple[Mirror, ...]:
+        def opened(submodule: RepoRef, way: GitHubForge | None) -> Mirror:
+            found = open_mirror(settings, submodule, way, depth=1, home=home, cancel=cancel)
+            return stack.enter_context(found)
+
+        def ways(link: Link, chain: tuple[RepoRef, ...]) -> Iterator[Mirror]:
             """With the credential, then without: a public repository may be beyond the token's reach."""
-            forges = (forge, None) if _shared(settings, repo, submodule) else (None,)
-            found = [open_mirror(settings, submodule, f, depth=1, home=home) for f in dict.fromkeys(forges)]
-            return tuple(stack.enter_context(way) for way in found)
+            assert link.repo is not None
+            submodule = link.repo
+            if forge is not None and _shared(settings, chain, submodule):
+                way = opened(submodule, forge)
+                if not way.has(link.commit):
+                    submodule = forge.current(submodule)
+                    lent = forge if _shared(settings, chain, submodule) else None
+                    way = opened(submodule, lent) if submodule != link.repo else way
+                yield way
+            yield opened(submodule, None)
 
-        yield lambda base: bring(mirror.submodules(base.sha), ways, cancel)
+        yield lambda base: bring(mirror, base.sha, ways, cancel)
 
 
-def _shared(settings: Settings, repo: RepoRef, submodule: RepoRef) -> bool:
+def _shared(settings: Settings, chain: tuple[RepoRef, ...], submodule: RepoRef) -> bool:
     """Whether a submodule is asked for with the run's own credential.
 
     A token says what its owner may read. A GitHub App reads for many owners, and one of them
-    must not get at another's repositories by naming them in a ``.gitmodules``.
+    must not get at another's repositories by naming them in a ``.gitmodules``, be it that of
+    a submodule.
     """
     app = settings.github.app_id is not None and settings.github.private_key is not None
-    owner, other = (name.partition("/")[0].lower() for name in (repo.name, submodule.name))
-    return owner == other or not app
+    return not app or len({r.name.partition("/")[0].lower() for r in (*chain, submodule)}) == 1

@@ -121,7 +121,7 @@ def _repository(
         forge = publisher = open_forge(settings, cancel=cancel, notice=notice)
         stack.callback(forge.close)
         repo = forge.resolve(repo)  # a renamed repository is found before git runs
-    mirror = stack.enter_context(open_mirror(settings, repo, forge, depth=depth))
+    mirror = stack.enter_context(open_mirror(settings, repo, forge, depth=depth, cancel=cancel))
     bring = stack.enter_context(open_submodules(settings, mirror, repo, forge, cancel))
     return repo, publisher, mirror, bring
 

@@ -76,9 +76,19 @@ def open_stores(settings: Settings) -> Stores:
     )
 
 
-def check_resumable(run_id: str, recorded: list[Recorded]) -> None:
+def check_resumable(run_id: str, recorded: list[Recorded], artifacts: Artifacts) -> None:
     """Raise UserError if there is nothing to go on with."""
-    ended = fold(recorded).ended
+    state = fold(recorded)
     again = (Outcome.FAILED, Outcome.CANCELLED, Outcome.EXHAUSTED)
-    if ended is not None and ended.outcome not in again:
-        raise UserError(f"Run {run_id} has ended: {ended.outcome}.", "Start a new run to try something else.")
+    if state.ended is None:
+        return
+    if state.ended.outcome not in again:
+        raise UserError(
+            f"Run {run_id} has ended: {state.ended.outcome}.", "Start a new run to try something else."
+        )
+    packs = [event.artifact for event in (state.checkpoint, state.frozen) if event is not None]
+    if not all(map(artifacts.size, packs)):
+        raise UserError(
+            f"Run {run_id} is too old to go on: what it would go on from was pruned.",
+            f"`honk diff {run_id}` prints its work; start a new run.",
+        )

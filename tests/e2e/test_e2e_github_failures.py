@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from honk.testing.githttp import FETCH, PUSH, Stall
 from honk.testing.github_state import Pull, Repo
+from honk.testing.gitrepos import git_processes
 from tests.e2e.hub import Hub, Late
 from tests.e2e.installed import SECONDS, Installed, Installer
 from tests.world import FINISH, GREET
@@ -46,6 +50,66 @@ def test_a_crash_between_push_and_pull_request_ends_in_exactly_one(
     assert hub.the_pull(repo).head_sha == again.result.head_sha
     assert len(honk.service.journal) == calls
     assert honk.leftovers() == []
+
+
+# ---- a server that stops answering ------------------------------------------------------
+
+
+@contextmanager
+def stalled(hub: Hub, stall: Stall) -> Iterator[Stall]:
+    hub.server.stall = stall
+    try:
+        yield stall
+    finally:
+        stall.go.set()
+        hub.server.stall = None
+
+
+def test_cancel_during_a_push_that_hangs_keeps_the_patch_and_resume_finishes_it(
+    install: Installer, hub: Hub
+) -> None:
+    honk = install([GREET, FINISH])
+    repo = hub.repo()
+    hub.sign_in(honk)
+    with stalled(hub, Stall(PUSH, begun=False)) as stall:
+        started = honk.start("say hello", "--repo", "acme/app", "--json")
+        assert stall.reached.wait(SECONDS), started.err.read_text()
+        assert git_processes(honk.settings.home) != []
+        assert honk.honk("cancel", honk.run_id()).code == 0
+        done = started.end()
+        assert git_processes(honk.settings.home) == []
+    assert (done.code, done.result.outcome) == (130, "cancelled"), done.err
+    assert "honk cancel" in done.result.reason
+    assert "+echo hello" in honk.honk("diff", done.result.run_id).out
+    assert (hub.branches(repo), honk.leftovers()) == ([], [])
+    calls = len(honk.service.journal)
+    again = honk.honk("resume", done.result.run_id, "--json")
+    assert (again.code, again.result.outcome) == (0, "published"), again.err
+    assert hub.the_pull(repo).head_sha == again.result.head_sha
+    assert len(honk.service.journal) == calls
+
+
+@pytest.mark.full
+def test_ctrl_c_during_a_first_fetch_that_hangs_ends_the_run_and_resume_finishes_it(
+    install: Installer, hub: Hub
+) -> None:
+    honk = install([GREET, FINISH])
+    repo = hub.repo()
+    hub.sign_in(honk)
+    with stalled(hub, Stall(FETCH, begun=True)) as stall:
+        started = honk.start("say hello", "--repo", "acme/app", "--json")
+        assert stall.reached.wait(SECONDS), started.err.read_text()
+        started.signal(signal.SIGINT)
+        done = started.end()
+        assert git_processes(honk.settings.home) == []
+    assert (done.code, done.result.outcome) == (130, "cancelled"), done.err
+    assert "SIGINT" in done.result.reason
+    again = honk.honk("resume", done.result.run_id, "--json")
+    assert (again.code, again.result.outcome) == (0, "published"), again.err
+    assert hub.the_pull(repo).head_sha == again.result.head_sha
+
+
+# ---- people -----------------------------------------------------------------------------
 
 
 def close(pull: Pull) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from honk.core.events import BaseResolved
+from honk.core.events import BaseResolved, RunResumed
 from tests.e2e.installed import Done, Installed, Installer, make_repo
 from tests.world import FILES, FINISH, GREET, git
 
@@ -298,6 +299,44 @@ def test_unusual_local_repositories_get_their_branch(
     assert git(target, "show", f"{done.result.branch}:greet.sh") == "echo hello\n"
 
 
+@pytest.mark.parametrize("age", ["soon", "5m", "0d", "-1d", ""])
+def test_an_age_that_is_none_prunes_nothing(install: Installer, age: str) -> None:
+    honk = install()
+    says(honk.honk("prune", f"--older-than={age}"), 2, "30d" if age == "5m" else "Write it like")
+
+
+def test_prune_and_doctor_tell_how_much_there_is(install: Installer) -> None:
+    honk = install()
+    home = Path(honk.env["HONK_HOME"])
+    left = home / "mirrors" / "new-killed"
+    left.mkdir(parents=True)
+    (left / "pack").write_bytes(b"x" * (3 << 20))
+    os.utime(left, (0, 0))
+    [line] = [row for row in honk.honk("doctor").out.splitlines() if " home: " in row]
+    assert ", 3." in line
+    told = honk.honk("prune", "--dry-run")
+    assert (told.code, told.out) == (0, "would remove partial mirrors/new-killed (3.0 MiB)\n")
+    assert left.exists()
+    done = honk.honk("prune", "--json")
+    assert (done.code, json.loads(done.out)["bytes"]) == (0, 3 << 20)
+    assert not left.exists()
+    again = honk.honk("prune")
+    assert (again.code, again.out, again.err) == (0, "", "0.0 MiB freed.\n")
+
+
+def test_prune_without_an_engine_leaves_images_alone_and_says_so(install: Installer) -> None:
+    honk = install()
+    lock = Path(honk.env["HONK_HOME"]) / "locks" / "honk-setup-0123.lock"
+    lock.parent.mkdir(parents=True)
+    lock.touch()
+    os.utime(lock, (0, 0))
+    honk.env["DOCKER_HOST"] = "unix:///nonexistent/docker.sock"
+    done = honk.honk("prune")
+    assert (done.code, done.out) == (0, "")
+    assert "Images are left alone: " in done.err
+    assert lock.exists()
+
+
 @pytest.mark.docker
 def test_the_limits_of_the_repository_lower_those_of_the_request(install: Installer) -> None:
     honk = install([GREET, GREET, GREET, FINISH])
@@ -311,6 +350,11 @@ def test_the_limits_of_the_repository_lower_those_of_the_request(install: Instal
     resolved = next(r.event for r in honk.log() if isinstance(r.event, BaseResolved))
     assert resolved.limits is not None
     assert resolved.limits.max_cost_usd == 3
+    # Whoever has seen that limit and names a higher one decides; what is not named stays.
+    again = honk.honk("resume", done.result.run_id, "--max-turns", "10", "--json")
+    assert (again.code, again.result.outcome) == (0, "published"), again.err
+    resumed = next(r.event for r in honk.log() if isinstance(r.event, RunResumed))
+    assert (resumed.limits.max_turns, resumed.limits.max_cost_usd) == (10, 3)
 
 
 @pytest.mark.docker

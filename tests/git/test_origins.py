@@ -15,7 +15,7 @@ from honk.core.errors import GitError, HandOverError, UserError
 from honk.core.types import PushAccess, RepoRef
 from honk.git.handover import Author, Signing
 from honk.git.mirror import Committer, Mirror
-from honk.testing.gitrepos import Repo, check_out, link, member, tar_folder, tar_of
+from honk.testing.gitrepos import Repo, check_out, link, member, tar_of
 
 Mirrors = Callable[..., Mirror]
 
@@ -254,74 +254,7 @@ def test_a_key_that_cannot_sign_is_named(origin: Repo, mirror_of: Mirrors, tmp_p
         mirror.commit([tar_of(member("a", b"b"))], base=base, message="m")
 
 
-# ---- canaries ---------------------------------------------------------------------------
-
-
-def test_nothing_that_a_model_plants_in_its_tree_runs_on_the_host(
-    origin: Repo, mirror_of: Mirrors, tmp_path: Path
-) -> None:
-    origin.commit({"a.txt": "a\n", "build/.gitkeep": "", ".gitignore": "cache/\n"})
-    mirror = mirror_of(origin)
-    base = mirror.fetch(None).sha
-    work = check_out(mirror.seed(base, 1), base, tmp_path / "work")
-    canary = tmp_path / "canary"
-    script = tmp_path / "fire.sh"
-    script.write_text(f"#!/bin/sh\ntouch {canary}\ncat\n")
-    script.chmod(0o755)
-    keys = (
-        *("core.fsmonitor", "core.pager", "core.editor", "core.sshCommand", "core.askPass", "diff.external"),
-        *("filter.x.clean", "filter.x.smudge", "filter.x.process", "diff.x.textconv", "diff.x.command"),
-        *(
-            "merge.x.driver",
-            "credential.helper",
-            "gpg.program",
-            "gpg.ssh.program",
-            "uploadpack.packObjectsHook",
-        ),
-        *("remote.origin.uploadpack", "remote.origin.receivepack", "sequence.editor", "alias.status"),
-    )
-    for key in keys:
-        work.git("config", key, str(script))
-    work.git("config", "core.hooksPath", str(tmp_path / "hooks"))
-    work.git("config", f"url.{tmp_path}/elsewhere.insteadOf", str(origin.path))
-    work.git("config", "include.path", "../.gitconfig")
-    (tmp_path / "hooks").mkdir()
-    hooks = (
-        "pre-commit",
-        "pre-push",
-        "post-checkout",
-        "reference-transaction",
-        "update",
-        "post-index-change",
-    )
-    for hook in hooks:
-        for folder in (tmp_path / "hooks", work.path / ".git" / "hooks"):
-            folder.mkdir(exist_ok=True)
-            (folder / hook).write_text(script.read_text())
-            (folder / hook).chmod(0o755)
-    work.write(
-        {
-            ".gitattributes": "* filter=x diff=x merge=x\n",
-            ".git/info/attributes": "* filter=x diff=x\n",
-            ".gitconfig": f"[core]\n\tfsmonitor = {script}\n",
-            ".gitmodules": f'[submodule "x"]\n\tpath = x\n\turl = ext::{script}\n',
-            "a.txt": "changed\n",
-            "HEAD": "ref: refs/heads/main\n",
-            "config": f"[core]\n\tbare = true\n\tfsmonitor = {script}\n\thooksPath = {tmp_path}/hooks\n",
-            "objects/.gitkeep": "",
-            "refs/.gitkeep": "",
-            "hooks/pre-push": script.read_text(),
-        }
-    )
-    head = mirror.commit(tar_folder(work.path), base=base, message="hostile", previous=None)
-    again = mirror.commit(tar_folder(work.path), base=base, message="hostile", previous=head)
-    mirror.unpack(mirror.pack(again, base))
-    change = mirror.diff(base, head)
-    mirror.push(head, "honk/x", PushAccess(url=str(origin.path)), None)
-    assert "+changed" in change.patch
-    assert origin.sha("honk/x") == head
-    assert not canary.exists()
-    assert not (tmp_path / "elsewhere").exists()
+# ---- hostile parts; see also test_canaries.py --------------------------------------------
 
 
 def test_a_module_file_that_git_refuses_is_refused_at_once(origin: Repo, mirror_of: Mirrors) -> None:

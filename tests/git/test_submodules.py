@@ -13,7 +13,7 @@ from honk.core.types import RepoRef
 from honk.git.command import Git
 from honk.git.mirror import Mirror
 from honk.git.objects import Blobs, Entry
-from honk.git.submodules import Brought, Link, bring, links, resolve
+from honk.git.submodules import Brought, Link, Ways, bring, links, resolve
 from honk.testing.githttp import GitHttpServer
 from honk.testing.gitrepos import Repo, check_out
 
@@ -49,8 +49,16 @@ def lib(tmp_path: Path) -> Repo:
 
 
 @pytest.fixture
-def local(mirror_of: Mirrors) -> Callable[[RepoRef], tuple[Mirror]]:
-    return lambda ref: (mirror_of(ref, depth=1),)
+def local(mirror_of: Mirrors) -> Ways:
+    return lambda link, chain: (mirror_of(link.repo, depth=1),)
+
+
+def brought(mirror: Mirror, ways: Ways) -> Brought:
+    return bring(mirror, mirror.fetch(None).sha, ways, Cancel())
+
+
+def paths(found: Brought) -> list[str]:
+    return [module.path for module in found.present]
 
 
 def links_of(mirror: Mirror) -> dict[str, Link]:
@@ -194,55 +202,114 @@ def test_a_gitmodules_that_is_no_file_is_not_read(origin: Repo, lib: Repo) -> No
 
 
 def test_a_local_submodule_is_brought_byte_for_byte(
-    origin: Repo, mirror_of: Mirrors, lib: Repo, local: Callable[[RepoRef], tuple[Mirror]], tmp_path: Path
+    origin: Repo, mirror_of: Mirrors, lib: Repo, local: Ways, tmp_path: Path
 ) -> None:
     commit = lib.sha()
     lib.commit({"version.txt": "2.0\n"})  # the branch went on; the base's commit counts
     add_gitlinks(origin, {"deps/lib": commit}, entry("deps/lib", "../lib"))
-    mirror = mirror_of(origin)
-    brought = bring(mirror.submodules(mirror.fetch(None).sha), local, Cancel())
-    [module] = brought.present
-    assert (module.path, module.commit, dict(brought.absent), brought.nested) == ("deps/lib", commit, {}, ())
+    found = brought(mirror_of(origin), local)
+    [module] = found.present
+    assert (module.path, module.commit, dict(found.absent)) == ("deps/lib", commit, {})
     work = check_out((module.seed().pack, (commit,)), commit, tmp_path / "work")
     assert (work.path / "version.txt").read_text() == "1.2\n"
     assert work.git("rev-list", "--count", "HEAD") == b"1\n"
 
 
 def test_a_submodule_that_cannot_be_fetched_is_absent_and_the_others_come(
-    origin: Repo, mirror_of: Mirrors, lib: Repo, local: Callable[[RepoRef], tuple[Mirror]]
+    origin: Repo, mirror_of: Mirrors, lib: Repo, local: Ways
 ) -> None:
     modules = entry("gone", "../gone") + entry("lib", "../lib") + entry("old", "../lib")
     modules += entry("x", "ext::x")
     commits = {"gone": lib.sha(), "lib": lib.sha(), "old": "1" * 40, "x": lib.sha()}
     add_gitlinks(origin, commits, modules)
-    mirror = mirror_of(origin)
-    brought = bring(mirror.submodules(mirror.fetch(None).sha), local, Cancel())
-    assert [module.path for module in brought.present] == ["lib"]
-    assert set(brought.absent) == {"gone", "old", "x"}
-    assert "no git repository" in brought.absent["gone"]
-    assert "remote helpers" in brought.absent["x"]
+    found = brought(mirror_of(origin), local)
+    assert paths(found) == ["lib"]
+    assert set(found.absent) == {"gone", "old", "x"}
+    assert "no git repository" in found.absent["gone"]
+    assert "remote helpers" in found.absent["x"]
 
 
-def test_submodules_of_a_submodule_are_named(
-    origin: Repo, mirror_of: Mirrors, lib: Repo, local: Callable[[RepoRef], tuple[Mirror]]
-) -> None:
-    nested = add_gitlinks(lib, {"deeper": "2" * 40}, entry("deeper", "../deeper"))
-    add_gitlinks(origin, {"lib": nested}, entry("lib", "../lib"))
-    mirror = mirror_of(origin)
-    brought = bring(mirror.submodules(mirror.fetch(None).sha), local, Cancel())
-    assert ([module.path for module in brought.present], brought.nested) == (["lib"], ("lib",))
-
-
-def test_a_cancelled_run_fetches_nothing(
-    origin: Repo, mirror_of: Mirrors, lib: Repo, local: Callable[[RepoRef], tuple[Mirror]]
-) -> None:
+def test_a_cancelled_run_fetches_nothing(origin: Repo, mirror_of: Mirrors, lib: Repo, local: Ways) -> None:
     add_gitlinks(origin, {"lib": lib.sha()}, entry("lib", "../lib"))
     mirror = mirror_of(origin)
-    found = mirror.submodules(mirror.fetch(None).sha)
+    base = mirror.fetch(None).sha
     cancel = Cancel()
     cancel.set("enough")
     with pytest.raises(Cancelled):
-        bring(found, local, cancel)
+        bring(mirror, base, local, cancel)
+
+
+# ---- submodules of submodules -----------------------------------------------------------
+
+
+def test_a_submodule_of_a_submodule_comes_after_it(
+    origin: Repo, mirror_of: Mirrors, lib: Repo, local: Ways, tmp_path: Path
+) -> None:
+    inner = Repo(tmp_path / "inner")
+    deepest = inner.commit({"word.txt": "deep\n"})
+    middle = add_gitlinks(lib, {"vendor/inner": deepest}, entry("vendor/inner", "../inner"))
+    add_gitlinks(
+        origin, {"deps/lib": middle, "z": deepest}, entry("deps/lib", "../lib") + entry("z", "../inner")
+    )
+    found = brought(mirror_of(origin), local)
+    assert paths(found) == ["deps/lib", "z", "deps/lib/vendor/inner"]
+    assert [module.commit for module in found.present] == [middle, deepest, deepest]
+    assert dict(found.absent) == {}
+
+
+def test_a_nested_address_is_held_to_the_same_rules(
+    origin: Repo, mirror_of: Mirrors, lib: Repo, local: Ways
+) -> None:
+    modules = entry("away", "https://gitlab.com/acme/away.git") + entry("trick", "ext::sh -c x")
+    middle = add_gitlinks(lib, {"away": "2" * 40, "trick": "2" * 40, "none": "2" * 40}, modules)
+    add_gitlinks(origin, {"lib": middle}, entry("lib", "../lib"))
+    found = brought(mirror_of(origin), local)
+    assert paths(found) == ["lib"]
+    assert set(found.absent) == {"lib/away", "lib/trick", "lib/none"}
+
+
+def test_a_submodule_whose_gitmodules_git_refuses_is_left_out(
+    origin: Repo, mirror_of: Mirrors, lib: Repo, local: Ways
+) -> None:
+    middle = add_gitlinks(lib, {"trick": "2" * 40}, entry("trick", "--upload-pack=touch x"))
+    add_gitlinks(origin, {"lib": middle}, entry("lib", "../lib"))
+    found = brought(mirror_of(origin), local)
+    assert paths(found) == []
+    assert "gitmodulesUrl" in found.absent["lib"]
+
+
+def test_a_repository_that_contains_itself_is_left_out(
+    origin: Repo, mirror_of: Mirrors, lib: Repo, local: Ways
+) -> None:
+    pages = origin.commit({"pages.html": "p\n"})
+    again = add_gitlinks(
+        lib, {"top": pages, "self": lib.sha()}, entry("top", "../origin") + entry("self", "../lib")
+    )
+    add_gitlinks(origin, {"lib": again, "site": pages}, entry("lib", "../lib") + entry("site", "../origin"))
+    found = brought(mirror_of(origin), local)
+    assert paths(found) == ["lib", "site"]  # its own pages are no cycle
+    assert dict.fromkeys(found.absent.values()) == {"its repository contains itself": None}
+    assert set(found.absent) == {"lib/top", "lib/self"}
+
+
+def test_the_depth_is_bounded(origin: Repo, mirror_of: Mirrors, local: Ways, tmp_path: Path) -> None:
+    commit = Repo(tmp_path / "r7").commit({"end": "end\n"})
+    for number in range(6, 0, -1):
+        repo = Repo(tmp_path / f"r{number}")
+        commit = add_gitlinks(repo, {"m": commit}, entry("m", f"../r{number + 1}"))
+    add_gitlinks(origin, {"m": commit}, entry("m", "../r1"))
+    found = brought(mirror_of(origin), local)
+    assert paths(found) == ["m", "m/m", "m/m/m", "m/m/m/m", "m/m/m/m/m"]
+    assert dict(found.absent) == {"m/m/m/m/m/m": "it lies more than 5 submodules deep"}
+
+
+@pytest.mark.full
+def test_the_number_is_bounded(origin: Repo, mirror_of: Mirrors, lib: Repo, local: Ways) -> None:
+    names = [f"m{number:04}" for number in range(1002)]
+    add_gitlinks(origin, dict.fromkeys(names, lib.sha()), "".join(entry(name, "../lib") for name in names))
+    found = brought(mirror_of(origin), local)
+    assert len(found.present) == 1000
+    assert set(found.absent) == {"m1000", "m1001"}
 
 
 # ---- over HTTPS -------------------------------------------------------------------------
@@ -263,16 +330,12 @@ def private(server: GitHttpServer, served: RepoRef, origin: Repo, lib: Repo) -> 
     yield link
 
 
-def brought(mirror: Mirror, ways: Callable[[RepoRef], tuple[Mirror, ...]]) -> Brought:
-    return bring(mirror.submodules(mirror.fetch(None).sha), ways, Cancel())
-
-
 @pytest.mark.parametrize("url", ["../lib.git", "git@localhost:acme/lib.git"])
 def test_a_private_submodule_is_fetched_with_the_runs_own_credential(
     private: Callable[[str], None], served: RepoRef, connect: Mirrors, lib: Repo, url: str
 ) -> None:
     private(url)
-    found = brought(connect(served), lambda ref: (connect(ref, depth=1),))
+    found = brought(connect(served), lambda link, _: (connect(link.repo, depth=1),))
     assert [(m.path, m.commit) for m in found.present] == [("lib", lib.sha())]
 
 
@@ -281,8 +344,8 @@ def test_without_the_right_to_read_it_a_submodule_is_absent(
 ) -> None:
     private("../lib.git")
 
-    def ways(ref: RepoRef) -> tuple[Mirror, ...]:
-        return connect(ref, "wrong", depth=1), connect(ref, None, depth=1)
+    def ways(link: Link, _: tuple[RepoRef, ...]) -> tuple[Mirror, ...]:
+        return connect(link.repo, "wrong", depth=1), connect(link.repo, None, depth=1)
 
     found = brought(connect(served), ways)
     assert found.present == ()
@@ -293,7 +356,9 @@ def test_what_the_credential_cannot_read_is_tried_without_it(
     private: Callable[[str], None], served: RepoRef, connect: Mirrors
 ) -> None:
     private("../lib.git")
-    found = brought(connect(served), lambda ref: (connect(ref, "wrong", depth=1), connect(ref, depth=1)))
+    found = brought(
+        connect(served), lambda link, _: (connect(link.repo, "wrong", depth=1), connect(link.repo, depth=1))
+    )
     assert [module.path for module in found.present] == ["lib"]
 
 
@@ -303,7 +368,7 @@ def test_no_other_host_is_asked(
     (tmp_path / "other").mkdir()
     with GitHttpServer(tmp_path / "other", "tok") as other:
         private(f"{other.url}/acme/lib.git")
-        found = brought(connect(served), lambda ref: (connect(ref, depth=1),))
+        found = brought(connect(served), lambda link, _: (connect(link.repo, depth=1),))
         assert found.present == ()
         assert "asks only" in found.absent["lib"]
         assert other.requests == []

@@ -384,6 +384,18 @@ def test_the_models_own_verify_ends_with_the_time_of_the_run_too(worlds: Worlds,
     assert git(world.origin, "show", f"{branch}:notes.txt") == "once\n"  # what was saved is not done again
 
 
+def test_limits_given_before_the_base_was_known_are_lowered_and_not_forgotten(worlds: Worlds) -> None:
+    config = FILES[".honk.yml"] + "limits: {max_turns: 20}\n"
+    world = worlds([GREET, FINISH], files={**FILES, ".honk.yml": config})
+    away = world.origin.rename(world.root / "away")
+    with pytest.raises(UserError):
+        world.run(limits=Limits(max_cost_usd=1))
+    away.rename(world.origin)
+    run = world.run(limits=Limits(max_cost_usd=50))
+    assert ended(run)[0] is Outcome.PUBLISHED
+    assert (run.state.limits.max_cost_usd, run.state.limits.max_turns) == (50, 20)
+
+
 def test_the_model_is_told_when_a_limit_is_near(worlds: Worlds) -> None:
     world = worlds([GREET, bash("ls"), bash("ls -a"), bash("ls -l"), bash("pwd"), bash("id"), FINISH])
     world.run(limits=Limits(max_turns=7))

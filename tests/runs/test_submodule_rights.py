@@ -17,6 +17,8 @@ from honk.settings import Settings
 from honk.testing.githttp import GitHttpServer
 from honk.wiring import open_mirror, open_submodules
 from honk.wiring.repositories import open_forge
+from tests.e2e.hub import Hub as FullHub
+from tests.e2e.hub import open_hub
 from tests.world import git, make_origin
 
 LIBRARY = "/other/lib.git"
@@ -122,16 +124,89 @@ def test_a_second_run_on_the_same_repository_asks_nobody(hub: Hub) -> None:
     assert hub.asked == []
 
 
-def test_an_app_does_not_lend_its_rights_to_another_owners_repository(hub: Hub) -> None:
+def private_key() -> str:
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
 
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    form = serialization.PrivateFormat.PKCS8
+    return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
+
+
+def test_an_app_does_not_lend_its_rights_to_another_owners_repository(hub: Hub) -> None:
     repo = app(hub, "acme/app", library(hub))
-    settings = hub.settings(HONK_GITHUB_APP_ID="7", HONK_GITHUB_PRIVATE_KEY=key.decode())
+    settings = hub.settings(HONK_GITHUB_APP_ID="7", HONK_GITHUB_PRIVATE_KEY=private_key())
     found = hub.bring(repo, settings)
     assert found.present == ()
     assert "(none was given)" in found.absent["lib"]
     assert hub.asked == []  # no token came along, and none was asked for
+
+
+def test_an_app_does_not_lend_its_rights_to_a_submodule_that_names_its_owners_secrets(hub: Hub) -> None:
+    secret = hub.add("acme/secret", {"key.txt": "s\n"})
+    commit = git(hub.server.root / f"{secret.name}.git", "rev-parse", "main").strip()
+    theirs = app(hub, "other/tool", commit, "../../acme/secret.git")
+    tool = git(hub.server.root / f"{theirs.name}.git", "rev-parse", "main").strip()
+    repo = app(hub, "acme/app", tool, "../../other/tool.git")
+    hub.tokens["tok-other"] = ("/other/",)
+    found = hub.bring(repo, hub.settings(GITHUB_TOKEN="tok-other"))  # a public one, so to speak
+    assert [module.path for module in found.present] == ["lib"]
+    settings = hub.settings(HONK_GITHUB_APP_ID="7", HONK_GITHUB_PRIVATE_KEY=private_key())
+    found = hub.bring(repo, settings)
+    assert [module.path for module in found.present] == ["lib"]
+    assert "(none was given)" in found.absent["lib/lib"]
+    assert hub.asked == []
+
+
+# ---- renamed ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Iterator[FullHub]:
+    with open_hub(tmp_path) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("name", ["acme/library", "umbrella/lib"])
+def test_a_renamed_submodule_is_found_with_what_is_in_it(full: FullHub, name: str) -> None:
+    inner = full.repo({"deep.txt": "deep\n"}, "umbrella/inner")
+    link_to(
+        full.repo({"word.txt": "hello\n"}, "acme/lib").path,
+        inner.path,
+        f"{full.server.url}/{inner.full_name}",
+    )
+    main = full.repo({"a": "1\n"})
+    lib = full.fake.repos[2]
+    link_to(main.path, lib.path, "../lib.git")
+    full.fake.rename(lib, name)
+    environ = {"HONK_HOME": str(full.root / "home"), "HOME": str(full.root), **full.address}
+    settings = settings_module.load(
+        environ={**environ, "GITHUB_TOKEN": full.fake.add_token("ada", scopes=("repo",))}
+    )
+    forge = open_forge(settings, cancel=Cancel(), notice=print)
+    try:
+        repo = forge.resolve(RepoRef(forge="github", name="acme/app", url="https://localhost/acme/app.git"))
+        with (
+            open_mirror(settings, repo, forge) as mirror,
+            open_submodules(settings, mirror, repo, forge, Cancel()) as bring,
+        ):
+            for _ in range(2):  # fetched, then found
+                found = bring(mirror.fetch(None))
+                assert [module.path for module in found.present] == ["lib", "lib/lib"], found.absent
+                assert found.present[0].mirror.repo.name == name
+    finally:
+        forge.close()
+
+
+def link_to(bare: Path, submodule: Path, url: str) -> None:
+    """One more commit on the main of ``bare``: ``submodule`` at lib."""
+    commit = git(submodule, "rev-parse", "main").strip()
+    modules = bare.parent / f"{bare.name}.modules"
+    modules.write_text(f'[submodule "lib"]\n\tpath = lib\n\turl = {url}\n')
+    blob = git(bare, "hash-object", "-w", str(modules)).strip()
+    git(bare, "read-tree", "main")
+    git(bare, "update-index", "--add", "--cacheinfo", f"100644,{blob},.gitmodules")
+    git(bare, "update-index", "--add", "--cacheinfo", f"160000,{commit},lib")
+    tree = git(bare, "write-tree").strip()
+    head = git(bare, "commit-tree", tree, "-p", "main", "-m", "A submodule").strip()
+    git(bare, "update-ref", "refs/heads/main", head)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import docker
@@ -10,12 +10,9 @@ import pytest
 
 from honk.core.cancel import Cancel
 from honk.core.events import Checkpointed, Instructed, ToolReturned
-from honk.core.operator import SandboxCeiling
 from honk.core.types import Outcome
 from honk.planning import ImagePlan, make_plan
 from honk.runs.run import Run
-from honk.sandboxes.docker import DockerSandboxes
-from honk.sandboxes.sweep import sweep
 from honk.wiring import open_mirror, open_submodules
 from honk.wiring.sandboxes import Engine
 from tests.base import IMAGE
@@ -28,31 +25,31 @@ CHECKED = {
 }
 
 
-def link(world: World, path: str, commit: str, url: str) -> None:
-    """One more commit on the origin's main: a submodule at ``path``."""
-    git(world.origin, "read-tree", "main")
+def link(bare: Path, path: str, commit: str, url: str) -> None:
+    """One more commit on the main of ``bare``: a submodule at ``path``."""
+    git(bare, "read-tree", "main")
     record = f'[submodule "{path}"]\n\tpath = {path}\n\turl = {url}\n'
-    file = world.root / "modules"
-    file.write_text(
-        git(world.origin, "cat-file", "-p", "main:.gitmodules") + record if _has(world) else record
-    )
-    blob = git(world.origin, "hash-object", "-w", str(file)).strip()
-    git(world.origin, "update-index", "--add", "--cacheinfo", f"100644,{blob},.gitmodules")
-    git(world.origin, "update-index", "--add", "--cacheinfo", f"160000,{commit},{path}")
-    tree = git(world.origin, "write-tree").strip()
-    head = git(world.origin, "commit-tree", tree, "-p", "main", "-m", "A submodule").strip()
-    git(world.origin, "update-ref", "refs/heads/main", head)
+    has = ".gitmodules" in git(bare, "ls-tree", "--name-only", "main").split()
+    file = bare.parent / "modules"
+    file.write_text((git(bare, "cat-file", "-p", "main:.gitmodules") if has else "") + record)
+    blob = git(bare, "hash-object", "-w", str(file)).strip()
+    git(bare, "update-index", "--add", "--cacheinfo", f"100644,{blob},.gitmodules")
+    git(bare, "update-index", "--add", "--cacheinfo", f"160000,{commit},{path}")
+    tree = git(bare, "write-tree").strip()
+    head = git(bare, "commit-tree", tree, "-p", "main", "-m", "A submodule").strip()
+    git(bare, "update-ref", "refs/heads/main", head)
 
 
-def _has(world: World) -> bool:
-    return ".gitmodules" in git(world.origin, "ls-tree", "--name-only", "main").split()
-
-
-def add_library(world: World) -> str:
-    """A library of its own beside the origin, as the submodule ``deps/lib``."""
+def add_library(world: World, *, nested: bool = False) -> str:
+    """A library of its own beside the origin, as the submodule ``deps/lib``; ``nested`` gives it
+    one itself."""
     library = make_origin(world.root / "library", LIB)
+    if nested:
+        inner = make_origin(world.root / "inner", {"deep.txt": "deep\n"})
+        commit = git(inner, "rev-parse", "main").strip()
+        link(library, "vendor/inner", commit, "../../inner/origin.git")
     commit = git(library, "rev-parse", "main").strip()
-    link(world, "deps/lib", commit, "../library/origin.git")
+    link(world.origin, "deps/lib", commit, "../library/origin.git")
     return commit
 
 
@@ -107,13 +104,24 @@ def test_no_edit_is_an_empty_diff(worlds: Worlds) -> None:
 def test_a_submodule_that_cannot_be_read_is_a_notice_and_the_run_goes_on(worlds: Worlds) -> None:
     world = worlds([GREET, FINISH])
     add_library(world)
-    link(world, "deps/private", "3" * 40, "https://gitlab.com/acme/private.git")
-    link(world, "deps/gone", "3" * 40, "../gone.git")
+    link(world.origin, "deps/private", "3" * 40, "https://gitlab.com/acme/private.git")
+    link(world.origin, "deps/gone", "3" * 40, "../gone.git")
     run = world.run()
     assert outcome(run) is Outcome.PUBLISHED
     assert "not in the sandbox: deps/gone (There is no git repository" in notices(run)
     assert "deps/private (" in notices(run)
     assert "stay empty: `deps/gone`, `deps/private`" in task(world)
+
+
+def test_a_submodule_of_a_submodule_is_there_and_its_edits_are_not_taken(worlds: Worlds) -> None:
+    config = "verify:\n  greeting: sh check.sh\n  deep: grep -qx deep deps/lib/vendor/inner/deep.txt\n"
+    spoil = bash("echo spoilt > deps/lib/vendor/inner/deep.txt")
+    world = worlds([GREET, spoil, FINISH], files={**FILES, ".honk.yml": config})
+    add_library(world, nested=True)
+    run = world.run()
+    assert outcome(run) is Outcome.PUBLISHED
+    assert changed(world) == ["greet.sh"]
+    assert "read-only: deps/lib, deps/lib/vendor/inner." in notices(run)
 
 
 def test_without_submodules_nobody_speaks_of_them(worlds: Worlds) -> None:
@@ -137,39 +145,31 @@ def test_replacing_the_submodule_by_a_file_is_told_to_the_model(worlds: Worlds) 
 # ---- in Docker --------------------------------------------------------------------------
 
 
-@pytest.fixture
-def sandboxes(tmp_path: Path) -> Iterator[DockerSandboxes]:
-    client = docker.from_env()
-    scope = f"test-{tmp_path.parent.name}-{tmp_path.name}"
-    try:
-        yield DockerSandboxes(client, SandboxCeiling(memory=1 << 30, pids=512), IMAGE, scope)
-        assert sweep(client, scope, lambda run: False) == 0
-    finally:
-        client.close()
-
-
 @pytest.mark.docker
 def test_in_docker_the_build_has_the_submodule_and_the_pull_request_has_not(
-    worlds: Worlds, sandboxes: DockerSandboxes
+    worlds: Worlds, in_docker: Callable[[World], None]
 ) -> None:
     look = bash("git status --porcelain; git ls-files -o; ls -A deps/lib; od -c deps/lib/word.txt")
-    world = worlds([look, GREET, bash("echo spoilt > deps/lib/word.txt"), FINISH], files=CHECKED)
-    add_library(world)
-    world.open_sandbox, world.image = sandboxes.open, IMAGE
+    spoil = bash("echo spoilt | tee deps/lib/word.txt > deps/lib/vendor/inner/deep.txt")
+    config = CHECKED[".honk.yml"] + "  deep: grep -qx deep deps/lib/vendor/inner/deep.txt\n"
+    world = worlds([look, GREET, spoil, FINISH], files={**CHECKED, ".honk.yml": config})
+    add_library(world, nested=True)
+    in_docker(world)
     run = world.run()
     assert outcome(run) is Outcome.PUBLISHED
     assert changed(world) == ["greet.sh"]
     assert run.state.verified is not None
-    assert [check.name for check in run.state.verified.report.checks] == ["greeting", "library"]
-    assert said(world).splitlines()[:3] == [".gitattributes", "src", "word.txt"]  # and nothing from git
+    assert [check.name for check in run.state.verified.report.checks] == ["greeting", "library", "deep"]
+    listed = [".gitattributes", ".gitmodules", "src", "vendor", "word.txt"]
+    assert said(world).splitlines()[:5] == listed  # and nothing from git
     assert "\\r" not in said(world)
 
 
 @pytest.mark.docker
-def test_in_docker_no_edit_is_an_empty_diff(worlds: Worlds, sandboxes: DockerSandboxes) -> None:
+def test_in_docker_no_edit_is_an_empty_diff(worlds: Worlds, in_docker: Callable[[World], None]) -> None:
     world = worlds([bash("touch deps/lib/new; git add -A; git stash; git status --porcelain"), FINISH])
     add_library(world)
-    world.open_sandbox, world.image = sandboxes.open, IMAGE
+    in_docker(world)
     assert outcome(world.run()) is Outcome.NO_CHANGE
     assert said(world) == "No local changes to save"
 

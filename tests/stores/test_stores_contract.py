@@ -194,6 +194,17 @@ def test_numbers_stay_unique_when_many_add_at_once(stores: Any) -> None:
     assert sorted(numbers) == list(range(1, 21))
 
 
+def test_an_artifact_can_be_removed(artifacts: Artifacts) -> None:
+    kept, gone = artifacts.put(b"kept"), artifacts.put(b"to be removed")
+    assert (artifacts.size(kept), artifacts.size(gone)) == (4, 13)
+    artifacts.remove(gone)
+    artifacts.remove(gone)
+    assert (artifacts.size(kept), artifacts.size(gone)) == (4, 0)
+    with pytest.raises(StoreError):
+        artifacts.get(gone)
+    assert artifacts.get(kept) == b"kept"
+
+
 def test_artifacts_come_back_by_their_digest(artifacts: Artifacts) -> None:
     data = bytes(range(256)) * 500
     digest = artifacts.put(data)
