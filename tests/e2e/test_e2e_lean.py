@@ -9,7 +9,7 @@ import pytest
 from tests.e2e.installed import Installer, make_repo
 from tests.world import FINISH, GREET
 
-UNUSED = {"alembic", "github", "openai", "rich"}
+UNUSED = {"alembic", "dbos", "fastapi", "github", "openai", "rich"}
 LATER = {"detect_secrets", "pathspec"}  # what looks at a change
 
 
