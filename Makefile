@@ -3,7 +3,6 @@ SHELL := /bin/bash
 VENV ?= .venv
 PYTHON := $(VENV)/bin/python
 export HONK_TEST_TOOLS ?= $(abspath $(VENV))/test-tools
-export PYTHONPYCACHEPREFIX ?= $(abspath $(VENV))/cache/python
 JOBS ?= 2
 ENGINE := $(if $(HONK_NO_INSTALL),--no-install) $(if $(HONK_HOME),--home "$(HONK_HOME)")
 CODE := $(wildcard honk tests scripts examples benchmarks)

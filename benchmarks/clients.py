@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import subprocess
 import sys
 import tempfile
 import time
+from bisect import bisect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +20,7 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
+_SAMPLE_SECONDS = 0.02  # of the CPU time that a client has spent
 TASK = "Run the commands you are told to run, then stop."
 # Nothing of the caller's credentials or of its Python settings may reach what is measured.
 _HIDDEN = re.compile(r"ANTHROPIC|OPENAI|CLAUDE|HONK|GITHUB|PYTHONDONTWRITE|PYTHONUNBUF|PYTHONPATH")
@@ -39,13 +42,13 @@ class Bench:
 
 @dataclass(frozen=True)
 class Timed:
-    """One client's run. ``started`` and ``ended`` in seconds of the monotonic clock, ``cpu`` in
-    seconds of the client's process and its children, ``asked`` the service's records."""
+    """One client's run. ``started`` and ``ended`` in seconds of the monotonic clock, ``spent`` as
+    in :class:`Ended`, ``asked`` the service's records."""
 
     code: int
     started: float
     ended: float
-    cpu: float
+    spent: list[tuple[float, float]] = field(repr=False)
     asked: list[dict[str, Any]] = field(repr=False)
 
     @property
@@ -57,6 +60,15 @@ class Timed:
         """Milliseconds between an answer and the next request."""
         pairs = pairwise(self.main)
         return [(after["arrived"] - before["sent"]) * 1e3 for before, after in pairs]
+
+    def cpu(self, at: float) -> float:
+        """Seconds of CPU that the client had spent ``at`` a time, between two samples."""
+        place = bisect(self.spent, (at, math.inf))
+        (early, less), (late, more) = (
+            self.spent[max(place - 1, 0)],
+            self.spent[min(place, len(self.spent) - 1)],
+        )
+        return more if late <= early else less + (more - less) * (at - early) / (late - early)
 
 
 @contextmanager
@@ -88,21 +100,42 @@ def repository(bench: Bench, name: str = "repo", files: int = 1) -> Path:
     return folder
 
 
-def run(argv: Sequence[str], environment: dict[str, str], folder: Path) -> tuple[int, float, float, float]:
-    """Run to the end: exit code, start, end, CPU seconds."""
+@dataclass(frozen=True)
+class Ended:
+    """A process that has run to its end. ``spent`` has samples of the clock and of the seconds
+    of CPU that the process and those of its children that have ended had spent by then."""
+
+    code: int
+    started: float
+    ended: float
+    spent: list[tuple[float, float]]
+
+
+def _cpu(pid: int) -> float:
+    """User, system, and both of ended children: fields 14 to 17 of /proc/PID/stat, proc(5)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
+def run(argv: Sequence[str], environment: dict[str, str], folder: Path) -> Ended:
+    """Run to the end."""
     with tempfile.TemporaryFile() as output:
         started = time.monotonic()
         process = subprocess.Popen(
             argv, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
         )
-        _, status, usage = os.wait4(process.pid, 0)
+        spent = [(started, 0.0)]
+        # The end is looked for, but not taken: until then the process has its files in /proc.
+        while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+            time.sleep(_SAMPLE_SECONDS)
+            spent.append((time.monotonic(), _cpu(process.pid)))
         ended = time.monotonic()
-        process.returncode = code = os.waitstatus_to_exitcode(status)
+        code = process.wait()
         if code not in (0, 10):
             output.seek(0)
             tail = output.read()[-2000:].decode(errors="replace")
             print(f"{argv[0]} {' '.join(argv[1:3])} ended with {code}:\n{tail}", file=sys.stderr)
-    return code, started, ended, usage.ru_utime + usage.ru_stime
+    return Ended(code, started, ended, spent)
 
 
 def honk(bench: Bench, base: str, repo: Path, *more: str) -> tuple[list[str], dict[str, str]]:
@@ -183,5 +216,5 @@ def measure(bench: Bench, client: str, steps: int, command: str = "echo step-{k}
     repo = repository(bench)
     with service(steps, command) as (base, asked):
         argv, environment = CLIENTS[client](bench, base, repo)
-        code, started, ended, cpu = run(argv, environment, repo)
-    return Timed(code, started, ended, cpu, asked)
+        done = run(argv, environment, repo)
+    return Timed(done.code, done.started, done.ended, done.spent, asked)

@@ -13,8 +13,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 from clients import Bench
@@ -47,7 +49,11 @@ def main() -> int:
         image=options.image,
         repeat=options.repeat,
     )
-    print(f"Medians of {bench.repeat}; load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors.\n")
+    machine = (
+        f"Python {platform.python_version()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}"
+    )
+    print(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {machine}.")
+    print(f"Medians of {bench.repeat} (start and help: at least 5).\n")
     print("| figure | median | range | at most | kept |\n| --- | --- | --- | --- | --- |", flush=True)
     missed = False
     for name in options.figures or FIGURES:

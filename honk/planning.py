@@ -13,7 +13,6 @@ from honk.core.ports import Source
 from honk.core.repoconfig import RepoConfig
 from honk.core.types import Base, Change, Finding, Request
 from honk.forges.context import codeowners, find_template, owners
-from honk.gates import GatePolicy, inspect
 from honk.git.submodules import Brought, Present
 from honk.runs.services import Guidance, Plan, Submodules
 from honk.settings import Settings, parse_repo_config
@@ -72,11 +71,13 @@ def make_plan(
     detection = detect(files, source.read)
     brought = bring(base)
     image = _image_plan(request, base, files, config, detection, brought)
-    policy = GatePolicy(
-        protect=(*settings.protect, *config.protect), allow=request.allow, secrets=settings.secrets()
-    )
 
     def gates(change: Change) -> tuple[Finding, ...]:
+        from honk.gates import GatePolicy, inspect  # first needed when there is a change
+
+        policy = GatePolicy(
+            protect=(*settings.protect, *config.protect), allow=request.allow, secrets=settings.secrets()
+        )
         return inspect(change, source, policy)
 
     return Plan(

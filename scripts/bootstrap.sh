@@ -42,7 +42,7 @@ install() {
 # honk itself runs git on the host.
 command -v git >/dev/null || install git ca-certificates
 
-want=$(cksum <pyproject.toml)
+want=$(cat pyproject.toml scripts/bootstrap.sh | cksum)
 if [ -x .venv/bin/python ] && [ "$(cat "$stamp" 2>/dev/null)" = "$want" ]; then
     exit 0
 fi
@@ -64,6 +64,12 @@ if ! [ -x .venv/bin/python ] || ! usable .venv/bin/python; then
     "$python" -m venv --clear .venv
 fi
 
+# Bytecode of all that runs from .venv lies in it, under make and by hand: none in the source tree.
+packages=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+cat >"$packages/honk-bytecode.pth" <<'PTH'
+import sys; sys.pycache_prefix = sys.pycache_prefix or sys.prefix + "/cache/python"
+PTH
+
 log=$(mktemp)
 # Runs pip with its output in a log, of which a few lines are shown; fails if pip does.
 pip() {
@@ -82,5 +88,12 @@ say "installing honk and its tools into .venv (a minute or two the first time)"
 pip install --upgrade 'pip>=25.1'
 pip install --editable . --group dev
 rm -f "$log"
+if [ -n "${PYTHONDONTWRITEBYTECODE:-}" ]; then
+    # Nothing else would write it, and every start of honk would compile three thousand modules.
+    say "compiling what is installed"
+    library=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')
+    .venv/bin/python -m compileall -q -j 0 -x "^$library/(site-packages|test|idlelib|lib2to3|turtledemo|ensurepip)/" \
+        "$library" "$packages" honk >/dev/null || say "some of it is not Python of this version; that is no harm"
+fi
 echo "$want" >"$stamp"
 say "ready"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -64,3 +65,14 @@ def test_an_installed_wheel_finds_its_data(installed: Path, tmp_path: Path) -> N
 def test_the_wheel_holds_no_tests_and_no_examples(installed: Path) -> None:
     tops = {path.name for path in installed.iterdir()}
     assert {name for name in tops if not name.endswith(".dist-info")} == {"honk"}
+
+
+def test_the_environment_of_the_checkout_keeps_all_bytecode_to_itself() -> None:
+    """One place under make and by hand: what pip compiled is found, and none is in the source tree."""
+    code = "import sys, honk; print(sys.prefix); print(honk.__cached__)"
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT, env=environment
+    )
+    prefix, cached = map(Path, done.stdout.splitlines())
+    assert cached.is_relative_to(prefix)

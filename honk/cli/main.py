@@ -94,9 +94,6 @@ def run(
     config: Config = None,
 ) -> None:
     """Turn a change request into a verified pull request."""
-    from honk.cli.early import import_sdk
-
-    import_sdk(model, config)
     from honk.cli.run import Options, run_command
 
     options = Options(

@@ -34,12 +34,13 @@ _END = object()
 class Workbench:
     """What preparing an image needs besides its recipe.
 
-    ``locks`` is a folder under HONK_HOME. ``install`` permits packages of the host (debootstrap).
+    ``clients`` reads the host's settings, which only what runs online needs. ``locks`` is a
+    folder under HONK_HOME. ``install`` permits packages of the host (debootstrap).
     ``progress`` takes lines for people.
     """
 
     client: DockerClient
-    clients: HostClients
+    clients: Callable[[], HostClients]
     locks: Path
     install: bool
     progress: Progress
@@ -112,7 +113,7 @@ def build(
                 rm=True,
                 forcerm=True,
                 decode=True,
-                buildargs=dict(bench.clients.proxies),
+                buildargs=dict(bench.clients().proxies),
                 labels={LABEL: "image"},
                 network_mode=preparing(bench.client),
             )

@@ -126,7 +126,7 @@ class StockImages:
         bench = self._bench
         bench.progress(f"Adding {name} to the sandbox image (once).")
         script = self._script(name).decode()
-        with online(bench.client, parent, cancel=cancel, clients=bench.clients) as container:
+        with online(bench.client, parent, cancel=cancel, clients=bench.clients()) as container:
             done = container.run(script, progress=sparse(bench.progress), timeout=LIMIT)
             if done.exit_code != 0:
                 lines = " / ".join(done.tail[-5:])

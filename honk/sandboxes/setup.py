@@ -74,7 +74,7 @@ def prepare(
                 bench.client,
                 image,
                 cancel=cancel,
-                clients=bench.clients if proxy is None else _without_pip(bench.clients),
+                clients=bench.clients() if proxy is None else _without_pip(bench.clients()),
                 environment=_environment(proxied=proxy is not None),
                 network=network,
             ) as container,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import cached_property
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING
 
 from honk import resources
@@ -63,7 +63,7 @@ class Engine:
 
         return Workbench(
             client=self.client,
-            clients=discover(self._settings.environment, self._settings.user_home),
+            clients=cache(partial(discover, self._settings.environment, self._settings.user_home)),
             locks=self._settings.home / "locks",
             install=not self._settings.no_install,
             progress=self._notice,

@@ -16,11 +16,10 @@ from honk.agent.session import Toolbox
 from honk.core.cancel import Cancel
 from honk.core.messages import TextDelta, ToolCall, ToolResult
 from honk.core.ports import Mirror as MirrorPort
-from honk.core.ports import OpenSandbox, Publisher, Sandbox
+from honk.core.ports import OpenSandbox, Publisher, Sandbox, SandboxSpec
 from honk.core.types import Base, Finding, RepoRef, Request
 from honk.forges.context import issue_reference
 from honk.forges.text import BODY_LIMIT, sanitise, sanitise_title, units
-from honk.gates import scan_text
 from honk.git.refs import branch_name
 from honk.planning import Prepare, make_plan
 from honk.runs.services import Services, Wording
@@ -71,8 +70,6 @@ def services(
     mask = masking(settings.secrets())
     with ExitStack() as stack:
         opened = stack.enter_context(open_model(request.model, settings, notice=notice, record=record))
-        # The SDK's import takes longer than a container's start: they run side by side.
-        threading.Thread(target=opened.warm, name="import-sdk", daemon=True).start()
         judge = opened
         if request.judge is not None and request.judge != request.model:
             judge = stack.enter_context(
@@ -92,11 +89,23 @@ def services(
             prepare=lambda plan, cancelled: engine.prepare(plan, mirror, cancelled),
             bring=bring,
             sweep=lambda: engine.sweep(stores.leases, resumed),
-            open_sandbox=engine.open_sandbox,
+            open_sandbox=partial(_open_sandbox, engine, opened),
             cancel=cancel,
             on_delta=on_delta,
         )
         yield Prepared(assembled, repo, opened.replayed)
+
+
+@contextmanager
+def _open_sandbox(engine: Engine, model: OpenModel, spec: SandboxSpec, cancel: Cancel) -> Iterator[Sandbox]:
+    """An OpenSandbox; while the engine starts the containers, this process imports the model's SDK.
+
+    Not earlier: beside other work of Python's the two threads would only take the interpreter
+    from each other, which costs both of them a fifth more.
+    """
+    threading.Thread(target=model.warm, name="import-sdk", daemon=True).start()
+    with engine.open_sandbox(spec, cancel) as box:
+        yield box
 
 
 def clear_sandboxes(settings: Settings, stores: Stores, run_id: str) -> None:
@@ -170,6 +179,8 @@ def assemble(
 
 def _wording(request: Request, hidden: tuple[str, ...]) -> Wording:
     def scan(text: str) -> tuple[Finding, ...]:
+        from honk.gates import scan_text
+
         return scan_text(text, hidden)
 
     def issue(text: str) -> int | None:

@@ -129,7 +129,7 @@ def test_setup_sees_submodules_and_a_later_base_brings_its_own_content(
 ) -> None:
     old = submodule(library)
     head = linked(repository, old)
-    bench = Workbench(client, HostClients(), tmp_path / "locks", True, lambda line: None)
+    bench = Workbench(client, HostClients, tmp_path / "locks", True, lambda line: None)
     base = StockImages(bench, folder("sandbox")).companion(Cancel())
     image = prepare(
         bench,

@@ -22,7 +22,7 @@ BASE = "debian:bookworm-slim"
 
 @pytest.fixture
 def bench(client: docker.DockerClient, tmp_path: Path) -> Workbench:
-    return Workbench(client, HostClients(), tmp_path / "locks", False, lambda line: None)
+    return Workbench(client, HostClients, tmp_path / "locks", False, lambda line: None)
 
 
 @pytest.fixture

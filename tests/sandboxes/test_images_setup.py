@@ -35,7 +35,7 @@ class Workshop:
     def __init__(self, client: docker.DockerClient, locks: Path, seed: Seed) -> None:
         self.client = client
         self.lines: list[str] = []
-        self.bench = Workbench(client, HOST, locks, True, self.lines.append)
+        self.bench = Workbench(client, lambda: HOST, locks, True, self.lines.append)
         self.base = StockImages(self.bench, folder("sandbox")).companion(Cancel())
         self.seeded = 0
         self.made: list[str] = []
@@ -216,7 +216,7 @@ def test_the_package_proxy_is_reached_on_loopback(workshop: Workshop, proxy: Pat
 def test_behind_the_package_proxy_no_password_of_an_index_is_inside(workshop: Workshop, proxy: Path) -> None:
     files = {"pip.conf": b"[global]\nindex-url = https://ada:s3cret@packages.example/simple\n"}
     host = HostClients(files=files, environment={"PIP_CONFIG_FILE": f"{FOLDER}/pip.conf"})
-    workshop.bench = replace(workshop.bench, clients=host)
+    workshop.bench = replace(workshop.bench, clients=lambda: host)
     workshop.prepare(f'test ! -e {FOLDER}/pip.conf && test -z "$PIP_CONFIG_FILE"', proxy=proxy)
     workshop.prepare("grep -q s3cret $PIP_CONFIG_FILE")
 

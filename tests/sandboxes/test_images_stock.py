@@ -41,14 +41,14 @@ class Recipes:
         (self.path / "layers" / "go.sh").write_text(script + "\n")
 
     def images(self, client: docker.DockerClient, locks: Path, clients: HostClients) -> StockImages:
-        return StockImages(Workbench(client, clients, locks, False, self.lines.append), self.path)
+        return StockImages(Workbench(client, lambda: clients, locks, False, self.lines.append), self.path)
 
 
 @pytest.fixture(scope="module")
 def stock(client: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> StockImages:
     locks = tmp_path_factory.mktemp("locks")
     clients = discover(os.environ, Path.home())  # npm may need this host's certificates
-    return StockImages(Workbench(client, clients, locks, True, print), folder("sandbox"))
+    return StockImages(Workbench(client, lambda: clients, locks, True, print), folder("sandbox"))
 
 
 @pytest.fixture
