@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -24,6 +25,17 @@ def _code_cell(text: str) -> str:
     return f"{fence}{pad}{text}{pad}{fence}"
 
 
+def _first_of(names: Sequence[str], count: int) -> str:
+    """The first ``count`` names as a list within a sentence, and how many more there are."""
+    more = len(names) - count
+    return ", ".join(names[:count]) + (f" and {more} more" if more > 0 else "")
+
+
+def _first_lines(text: str, count: int) -> str:
+    """The first lines, indented as a part of a list's item."""
+    return "\n  ".join(text.splitlines()[:count])
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -33,7 +45,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(cell=_cell, code_cell=_code_cell)
+    environment.filters.update(cell=_cell, code_cell=_code_cell, first_of=_first_of, first_lines=_first_lines)
     return environment
 
 

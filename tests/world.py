@@ -63,7 +63,8 @@ def make_origin(folder: Path, files: dict[str, str]) -> Path:
 
 FILES = {
     "greet.sh": "echo bye\n",
-    "check.sh": 'test "$(sh greet.sh)" = hello || { echo "greet.sh: expected hello"; exit 1; }\n',
+    # Content with the base as it is, too: what it says then is the change's fault.
+    "check.sh": 'sh greet.sh | grep -qxE "hello|bye" || { echo "greet.sh: expected hello"; exit 1; }\n',
     "AGENTS.md": "Keep it short.\n",
     ".honk.yml": "verify:\n  greeting: sh check.sh\n",
 }

@@ -13,7 +13,9 @@ from honk.core.errors import UserError
 from honk.core.events import Recorded, RunEnded, ToolReturned
 from honk.core.plain import clean
 from honk.core.state import RunState, fold
+from honk.core.types import Check
 from honk.runs.patch import change_so_far, patch_bytes
+from honk.runs.publish import differences
 from honk.runs.result import result
 from honk.wiring import Stores, open_mirror, open_stores
 
@@ -99,8 +101,9 @@ def _describe(run_id: str, state: RunState, word: str) -> list[str]:
         base = state.base.base
         text.append(f"base      {base.repo.name} {base.branch} {base.sha}")
         text.append(f"branch    {state.base.branch}")
-    for event in state.last_report.checks if state.last_report else ():
-        text.append(f"check     {event.name}: {'passed' if event.passed else 'failed'} ({event.command})")
+    for check in state.last_report.checks if state.last_report else ():
+        text.append(f"check     {check.name}: {_ended(check)} ({check.command})")
+        text += [f"          {what}: {', '.join(names)}" for what, names in differences(check)]
     for finding in state.last_findings.findings if state.last_findings else ():
         text.append(f"gate      {finding.result} {finding.path}: {finding.detail}")
     if state.last_verdict is not None:
@@ -116,6 +119,17 @@ def _describe(run_id: str, state: RunState, word: str) -> list[str]:
             state.published.body,
         ]
     return text
+
+
+def _ended(check: Check) -> str:
+    """How a check ended on the change, and on the base if that is known."""
+    said = [f"{'passed' if check.passed else 'failed'} in {check.seconds:.1f}s"]
+    if check.compared and check.compared.before:
+        said.append(f"{check.compared.before} on the base")
+    if check.tests:
+        counts = check.tests.counts
+        said.append(f"tests: {counts.passed} passed, {counts.failed} failed, {counts.skipped} skipped")
+    return ", ".join(said)
 
 
 def logs_command(prefix: str, *, follow: bool, json: bool, config: Path | None) -> int:

@@ -34,6 +34,7 @@ from honk.core.limits import Limits
 from honk.core.messages import TextDelta, ToolCall
 from honk.core.plain import clean
 from honk.core.state import RunState
+from honk.core.types import Check
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -95,10 +96,7 @@ def _lines(recorded: Recorded) -> list[str]:  # noqa: C901 -- one case for each 
             return [f"gate {f.result}: {f.path} {f.detail}" for f in event.findings] or ["gates: nothing"]
         case Verified():
             where = {"session": "verify", "base": "base", "final": "verified outside"}[event.stage]
-            return [
-                f"{where}: {c.name} {'passed' if c.passed else 'FAILED'} in {c.seconds:.1f}s"
-                for c in event.report.checks
-            ]
+            return [f"{where}: {line}" for check in event.report.checks for line in _check(check)]
         case Judged():
             return [f"judge: {event.verdict.verdict}", *(f"  {r}" for r in event.verdict.reasons)]
         case Pushed():
@@ -109,6 +107,18 @@ def _lines(recorded: Recorded) -> list[str]:  # noqa: C901 -- one case for each 
             return [f"{event.outcome}: {event.reason}"]
         case _:
             return []
+
+
+def _check(check: Check) -> list[str]:
+    """How a check ended, and what differs from the base; names of tests are cut short."""
+    took = "known from an earlier run" if check.known else f"in {check.seconds:.1f}s"
+    said = [f"{check.name} {'passed' if check.passed else 'FAILED'} {took}"]
+    found = check.compared
+    if found is not None and found.blocks != (not check.passed):
+        said.append(f"{check.name}: {found.reason}")
+    if found is not None and found.flaky:
+        said.append(f"{check.name} flaky: {', '.join(found.flaky[:5])}")
+    return said
 
 
 _PHASES: dict[type, str] = {

@@ -133,8 +133,9 @@ class Gated(Frozen):
 
 
 class Verified(Frozen):
-    """``stage``: on the base (``--broken-base skip``), inside the session (advice), or on the
-    frozen commit (decides)."""
+    """``stage``: on the base, inside the session (advice), or on the frozen commit (decides).
+
+    Only the checks of the base keep the names of the tests that passed."""
 
     kind: Literal["verified"] = "verified"
     stage: Literal["base", "session", "final"]

@@ -14,6 +14,7 @@ from honk.core.state import RunState
 from honk.core.types import (
     Base,
     Change,
+    Check,
     CommandResult,
     Proposal,
     PullRequest,
@@ -363,6 +364,24 @@ class Inbox(Protocol):
     def drop(self, word: Word) -> None:
         """What it said is done, or in the log."""
         ...
+
+
+@dataclass(frozen=True)
+class BaselineKey:
+    """What decides how a check ends on a base commit. ``image`` is an id (``sha256:…``)."""
+
+    repo: str  # URL
+    sha: str
+    image: str
+    command: str
+
+
+class Baselines(Protocol):
+    """What checks found on base commits; a cache that any run may fill and use."""
+
+    def get(self, key: BaselineKey) -> Check | None: ...
+
+    def put(self, key: BaselineKey, check: Check) -> None: ...
 
 
 class Artifacts(Protocol):

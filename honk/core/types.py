@@ -114,10 +114,60 @@ class VerifyCommand(Frozen):
     source: Literal["flag", "config", "detected"]
 
 
+class Counts(Frozen):
+    """How many tests passed, failed and were skipped."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    @property
+    def ran(self) -> int:
+        return self.passed + self.failed
+
+
+class Results(Frozen):
+    """The tests of one run of a check, as its tools report them: claims of untrusted code, bounded.
+
+    ``complete``: every test that ran is named; else the names are a part of them (many tools
+    name only what fails), though ``counts`` counts all that are known of. ``flaky`` are those
+    that failed in one run and not in another on the same commit; ``failed`` has none of them.
+    """
+
+    passed: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    flaky: tuple[str, ...] = ()
+    counts: Counts = Counts()
+    complete: bool = False
+
+
+class Comparison(Frozen):
+    """A check on the change beside the same check on the base.
+
+    Names of tests: ``new_failures`` fail now and did not; ``standing`` failed before, too;
+    ``mended`` failed before and pass now; ``flaky`` flipped when the check ran again on the
+    same commit; ``missing`` passed before and did not run now, renames left out; ``skipped``
+    passed before and are skipped now. ``before`` is None where no baseline applies.
+    ``blocks``: the change may not be published; ``reason`` says why in one sentence.
+    """
+
+    before: Literal["passed", "failed"] | None = None
+    new_failures: tuple[str, ...] = ()
+    standing: tuple[str, ...] = ()
+    mended: tuple[str, ...] = ()
+    flaky: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    blocks: bool
+    reason: str = ""
+
+
 class Check(Frozen):
     """Result of one verify command. ``summary`` is distilled: one line if passed.
 
     ``no_tests``: a test runner was content but says that it ran no test, which is no evidence.
+    ``tests`` is None where no tool reported any. ``known``: taken from the cache of baselines.
     """
 
     name: str
@@ -127,10 +177,18 @@ class Check(Frozen):
     summary: str
     timed_out: bool = False
     no_tests: bool = False
+    tests: Results | None = None
+    compared: Comparison | None = None
+    known: bool = False
 
     @property
     def passed(self) -> bool:
         return self.exit_code == 0 and not self.no_tests
+
+    @property
+    def blocks(self) -> bool:
+        """Whether a change with this result may not be published."""
+        return self.compared.blocks if self.compared is not None else not self.passed
 
 
 class Report(Frozen):
@@ -141,6 +199,11 @@ class Report(Frozen):
     @property
     def passed(self) -> bool:
         return bool(self.checks) and all(c.passed for c in self.checks)
+
+    @property
+    def acceptable(self) -> bool:
+        """Whether nothing speaks against the change: what fails failed on the base, too."""
+        return bool(self.checks) and not any(c.blocks for c in self.checks)
 
 
 class FileChange(Frozen):
@@ -268,13 +331,23 @@ class PullRequestRecord(Frozen):
 
 
 class VerificationResult(Frozen):
-    """One row of the evidence. ``before`` is the base's result where a baseline ran."""
+    """One row of the evidence. ``before`` is the base's result where a baseline ran.
+
+    The lists name tests, as in Comparison; ``tests`` counts those of the change, None where
+    no tool reported any.
+    """
 
     name: str
     command: str
     before: Literal["passed", "failed"] | None = None
     after: Literal["passed", "failed"]
     new_failures: tuple[str, ...] = ()
+    standing: tuple[str, ...] = ()
+    mended: tuple[str, ...] = ()
+    flaky: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    tests: Counts | None = None
     seconds: float
 
 

@@ -14,19 +14,15 @@ from honk.core.errors import (
     InfrastructureError,
     StaleWriter,
 )
-from honk.core.events import (
-    BaseResolved,
-    Instructed,
-    Verified,
-)
-from honk.core.ports import Sandbox
-from honk.core.types import FinishStatus, Outcome, PushAccess, Report
+from honk.core.events import BaseResolved, Instructed
+from honk.core.types import FinishStatus, Outcome, PushAccess
 from honk.prompts import render
-from honk.runs.gate import Ending, run_checks, stop_gate, verify_base
+from honk.runs.gate import Ending, stop_gate
 from honk.runs.patch import end
 from honk.runs.publish import publish
 from honk.runs.run import Run
 from honk.runs.services import Plan, Services
+from honk.runs.verification import measure_base, standing, verify_in_session
 from honk.runs.workshop import Workshop
 
 PACKAGE_MANAGERS = "pip, uv, npm, pnpm, yarn"
@@ -75,10 +71,8 @@ def _line(run: Run, services: Services) -> Ending:
             "Nothing here verifies a change: no tests or checks were found. "
             "Name a command with --verify, or accept an unverified draft with --untested draft.",
         )
-    ending = None
-    if plan.commands and run.state.request.broken_base == "skip":
-        ending = verify_base(run, services, plan)
-    ending = ending or _attempts(run, services, plan)
+    measure_base(run, services, plan)
+    ending = _broken_base(run) or _attempts(run, services, plan)
     if ending is not None:
         return ending
     if access is None:
@@ -113,6 +107,15 @@ def _start(run: Run, services: Services) -> Plan:
     return plan
 
 
+def _broken_base(run: Run) -> Ending | None:
+    """With ``--broken-base skip`` a base that fails its own checks ends the run before any model cost."""
+    report = run.state.base_report
+    if run.state.request.broken_base == "continue" or report is None or report.passed:
+        return None
+    failed = ", ".join(c.name for c in report.checks if not c.passed)
+    return Ending(Outcome.SKIPPED, f"The base fails its own checks: {failed} (--broken-base skip).")
+
+
 def _attempts(run: Run, services: Services, plan: Plan) -> Ending | None:
     """Work and face the stop gate until a change passes (None) or the run is over."""
     with Workshop(run, services, plan) as workshop:
@@ -140,7 +143,7 @@ def _session(run: Run, services: Services, plan: Plan, workshop: Workshop) -> No
         window=services.window,
         toolbox=services.toolbox(
             box,
-            lambda: _verify_in_session(run, services, plan, box),
+            lambda: verify_in_session(run, services, plan, box),
             lambda: run.within(run.state.limits.command_seconds),
         ),
         save=workshop.save,
@@ -176,21 +179,13 @@ def _instruct(run: Run, plan: Plan) -> None:
         repo=state.request.repo.name,
         branch=state.base.base.branch if state.base else "",
         commands=plan.commands,
+        failing=standing(run),
         submodules=plan.submodules.present,
         left_out=plan.submodules.absent,
         guidance=plan.guidance,
         template=plan.template,
     )
     run.record(Instructed(origin="task", text=task))
-
-
-def _verify_in_session(run: Run, services: Services, plan: Plan, box: Sandbox) -> str:
-    """The model's ``verify`` tool: advice, in its own sandbox. The stop gate runs it all again."""
-    if not plan.commands:
-        return "Nothing was found in this repository that verifies a change."
-    report = Report(checks=run_checks(run, services, plan.commands, box))
-    run.record(Verified(stage="session", commit=None, image=run.state.image or "", report=report))
-    return services.feedback(report)
 
 
 def _session_ending(run: Run) -> Ending | None:

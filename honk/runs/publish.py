@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from honk.core.events import Published, Pushed
 from honk.core.state import RunState
-from honk.core.types import Finding, Proposal, PushAccess, Report
+from honk.core.types import Check, Comparison, Finding, Proposal, PushAccess, Report
 from honk.prompts import render
 from honk.runs.run import Run
 from honk.runs.services import Plan, Services, Wording
+
+SHOWN = 20
+"""Names of tests of one kind that the pull request lists."""
 
 
 def title(run: Run, wording: Wording) -> str:
@@ -100,6 +103,7 @@ def _body(run: Run, services: Services, remote: str, description: str, template:
         template=template,
         request=services.wording.body(state.request.text),
         checks=report.checks,
+        differences=_told(report, services.wording),
         flags=_flags(state, services.wording),
         judge=state.judged is not None,
         judge_rounds=state.judge_rounds,
@@ -116,6 +120,30 @@ def _body(run: Run, services: Services, remote: str, description: str, template:
         requester=requester,
         requester_name=requester.split("<")[0].strip() or requester,
     )
+
+
+def differences(check: Check) -> list[tuple[str, tuple[str, ...]]]:
+    """What of a check differs from the base, in words, with the names of the tests."""
+    found = check.compared or Comparison(blocks=False)
+    lists = (
+        ("new failures", found.new_failures),
+        ("failing before and after", found.standing),
+        ("mended", found.mended),
+        ("flaky", found.flaky),
+        ("no longer run", found.missing),
+        ("now skipped", found.skipped),
+    )
+    return [(what, names) for what, names in lists if names]
+
+
+def _told(report: Report, wording: Wording) -> list[tuple[str, str, str]]:
+    """Check, what differs from the base, and the tests; their names are words of the code under test."""
+    told = []
+    for check in report.checks:
+        for what, names in differences(check):
+            more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+            told.append((check.name, what, ", ".join(map(wording.body, names[:SHOWN])) + more))
+    return told
 
 
 def _flags(state: RunState, wording: Wording) -> tuple[Finding, ...]:

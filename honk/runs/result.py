@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from honk.core.ports import Artifacts
 from honk.core.state import RunState
-from honk.core.types import GateResult, JudgeResult, Outcome, RunResult, VerificationResult
+from honk.core.types import (
+    Check,
+    Comparison,
+    GateResult,
+    JudgeResult,
+    Outcome,
+    RunResult,
+    VerificationResult,
+)
 
 
 def result(run_id: str, state: RunState, artifacts: Artifacts) -> RunResult:
@@ -37,14 +45,24 @@ def result(run_id: str, state: RunState, artifacts: Artifacts) -> RunResult:
 
 def _verification(state: RunState) -> tuple[VerificationResult, ...]:
     checks = state.last_report.checks if state.last_report else ()
-    return tuple(
-        VerificationResult(
-            name=check.name,
-            command=check.command,
-            after="passed" if check.passed else "failed",
-            seconds=round(check.seconds, 3),
-        )
-        for check in checks
+    return tuple(_row(check) for check in checks)
+
+
+def _row(check: Check) -> VerificationResult:
+    found = check.compared or Comparison(blocks=False)
+    return VerificationResult(
+        name=check.name,
+        command=check.command,
+        before=found.before,
+        after="passed" if check.passed else "failed",
+        new_failures=found.new_failures,
+        standing=found.standing,
+        mended=found.mended,
+        flaky=found.flaky,
+        missing=found.missing,
+        skipped=found.skipped,
+        tests=check.tests.counts if check.tests else None,
+        seconds=round(check.seconds, 3),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from honk.agent.calls import Caller
@@ -10,12 +10,22 @@ from honk.agent.judge import Judge
 from honk.agent.session import Toolbox
 from honk.core.cancel import Cancel
 from honk.core.limits import Limits
-from honk.core.ports import Artifacts, Inbox, Mirror, OpenSandbox, Publisher, Sandbox, Submodule
+from honk.core.ports import (
+    Artifacts,
+    Baselines,
+    Inbox,
+    Mirror,
+    OpenSandbox,
+    Publisher,
+    Sandbox,
+    Submodule,
+)
 from honk.core.types import (
     Base,
     Change,
     Check,
     CommandResult,
+    Comparison,
     Finding,
     Report,
     Request,
@@ -91,10 +101,15 @@ class Services:
     # The verify tool, and the seconds that a command may take.
     toolbox: Callable[[Sandbox, Callable[[], str], Callable[[], float]], Toolbox]
     check: Callable[[VerifyCommand, Callable[[str, float], CommandResult], float], Check]
+    # The command, its result on the base if there is one, that on the change, the change itself.
+    compare: Callable[[VerifyCommand, Check | None, Check, Change | None], Comparison]
+    settle: Callable[[Sequence[Check]], Check]  # several runs of one check on one commit
+    weakened: Callable[[Iterable[Check]], tuple[Finding, ...]]  # tests that no longer run
     feedback: Callable[[Report], str]
     is_manifest: Callable[[str], bool]
     wording: Wording
     branch: Callable[[str, str], str]  # request text and run id to a branch name
     artifacts: Artifacts
     inbox: Inbox
+    baselines: Baselines
     cancel: Cancel

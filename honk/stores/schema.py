@@ -115,3 +115,11 @@ tokens = Table(
     Column("digest", String, nullable=False, unique=True),  # SHA-256 of the token, hex
     Column("created_at", String, nullable=False),
 )
+
+baselines = Table(
+    "baselines",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("body", Text, nullable=False),  # a Check as JSON
+    Column("created_at", Float, nullable=False, index=True),  # seconds since 1970
+)

@@ -8,7 +8,9 @@ from posixpath import basename
 
 from honk.core.repoconfig import RepoConfig
 from honk.core.types import Check, CommandResult, Report, VerifyCommand
+from honk.verifiers import reports
 from honk.verifiers.distil import LIMIT, distil, ran_no_tests
+from honk.verifiers.results import results
 from honk.verifiers.tree import Detection
 
 _MANIFESTS = re.compile(
@@ -46,9 +48,12 @@ def check(command: VerifyCommand, run: Callable[[str, float], CommandResult], se
 
     A success in which a test runner says that it ran nothing is a failure (``no_tests``).
     """
-    result = run(command.command, seconds)
+    folder = reports.folder()
+    result = run(reports.asking(folder) + command.command, seconds)
+    found = reports.collect(run, folder, result)
+    tests = results(result.output, found)
     succeeded = result.exit_code == 0 and not result.timed_out
-    no_tests = succeeded and ran_no_tests(result.output)
+    no_tests = succeeded and ran_no_tests(result.output) and not (tests and tests.counts.ran)
     passed = succeeded and not no_tests
     summary = distil(result.output, command.command, passed=passed)
     if result.timed_out:
@@ -65,19 +70,59 @@ def check(command: VerifyCommand, run: Callable[[str, float], CommandResult], se
         summary=summary,
         timed_out=result.timed_out,
         no_tests=no_tests,
+        tests=tests,
     )
 
 
 def feedback(report: Report) -> str:
     """The one message about a verification that goes back to the model.
 
-    The distilled logs share ``distil.LIMIT`` characters, the failures of one check as much as they need.
+    What the change is to blame for comes first. The distilled logs share ``distil.LIMIT``
+    characters, the failures of one check as much as they need.
     """
-    failed = [c for c in report.checks if not c.passed]
-    passed = [f"`{c.command}` passes: {_one_line(c.summary)}" for c in report.checks if c.passed]
-    share = LIMIT // max(len(failed), 1)
-    parts = [f"`{c.command}` fails ({_ending(c)}):\n```\n{_cut(c.summary, share)}\n```" for c in failed]
-    return "\n\n".join([*parts, "\n".join(passed)] if passed else parts) or "There is nothing that verifies."
+    blocking = [c for c in report.checks if c.blocks]
+    share = LIMIT // max(len(blocking), 1)
+    parts = [_blamed(c, share) for c in blocking]
+    parts += [_standing(c) for c in report.checks if not c.passed and not c.blocks]
+    passed = [c for c in report.checks if c.passed and not c.blocks]
+    if passed:
+        parts.append("\n".join(f"`{c.command}` passes: {_one_line(c.summary)}" for c in passed))
+    return "\n\n".join(parts) or "There is nothing that verifies."
+
+
+def _blamed(check: Check, share: int) -> str:
+    """A check that speaks against the change: the new failures, then what stood before, then the log."""
+    compared = check.compared
+    lines = [f"`{check.command}` fails ({_ending(check)}):"]
+    if check.passed and compared is not None:
+        lines = [f"`{check.command}` ends without an error, but: {compared.reason}"]
+    if compared is not None and compared.new_failures:
+        lines.append(f"New with your change: {_names(compared.new_failures, share // 3)}")
+    if compared is not None and compared.standing:
+        lines.append(f"Failed before it, too, and not yours to mend: {_names(compared.standing, share // 8)}")
+    room = share - sum(len(line) + 1 for line in lines[1:])
+    return "\n".join([*lines, f"```\n{_cut(check.summary, max(room, share // 3))}\n```"])
+
+
+def _standing(check: Check) -> str:
+    compared = check.compared
+    if compared is not None and compared.before == "passed":
+        flaky = _names(compared.flaky, 300)
+        return f"`{check.command}` is flaky, what failed passed when it ran again: {flaky}"
+    text = f"`{check.command}` fails ({_ending(check)}) as it did before your change; nothing new fails"
+    names = _names(compared.standing, 300) if compared is not None and compared.standing else ""
+    return f"{text}: {names}" if names else f"{text}."
+
+
+def _names(names: Sequence[str], room: int) -> str:
+    """As many names as fit into ``room`` characters, at least one, and how many more there are."""
+    shown: list[str] = []
+    for name in names:
+        if shown and sum(map(len, shown)) + 2 * len(shown) + len(name) > room:
+            break
+        shown.append(name)
+    more = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
 def _ending(check: Check) -> str:

@@ -26,6 +26,7 @@ from honk.runs.services import Services, Wording
 from honk.settings import Settings
 from honk.tools import FINISH, VERIFY, ToolContext, run_tool, toolset
 from honk.verifiers.commands import check, feedback, is_manifest
+from honk.verifiers.compare import compare, settle, weakened
 from honk.wiring.models import OpenModel, context_window, open_model, pricing
 from honk.wiring.repositories import open_forge, open_mirror, open_submodules
 from honk.wiring.sandboxes import Engine
@@ -167,12 +168,16 @@ def assemble(
         open_sandbox=open_sandbox,
         toolbox=partial(_toolbox, model, masking(hidden)),
         check=check,
+        compare=compare,
+        settle=settle,
+        weakened=weakened,
         feedback=feedback,
         is_manifest=is_manifest,
         wording=_wording(request, hidden),
         branch=branch_name,
         artifacts=stores.artifacts,
         inbox=stores.inbox,
+        baselines=stores.baselines,
         cancel=cancel,
     )
 

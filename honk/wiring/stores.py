@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from honk.core.errors import UserError
 from honk.core.events import Recorded
-from honk.core.ports import Artifacts, EventStore, Inbox, Leases
+from honk.core.ports import Artifacts, Baselines, EventStore, Inbox, Leases
 from honk.core.state import fold
 from honk.core.types import Outcome
 from honk.settings import Settings
@@ -35,6 +35,7 @@ class Stores:
     leases: Leases
     inbox: Inbox
     artifacts: Artifacts
+    baselines: Baselines
     pulls: SqlPullRequests
     once: SqlOnce
     links: SqlLinks
@@ -52,7 +53,7 @@ class Stores:
 
 def open_stores(settings: Settings) -> Stores:
     """Open (and create or migrate) the database. Raises UserError, StoreError."""
-    from honk.stores import artifacts, database, leases, log, owners, pulls, service
+    from honk.stores import artifacts, baselines, database, leases, log, owners, pulls, service
 
     with suppress(OSError):  # whoever writes there says what is wrong
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)  # nobody else's to read
@@ -68,6 +69,7 @@ def open_stores(settings: Settings) -> Stores:
         leases=leases.SqlLeases(opened),
         inbox=leases.SqlInbox(opened),
         artifacts=kept,
+        baselines=baselines.SqlBaselines(opened),
         pulls=pulls.SqlPullRequests(opened),
         once=service.SqlOnce(opened),
         links=service.SqlLinks(opened),

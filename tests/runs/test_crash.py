@@ -10,7 +10,7 @@ from honk.core.types import Outcome
 from honk.testing.scripted import Call, Turn
 from tests.world import APPROVE, FINISH, Worlds, bash
 
-# A run that goes through everything: an edit, parallel calls, the verify tool, a refusal by a
+# A run that goes through everything: the base's checks, an edit, parallel calls, the verify tool, a refusal by a
 # gate, a failing verification, a veto, and the way to the pull request.
 TURNS = [
     bash("sed -i s/bye/hallo/ greet.sh"),
@@ -24,8 +24,8 @@ TURNS = [
     FINISH,
 ]
 JUDGE = [Turn('{"verdict": "refuse", "reasons": ["notes.txt is out of scope."]}'), APPROVE]
-VETO = 39  # the append of the judge's first answer
-APPENDS = 55  # of the undisturbed run; a test below holds the number
+VETO = 40  # the append of the judge's first answer
+APPENDS = 56  # of the undisturbed run; a test below holds the number
 
 
 class Crash(BaseException):
@@ -85,7 +85,7 @@ def crash(worlds: Worlds, at: int, *, after: bool) -> None:
     assert lost in (0, 1)  # only a reply that was never logged is asked for again
 
 
-SAMPLE = (1, 2, 5, 7, 8, 11, 15, 17, 19, 28, 29, 40, 51, 53, 54)
+SAMPLE = (1, 2, 3, 6, 8, 9, 12, 16, 18, 20, 29, 30, 41, 52, 54, 55)
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])

@@ -504,11 +504,15 @@ def test_the_model_cannot_change_the_checks_that_decide(worlds: Worlds) -> None:
 def test_verification_inside_and_outside_are_both_in_the_log(worlds: Worlds) -> None:
     world = worlds([GREET, Turn(calls=(Call("verify", {}),)), FINISH])
     world.run()
-    assert [r.event.stage for r in world.log() if isinstance(r.event, Verified)] == ["session", "final"]
+    assert [r.event.stage for r in world.log() if isinstance(r.event, Verified)] == [
+        "base",
+        "session",
+        "final",
+    ]
 
 
 def test_a_base_that_fails_is_skipped_if_so_asked_before_any_model_cost(worlds: Worlds) -> None:
-    world = worlds([GREET, FINISH])
+    world = worlds([GREET, FINISH], files={**FILES, "check.sh": "grep -q hello greet.sh\n"})
     run = world.run(broken_base="skip")
     assert ended(run)[0] is Outcome.SKIPPED
     assert "greeting" in ended(run)[1]

@@ -1,0 +1,247 @@
+"""Running the checks: on the base before the session, on the change after it, always outside it.
+
+Every run has a fresh container, and every command starts without what an earlier one left
+running. What the base gave is kept for later runs on the same commit and image.
+"""
+
+from __future__ import annotations
+
+import re
+from honk.core.errors import Exhausted
+from honk.core.events import RegistryAsked, Verified
+from honk.core.ports import BaselineKey, Sandbox, SandboxSpec
+from honk.core.types import Change, Check, CommandResult, Report, VerifyCommand
+from honk.runs.run import Run
+from honk.runs.services import Plan, Services
+from honk.runs.workshop import base_sha
+
+RERUNS = 2
+"""Times that a check is run again before what failed in it counts as failed."""
+
+_SYSTEM_PACKAGES = re.compile(
+    r"""\s*(?:(?:sudo|env|-\S+|\w+=\S*)\s+)*  # what may stand before a command
+    (?:apt|apt-get|apk|dnf|microdnf|yum|zypper)\s
+    (?:"[^"]*"|'[^']*'|\\.|>&|[^"'\\&;\n])*  # its arguments
+    (?:&&|;|\n|$)\s*""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+# ---- the base ---------------------------------------------------------------------------
+
+
+def measure_base(run: Run, services: Services, plan: Plan) -> None:
+    """Have the log say what the checks give on the base, before any model cost.
+
+    A command that the requester named must pass whatever the base does, so that nobody needs
+    to know, unless a failing base ends the run.
+    """
+    skip = run.state.request.broken_base == "skip"
+    commands = tuple(c for c in plan.commands if skip or c.source != "flag")
+    if run.state.base_report is not None or not commands:
+        return
+    image = plan.image(services.cancel)
+    repo = run.state.base.base.repo.url if run.state.base else ""
+    keys = {c: BaselineKey(repo, base_sha(run), image, c.command) for c in commands}
+    found = {c: known for c, key in keys.items() if (known := services.baselines.get(key)) is not None}
+    if new := tuple(c for c in commands if c not in found):
+        for command, check in zip(new, _on_base(run, services, plan, new), strict=True):
+            found[command] = check
+            if check.exit_code is not None:  # a time-out says as much of the machine and its hour
+                services.baselines.put(keys[command], check.model_copy(update={"known": True}))
+    checks = tuple(found[c].model_copy(update={"name": c.name}) for c in commands)
+    run.record(Verified(stage="base", commit=base_sha(run), image=image, report=Report(checks=checks)))
+
+
+def _on_base(
+    run: Run, services: Services, plan: Plan, commands: tuple[VerifyCommand, ...]
+) -> tuple[Check, ...]:
+    """What fails is run once more, so that no later change is praised or blamed for a flaky test."""
+    _, checks = _fresh(run, services, plan, commands, None)
+    again = tuple(c for c, check in zip(commands, checks, strict=True) if _worth_repeating(check))
+    if not again:
+        return checks
+    second = dict(zip(again, _fresh(run, services, plan, again, None)[1], strict=True))
+    pairs = zip(commands, checks, strict=True)
+    return tuple(services.settle((check, second[c])) if c in second else check for c, check in pairs)
+
+
+def _worth_repeating(check: Check) -> bool:
+    return not check.passed and not check.no_tests and check.exit_code is not None
+
+
+def before(run: Run, command: VerifyCommand) -> Check | None:
+    """What ``command`` gave on the base, if it ran there."""
+    checks = run.state.base_report.checks if run.state.base_report else ()
+    return next((check for check in checks if check.command == command.command), None)
+
+
+def standing(run: Run) -> tuple[Check, ...]:
+    """Checks that fail on the base."""
+    return tuple(c for c in run.state.base_report.checks if not c.passed) if run.state.base_report else ()
+
+
+# ---- the change -------------------------------------------------------------------------
+
+
+def verify_change(run: Run, services: Services, plan: Plan, change: Change) -> Verified:
+    """Run every check on exactly the change's commit, and compare it with the base."""
+    setup, checks = _fresh(run, services, plan, plan.commands, change)
+    settled = tuple(
+        _settled(run, services, plan, change, command, check)
+        for command, check in zip(plan.commands, checks, strict=bool(checks))
+    )
+    image = plan.image(services.cancel)
+    return Verified(stage="final", commit=change.head, image=image, report=Report(checks=(*setup, *settled)))
+
+
+def _settled(
+    run: Run, services: Services, plan: Plan, change: Change, command: VerifyCommand, first: Check
+) -> Check:
+    """``first`` compared with the base; what would block is run again until a run flips nothing more."""
+    base = before(run, command)
+    check = _compared(services, command, base, first, change)
+    runs = [first]
+    while base is not None and check.blocks and command.source != "flag" and _repeatable(check, runs):
+        _, again = _fresh(run, services, plan, (command,), change)
+        runs += again
+        flaky = check.compared.flaky if check.compared else ()
+        check = _compared(services, command, base, services.settle(runs), change)
+        if check.compared is None or check.compared.flaky == flaky:
+            break
+    return _unnamed(check)
+
+
+def _unnamed(check: Check) -> Check:
+    """Without the names of all tests that passed: the comparison has what matters of them."""
+    tests = check.tests.model_copy(update={"passed": ()}) if check.tests else None
+    return check.model_copy(update={"tests": tests})
+
+
+def _repeatable(check: Check, runs: list[Check]) -> bool:
+    return len(runs) <= RERUNS and not check.no_tests and check.exit_code is not None
+
+
+def _compared(
+    services: Services, command: VerifyCommand, base: Check | None, check: Check, change: Change | None
+) -> Check:
+    return check.model_copy(update={"compared": services.compare(command, base, check, change)})
+
+
+def verify_in_session(run: Run, services: Services, plan: Plan, box: Sandbox) -> str:
+    """The model's ``verify`` tool: advice, in its own sandbox. The stop gate runs it all again."""
+    if not plan.commands:
+        return "Nothing was found in this repository that verifies a change."
+    ran = _run_checks(run, services, plan.commands, box)
+    checks = (
+        _unnamed(_compared(services, command, before(run, command), check, None))
+        for command, check in zip(plan.commands, ran, strict=True)
+    )
+    report = Report(checks=tuple(checks))
+    run.record(Verified(stage="session", commit=None, image=run.state.image or "", report=report))
+    return services.feedback(report)
+
+
+# ---- in a container ---------------------------------------------------------------------
+
+
+def _fresh(
+    run: Run,
+    services: Services,
+    plan: Plan,
+    commands: tuple[VerifyCommand, ...],
+    change: Change | None,
+) -> tuple[tuple[Check, ...], tuple[Check, ...]]:
+    """Run ``commands`` in a fresh container, on exactly the change's commit or on the base.
+
+    The first part is setup, which runs again where manifests changed; where it fails, there is
+    no second part.
+    """
+    base, mirror = base_sha(run), services.mirror
+    pack, shallow = mirror.seed(base, run.state.request.depth)
+    commit = base if change is None else change.head
+    spec = SandboxSpec(
+        run_id=run.id,
+        role="verify",
+        image=plan.image(services.cancel),
+        packs=(pack,) if change is None else (pack, mirror.pack(commit, base)),
+        shallow=shallow,
+        head=commit,
+        checkout=commit,
+        submodules=plan.submodules.seed(),
+    )
+    touched = change is not None and any(services.is_manifest(f.path) for f in change.files)
+    with services.open_sandbox(spec, services.cancel) as box:
+        setup = _run_setup(run, services, plan, box) if touched else ()
+        checks: tuple[Check, ...] = ()
+        if all(c.passed for c in setup):
+            for number, command in enumerate(commands):
+                if number or setup:  # no check may live on what another left running or lying about
+                    box.reset()
+                checks += _run_checks(run, services, (command,), box)
+        if asked := box.asked():
+            run.record(RegistryAsked(requests=asked))
+    return setup, checks
+
+
+def _run_setup(run: Run, services: Services, plan: Plan, box: Sandbox) -> tuple[Check, ...]:
+    """Manifests changed: setup again, through the package proxy only, and never into the cache.
+
+    Packages of the system are left out: they come from the image, no manifest of the
+    repository names them, and they would need root and their own mirrors. What honk only
+    detected may fail, as it may when the image is prepared; the checks then decide alone.
+    """
+    checks: list[Check] = []
+    for number, declared in enumerate(plan.setup, start=1):
+        command = _without_system_packages(declared)
+        if not command:
+            continue
+        result = _timely(run, services, box, command, run.state.limits.verify_seconds)
+        if result.exit_code != 0 and not plan.setup_declared:
+            break
+        tail = result.output.strip()[-1500:]
+        checks.append(
+            Check(
+                name=f"setup {number}",
+                command=command,
+                exit_code=result.exit_code,
+                seconds=result.seconds,
+                summary="done" if result.exit_code == 0 else tail,
+                timed_out=result.timed_out,
+            )
+        )
+        if result.exit_code != 0:
+            break
+    return tuple(checks)
+
+
+def _without_system_packages(command: str) -> str:
+    while found := _SYSTEM_PACKAGES.match(command):
+        command = command[found.end() :]
+    return command
+
+
+def _run_checks(
+    run: Run, services: Services, commands: tuple[VerifyCommand, ...], box: Sandbox
+) -> tuple[Check, ...]:
+    """Run ``commands``. Raises Exhausted when the run's time is used up before or meanwhile: a
+    check that was killed for that says nothing about the change."""
+
+    def command(line: str, timeout: float) -> CommandResult:
+        return _timely(run, services, box, line, timeout)
+
+    return tuple(services.check(c, command, run.state.limits.verify_seconds) for c in commands)
+
+
+def _timely(run: Run, services: Services, box: Sandbox, line: str, timeout: float) -> CommandResult:
+    services.cancel.check()
+    _in_time(run)
+    result = box.run(line, timeout=run.within(timeout))
+    if result.timed_out:
+        _in_time(run)
+    return result
+
+
+def _in_time(run: Run) -> None:
+    if late := run.state.limits.late(run.seconds()):
+        raise Exhausted(f"{late} Verification was not finished.")

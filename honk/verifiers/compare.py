@@ -1,0 +1,256 @@
+"""What a change is to blame for: a check on the change beside the same check on the base.
+
+Pure functions. Names of tests decide where both runs have them; otherwise exit codes do.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from honk.core.types import Change, Check, Comparison, Finding, Results, VerifyCommand
+
+SHOWN = 50  # names of one kind that a comparison keeps
+PATCH = 4 << 20  # characters of a diff that are searched for names
+_NOTHING = Results()
+
+
+@dataclass(frozen=True)
+class Side:
+    """All lines that a diff adds, or all that it removes."""
+
+    text: str = ""
+    words: frozenset[str] = frozenset()
+
+    def has(self, name: str) -> bool:
+        """Whether ``name``, a word or a title, stands in one of the lines."""
+        return name in self.words or (not name.isidentifier() and bool(name) and name in self.text)
+
+
+@dataclass(frozen=True)
+class Edits:
+    """What of a diff can explain that a test has another name now, or none.
+
+    ``gone``: paths of deleted files as reports name them (see :func:`_dotted`).
+    """
+
+    added: Side = Side()
+    removed: Side = Side()
+    gone: tuple[str, ...] = ()
+
+
+def _edits(change: Change | None) -> Edits:
+    if change is None:
+        return Edits()
+    lines = change.patch[:PATCH].split("\n")
+
+    def side(mark: str) -> Side:
+        text = "\n".join(line for line in lines if line.startswith(mark))
+        return Side(text, frozenset(re.findall(r"\w+", text)))
+
+    return Edits(side("+"), side("-"), tuple(_dotted(f.path) for f in change.files if f.status == "D"))
+
+
+def compare(command: VerifyCommand, before: Check | None, after: Check, change: Change | None) -> Comparison:
+    """Whether ``after`` speaks against ``change``, and what differs. None: it is not known yet.
+
+    A command that the requester named must pass whatever the base did.
+    """
+    if before is None:
+        return Comparison(blocks=not after.passed, flaky=after.tests.flaky if after.tests else ())
+    made = _edits(change)
+    old, new = before.tests or _NOTHING, after.tests or _NOTHING
+    moved = _moved(old, new, made)
+    unstable = {*old.flaky, *new.flaky}
+    failed = [name for name in new.failed if name not in unstable]
+    stood, passed, passing = {*old.failed, *moved.failed}, set(old.passed), set(new.passed)
+    found = Comparison(
+        before="passed" if before.passed else "failed",
+        new_failures=tuple(name for name in failed if name not in stood),
+        standing=tuple(name for name in failed if name in stood),
+        mended=tuple(name for name in old.failed if name in passing or _healed(name, after, new)),
+        flaky=tuple(dict.fromkeys((*new.flaky, *(name for name in new.failed if name in old.flaky)))),
+        missing=_gone(old, new, moved),
+        skipped=tuple(name for name in new.skipped if name in passed),
+        blocks=False,
+    )
+    # Without the diff nobody can say that it does not explain them.
+    unexplained = [name for name in found.missing if change is not None and not _explained(name, made)]
+    reason = _blame(command, before, after, found, unexplained)
+    lists = ("new_failures", "standing", "mended", "flaky", "missing", "skipped")
+    shown: dict[str, object] = {name: getattr(found, name)[:SHOWN] for name in lists}
+    said = reason or _excuse(before, after)
+    return found.model_copy(update={**shown, "blocks": bool(reason), "reason": said})
+
+
+def settle(runs: Sequence[Check]) -> Check:
+    """Several runs of one check on the same commit as one result: what flipped is flaky, not failed."""
+    first = runs[0]
+    named = [set(run.tests.failed) if run.tests else set() for run in runs if run.tests or run.passed]
+    always = set.intersection(*named) if named else set()
+    ever = dict.fromkeys(name for run in runs if run.tests for name in run.tests.failed)
+    flaky = [name for name in ever if name not in always]
+    passed = next((run for run in runs if run.passed), None)
+    if passed is not None and not ever and not first.passed:
+        flaky = [first.name]  # nobody named the tests: the check itself flipped
+    tests = first.tests or (_NOTHING if flaky else None)
+    if tests is not None:
+        kept = tuple(name for name in tests.failed if name in always)
+        tests = tests.model_copy(update={"failed": kept, "flaky": tuple(flaky)[:SHOWN]})
+    if passed is None:
+        return first.model_copy(update={"tests": tests})
+    return passed.model_copy(update={"tests": tests, "seconds": first.seconds})
+
+
+def weakened(checks: Iterable[Check]) -> tuple[Finding, ...]:
+    """What the gate against weakened tests has to look at: tests that no longer run."""
+    found = []
+    for check in checks:
+        if check.compared is None:
+            continue
+        for names, what in (
+            (check.compared.missing, "passed on the base and did not run"),
+            (check.compared.skipped, "passed on the base and now skipped"),
+        ):
+            if names:
+                told = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+                detail = f"{check.name}: {len(names)} test{'s'[: len(names) > 1]} {what}: {told}"
+                found.append(Finding(gate="weakened-tests", result="flag", path="", detail=detail))
+    return tuple(found)
+
+
+# ---- blame ------------------------------------------------------------------------------
+
+
+def _blame(
+    command: VerifyCommand, before: Check, after: Check, found: Comparison, unexplained: Sequence[str]
+) -> str:
+    """Why the change may not be published, or an empty text."""
+    if command.source == "flag":
+        return "" if after.passed else "It must pass, whatever the base did."
+    if after.no_tests:
+        return "No test ran."
+    if found.new_failures:
+        return f"{_some(found.new_failures)} failed only with the change."
+    if after.passed:
+        return _fewer(before, after, unexplained)
+    if before.passed:
+        failed = set(after.tests.failed) if after.tests else set()
+        return "" if found.flaky and failed <= set(found.flaky) else "It passes on the base."
+    if (after.timed_out or after.exit_code is None) and not before.timed_out and before.exit_code is not None:
+        return "It ended on the base, and did not end with the change."
+    if before.tests and before.tests.counts.ran and not (after.tests and after.tests.counts.ran):
+        return "It ran tests on the base, and none with the change."
+    if unexplained:
+        return f"{_some(unexplained)} passed on the base and did not run with the change."
+    return ""
+
+
+def _fewer(before: Check, after: Check, unexplained: Sequence[str]) -> str:
+    """A check that passes because it hardly runs any more."""
+    if before.tests is None or not before.tests.counts.ran:
+        return ""
+    old, new = before.tests.counts.ran, after.tests.counts.ran if after.tests else 0
+    if not new:
+        return f"It ran {old} tests on the base, and none with the change."
+    if 2 * new < old and (unexplained or not before.tests.complete):
+        return f"It ran {old} tests on the base, and only {new} with the change."
+    return ""
+
+
+def _excuse(before: Check, after: Check) -> str:
+    if after.passed:
+        return ""
+    if before.passed:
+        return "What failed passed when it ran again."
+    return "It fails on the base, too, and nothing new fails."
+
+
+def _healed(name: str, after: Check, new: Results) -> bool:
+    """A test that failed is mended if all pass now, though nobody names those that pass."""
+    return after.passed and not new.complete and name not in new.skipped
+
+
+def _some(names: Sequence[str]) -> str:
+    rest = len(names) - 3
+    return ", ".join(names[:3]) + (f" and {rest} more" if rest > 0 else "")
+
+
+# ---- names that changed -----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Moved:
+    """``passed``: tests of the base that have another name now; ``failed``: new names of tests
+    that failed on the base under another one."""
+
+    passed: frozenset[str]
+    failed: frozenset[str]
+
+
+def _moved(old: Results, new: Results, made: Edits) -> _Moved:
+    """Match names that are gone with names that came, one to one."""
+    present = {*new.passed, *new.failed, *new.skipped, *new.flaky}
+    known = {*old.passed, *old.failed, *old.skipped, *old.flaky}
+    came = [name for name in present if name not in known]
+    renamed = _pairs([n for n in old.passed if n not in present], came, made) if new.complete else {}
+    left = [name for name in new.failed if name not in known and name not in renamed.values()]
+    failed = _pairs([n for n in old.failed if n not in present], left, made)
+    return _Moved(frozenset(renamed), frozenset(failed.values()))
+
+
+def _pairs(gone: list[str], came: list[str], made: Edits) -> dict[str, str]:
+    """Gone name to its new one: the same test elsewhere, other parameters, or renamed in the diff."""
+    pairs: dict[str, str] = {}
+    left = dict.fromkeys(sorted(came))
+
+    def match(names: Iterable[str], others: Iterable[str], key: Callable[[str], object]) -> None:
+        waiting: dict[object, list[str]] = {}
+        for other in others:
+            waiting.setdefault(key(other), []).append(other)
+        for name in names:
+            if name not in pairs and (found := waiting.get(key(name))):
+                pairs[name] = found.pop(0)
+                del left[pairs[name]]
+
+    match(gone, list(left), lambda name: _split(name)[1])  # in another file or class
+    match(gone, list(left), lambda name: (_split(name)[0], _plain(name)))  # other parameters
+    lost = [n for n in gone if made.removed.has(_plain(n)) and not made.added.has(_plain(n))]
+    match(lost, [n for n in left if made.added.has(_plain(n))], lambda name: _split(name)[0])
+    return pairs
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Group (file, class, suite) and the test's own name."""
+    for mark in ("::", " > ", " › ", "#"):
+        if mark in name:
+            group, _, own = name.partition("[")[0].rpartition(mark)
+            return group, own + name[len(name.partition("[")[0]) :]
+    return "", name
+
+
+def _plain(name: str) -> str:
+    """The test's own name without its parameters."""
+    return re.split(r"[\[({]| with data set ", _split(name)[1], maxsplit=1)[0].strip()
+
+
+def _gone(old: Results, new: Results, moved: _Moved) -> tuple[str, ...]:
+    """Tests that passed on the base and did not run now, where both runs name all of theirs."""
+    if not (old.complete and new.complete):
+        return ()
+    present = {*new.passed, *new.failed, *new.skipped, *new.flaky}
+    return tuple(name for name in old.passed if name not in present and name not in moved.passed)
+
+
+def _explained(name: str, made: Edits) -> bool:
+    """Whether the diff takes the test away: its line, or its whole file."""
+    if made.removed.has(_plain(name)):
+        return True
+    group = _dotted(_split(name)[0])
+    return any(group == path or group.startswith(f"{path}.") for path in made.gone)
+
+
+def _dotted(path: str) -> str:
+    """``a/test_b.py`` as the classes of reports name it: ``a.test_b``."""
+    return re.sub(r"\.(?:py|js|ts|rb|php|java|kt|rs|go)$", "", path).replace("/", ".")

@@ -1,0 +1,66 @@
+"""JUnit reports of a check: asked for where a variable can, and read out of its container.
+
+The command itself stays as the repository has it. pytest takes more options from
+``PYTEST_ADDOPTS``, whatever starts it; Maven and Gradle write their reports anyway; others
+write one where the repository asks for it. Only files that are newer than the command's start
+count: a prepared image may hold those of an earlier run.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+from collections.abc import Callable
+
+from honk.core.types import CommandResult
+
+_SECONDS = 60.0  # to find and print the reports
+_QUICK = 1.0  # seconds; what ends sooner without a word has run no test
+_FILES = 5_000  # reports of one check; Surefire writes one for each class
+_SEPARATOR = "\x1e"  # no XML document can have it
+_PLACES = (
+    "*/surefire-reports/*.xml",  # Maven
+    "*/failsafe-reports/*.xml",
+    "*/test-results/*.xml",  # Gradle
+    "*/TEST-*.xml",  # Ant and its likes
+    "*junit*.xml",
+    "*/test-report*.xml",
+)
+_UNREAD = ("node_modules", ".git", ".venv", "venv", ".tox", ".nox", "site-packages")
+
+
+def folder() -> str:
+    """A folder of the check's own, which no code under test can know beforehand."""
+    return f"/tmp/honk-reports-{secrets.token_hex(8)}"
+
+
+def asking(folder: str) -> str:
+    """What goes before a command, on its first line."""
+    return (
+        f"mkdir -p {folder} && : >{folder}/start; "
+        f'export PYTEST_ADDOPTS="${{PYTEST_ADDOPTS-}} --junitxml={folder}/pytest.xml"; '
+    )
+
+
+def collect(run: Callable[[str, float], CommandResult], folder: str, result: CommandResult) -> list[str]:
+    """The reports that a command left, by ``run(line, seconds)`` in the same container.
+
+    They are read as the sandbox's own user, through the same bounded and masked stream as any
+    output; a file that the bound cuts in two still gives its first tests.
+    """
+    if result.exit_code is None or (not result.output.strip() and result.seconds < _QUICK):
+        return []
+    unread = " -o ".join(f"-name {name}" for name in _UNREAD)
+    places = " -o ".join(f"-path {shlex.quote(place)}" for place in _PLACES)
+    find = rf"find . \( {unread} \) -prune -o -type f -newer {folder}/start \( {places} \) -print"
+    # Surefire repeats the machine's properties in every file, which would fill the bound.
+    cut = r"sed -e '/^ *<properties>$/,/^ *<\/properties>$/d'"
+    script = (
+        f"{{ echo {folder}/pytest.xml; {find}; }} 2>/dev/null | head -n {_FILES} | "
+        f"""while IFS= read -r f; do [ -f "$f" ] && printf '\\036' && {cut} -- "$f"; done; """
+        f"rm -rf {folder}"
+    )
+    found = run(script, _SECONDS)
+    if found.exit_code != 0 or found.timed_out:
+        return []
+    return [text for text in found.output.split(_SEPARATOR) if text.strip()]

@@ -1,0 +1,140 @@
+"""How test runners name tests in their own output: one table, where the first match decides.
+
+A row for a new runner is added here and nowhere else. The formats come from what the runners
+print; tests hold them on real outputs. Every expression is tried at the start of a line of at
+most ``distil.LINE`` characters, and has the group ``name``; ``group`` goes before it, ``word``
+says how the test ended where the row itself does not.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from honk.verifiers.junit import Outcome
+
+_PASSED = ["ok", "PASS", "PASSED", "Passed", "OK", "✔", "✓", "pass"]
+_SKIPPED = [
+    "ignored",
+    "SKIP",
+    "SKIPPED",
+    "Skipped",
+    "skipped",
+    "skip",
+    "XFAIL",
+    "○",
+    "﹣",
+    "EXPECTEDFAIL",
+    "Disabled",
+]
+_WORDS: tuple[tuple[list[str], Outcome], ...] = ((_PASSED, "passed"), (_SKIPPED, "skipped"))
+WORDS: dict[str, Outcome] = {word: outcome for words, outcome in _WORDS for word in words}
+"""What a runner's word means; any other one is a failure."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """``once``: the runner may print the line again for the same test; otherwise a second line
+    with the same name and outcome is another test that is called the same."""
+
+    runner: str
+    pattern: re.Pattern[str]
+    outcome: Outcome | None = None
+    once: bool = False
+
+
+def _row(runner: str, pattern: str, outcome: Outcome | None = None, *, once: bool = True) -> Row:
+    return Row(runner, re.compile(pattern), outcome, once)
+
+
+_PYTEST_ID = r"(?P<name>\S+?\.py(?:::[^\[]+?(?:\[.*?\])?)?)"
+_MS = r"(?: \(?[\d.]+ ?m?s\)?)"
+
+ROWS: tuple[Row, ...] = (
+    _row("pytest", rf"(?:FAILED|ERROR) {_PYTEST_ID}(?: - .*)?$", "failed"),
+    _row("pytest", rf"{_PYTEST_ID} (?P<word>PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS)\b"),
+    _row("pytest", rf"\[gw\d+\] \[ *\d+%\] (?P<word>PASSED|FAILED|ERROR|SKIPPED|XFAIL) {_PYTEST_ID} ?$"),
+    _row("unittest", r"(?:FAIL|ERROR): (?P<name>\w+) \((?P<group>[\w.]+)\)", "failed"),
+    _row(
+        "unittest",
+        r"(?P<name>\w+) \((?P<group>[\w.]+)\)(?: .*)? \.\.\. (?P<word>ok|FAIL|ERROR|skipped|unexpected)\b",
+    ),
+    _row("unittest", r"(?P<name>\w+) \((?P<group>[\w.]+)\)(?: .*)? \.\.\. expected failure", "skipped"),
+    _row("go", r"\s*--- (?P<word>PASS|FAIL|SKIP): (?P<name>\S+) \([\d.]+s\)$"),
+    _row("cargo", r"test (?P<name>\S.*?) \.\.\. (?P<word>ok|FAILED|ignored)\b", once=False),
+    _row(
+        "ctest",
+        r"\s*\d+/\d+ Test +#\d+: (?P<name>\S+) \.*\s*(?:\*+)?(?:Not Run \()?"
+        r"(?P<word>Passed|Skipped|Disabled|Failed|Timeout|Not Run|Exception)\b",
+    ),
+    _row(
+        "meson",
+        r"\s*\d+/\d+ (?P<name>\S.*?)\s+"
+        r"(?P<word>OK|FAIL|SKIP|TIMEOUT|ERROR|EXPECTEDFAIL|UNEXPECTEDPASS)\s+[\d.]+\s?s\b",
+    ),
+    _row("googletest", r"\[\s+(?P<word>OK|FAILED|SKIPPED)\s+\] (?P<name>[\w/]+\.[\w/]+)\b"),
+    _row("bazel", r"(?P<name>//\S+)\s+(?:\(cached\) )?(?P<word>PASSED|FAILED|TIMEOUT|NO STATUS)\b"),
+    _row("gradle", r"(?P<group>[A-Za-z][\w.$]*) > (?P<name>.+) (?P<word>PASSED|FAILED|SKIPPED)$"),
+    _row(
+        "maven",
+        r"\[ERROR\] (?P<group>[A-Za-z][\w.$]*)\.(?P<name>[\w$]+)(?:\([^)]*\))?\s.*<<< (?:FAILURE|ERROR)!",
+        "failed",
+    ),
+    _row("dotnet", r"\s{2}(?P<word>Passed|Failed|Skipped) (?P<name>\S.*?) \[[^\]]+\]$", once=False),
+    _row("rspec", r"rspec (?:\./)?(?P<group>[^\s:\[]+)(?::\d+|\[[\d:]+\])\s+# (?P<name>.+)$", "failed"),
+    _row("phpunit", r"\d+\) (?P<name>[\w\\]+::\w.*)$", "failed"),
+    _row("minitest", r"(?P<name>[A-Z][\w:]*#test_\S+?)(?: \[.*\])?:$", "failed"),
+    _row("minitest", r"(?P<name>[A-Z][\w:]*#test_\S+) = [\d.]+ s = (?P<word>[.FES])$"),
+    _row("vitest", r"\s*FAIL\s+(?P<name>\S+\.[cm]?[jt]sx?(?: > .+| \[ .+ \]))$", "failed"),
+    _row("jest", r"\s*● (?!Console$|Cannot log after)(?P<name>\S.*)$", "failed"),
+    _row("vitest", r" [✓❯] (?P<name>\S+\.[cm]?[jt]sx?) +\(\d+ tests?.*$", "passed"),
+    _row("automake", r"(?P<word>PASS|FAIL|SKIP|XFAIL|XPASS|ERROR): (?P<name>\S+)$"),
+    _row("spec", rf"\s*(?P<word>[✔✓✖✕×○﹣]) (?:skipped )?(?P<name>\S.*?){_MS}?(?: # .*)?$", once=False),
+    _row("spec", r"\s{2,}(?P<word>\d+\)) (?P<name>\S.*)$", once=False),
+)  # fmt: skip
+
+TAP = re.compile(
+    r"(?P<indent>\s*)(?P<word>not ok|ok)(?: \d+)?(?: -)? ?(?P<name>[^#]*?)\s*(?:# *(?P<directive>\w+).*)?$"
+)
+SUBTEST = re.compile(r"(?P<indent>\s*)# Subtest: (?P<name>.+)$")
+CARGO_BINARY = re.compile(
+    r"\s+(?:Running .*?(?P<name>[\w-]+?)(?:-[0-9a-f]{16})?(?:\.exe)?\)$|Doc-tests (?P<doc>\S+))"
+)
+JEST_FILE = re.compile(r"(?:PASS|FAIL) (?P<name>\S+\.[cm]?[jt]sx?)(?: \([\d.]+ m?s\))?$")
+JEST_BROKEN = "Test suite failed to run"
+GO_JSON = re.compile(
+    r'\{"Time":.*"Action":"(?P<word>pass|fail|skip)","Package":"(?P<group>[^"]+)"(?:,"Test":"(?P<name>[^"]+)")?'
+)
+GO_PACKAGE = re.compile(r"(?P<word>ok  |FAIL)\t(?P<name>\S+)(?:\t| \[(?:build|setup) failed\]|$)")
+VARIABLE = re.compile(r"(?: \(line \d+\))?(?: - (?:compile|should panic)(?: fail)?)?$")
+"""What may differ between two runs of one test of cargo: a doc test's line."""
+
+NAMES_FAILURES_ONLY = frozenset({"jest", "vitest"})
+"""Runners that name other tests now and then, by no rule that two runs would share."""
+
+CLOSING = re.compile(r"✖ failing tests:$|\s+\d+ failing$|Failures:$|Pending: \(")
+MINITEST_HEADING = re.compile(r"\s+\d+\) (?P<name>Failure|Error|Skipped):$")
+"""From here on a runner repeats what it said."""
+
+LIKELY = re.compile(
+    r"(?i:pass|fail|skip|error|timeout|ignored|not run|disabled|xpass|no status)|\b(?:ok|OK)\b|[✔✓✖✕×○●﹣]"
+    r"|\d\) |Running |Doc-tests|Subtest|#test_|rspec |expected |Pending: "
+)
+"""A line that any of these may match; it saves trying them all."""
+
+# Sums at the end of a run. ``all`` is the number of tests, the other groups say how many ended how.
+_SUMS = (
+    ("pytest", r"=*\s?(?P<sums>\d+ (?:failed|passed|skipped|error|x\w+|warning|deselected).*) in [\d.]+s"),
+    ("unittest", r"Ran (?P<all>\d+) tests? in "),
+    ("unittest", r"(?:FAILED|OK) \((?P<pairs>(?:failures|errors|skipped|expected)\W?.*)\)$"),
+    ("jest", r"Tests:\s+(?P<sums>\d.*?),? \d+ total"),
+    ("vitest", r"\s+Tests\s+(?P<sums>\d.*?) \(\d+\)"),
+    ("spec", r"(?:#|ℹ) (?P<what>pass|fail|skipped|cancelled) (?P<n>\d+)$"),
+    ("mocha", r"\s+(?P<n>\d+) (?P<what>passing|failing|pending)\b"),
+    ("rspec", r"(?P<all>\d+) examples?, (?P<sums>\d+ failures?.*)$"),
+    ("minitest", r"(?P<all>\d+) (?:runs|tests), \d+ assertions, (?P<sums>\d+ failures, \d+ errors, .*)"),
+    ("phpunit", r"OK \((?P<all>\d+) tests?, "),
+    ("phpunit", r"Tests: (?P<all>\d+), Assertions: \d+(?P<pairs>(?:, \w[\w ]*: \d+)*)"),
+    ("dotnet", r"(?:Passed|Failed)!\s+- (?P<pairs>Failed:\s+\d+, Passed:\s+\d+, Skipped:\s+\d+)"),
+)
+SUMS: tuple[tuple[str, re.Pattern[str]], ...] = tuple((r, re.compile(p)) for r, p in _SUMS)

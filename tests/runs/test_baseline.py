@@ -1,0 +1,241 @@
+"""What a change is blamed for: stories of runs whose checks ran on the base, too."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from honk.core.cancel import Cancel
+from honk.core.events import Gated, Instructed, Verified
+from honk.core.ports import Sandbox, SandboxSpec
+from honk.core.types import Outcome, RunResult, VerificationResult
+from honk.runs.result import result
+from honk.runs.run import Run
+from honk.testing.sandbox import open_folder_sandbox
+from honk.testing.scripted import Call, Turn
+from tests.world import FINISH, World, Worlds, bash
+
+PYTEST = f"{sys.executable} -m pytest -q -p no:cacheprovider"
+CALC = "def add(a, b):\n    return a + b\n\n\ndef sub(a, b):\n    return a + b\n"
+TESTS = """\
+from calc import add, sub
+
+
+def test_add():
+    assert add(1, 2) == 3
+
+
+def test_sub():
+    assert sub(3, 2) == 1
+
+
+def test_zero():
+    assert add(0, 0) == 0
+"""
+GREEN = CALC.replace("sub(a, b):\n    return a + b", "sub(a, b):\n    return a - b")
+MEND = bash("sed -i '6s/+/-/' calc.py")
+BREAK = bash("sed -i '2s/+/*/' calc.py")
+ADD, SUB, ZERO = (f"tests.test_calc::test_{name}" for name in ("add", "sub", "zero"))
+
+
+def files(calc: str = CALC, tests: str = TESTS, verify: str = PYTEST) -> dict[str, str]:
+    """``sub`` is wrong in CALC, so that one test of three fails."""
+    config = f'verify:\n  tests: "{verify}"\n'
+    start = "import sys\nsys.dont_write_bytecode = True\nsys.path.insert(0, '.')\n"
+    return {"calc.py": calc, "tests/test_calc.py": tests, "conftest.py": start, ".honk.yml": config}
+
+
+@dataclass
+class Opened:
+    """An OpenSandbox that counts: the role of each sandbox, and the commit that it showed."""
+
+    sandboxes: list[tuple[str, str]] = field(default_factory=list)
+
+    @contextmanager
+    def __call__(self, spec: SandboxSpec, cancel: Cancel) -> Iterator[Sandbox]:
+        self.sandboxes.append((spec.role, spec.checkout))
+        with open_folder_sandbox(spec, cancel) as box:
+            yield box
+
+
+def told(run: Run, world: World) -> RunResult:
+    return result(run.id, run.state, world.stores.artifacts)
+
+
+def row(run: Run, world: World) -> VerificationResult:
+    [only] = told(run, world).verification
+    return only
+
+
+def feedback(world: World) -> str:
+    """The first message about verification that went back to the model."""
+    said = (r.event for r in world.log() if isinstance(r.event, Instructed))
+    return next(event.text for event in said if event.origin == "verify")
+
+
+def task(world: World) -> str:
+    said = (r.event for r in world.log() if isinstance(r.event, Instructed))
+    return next(event.text for event in said if event.origin == "task")
+
+
+def test_what_failed_before_and_still_does_is_shown_and_blocks_nothing(worlds: Worlds) -> None:
+    world = worlds([bash("echo more > notes.txt"), FINISH], files=files())
+    run = world.run()
+    found = row(run, world)
+    assert told(run, world).outcome is Outcome.PUBLISHED
+    assert (found.before, found.after) == ("failed", "failed")
+    assert found.standing == (SUB,) and found.new_failures == () and found.mended == ()
+    assert found.tests is not None and (found.tests.passed, found.tests.failed) == (2, 1)
+    [record] = world.pull_requests()
+    assert "| failed | failed | 0 |" in record.body
+    assert "failing before and after: tests.test\\_calc::test\\_sub" in record.body
+    assert SUB in task(world)  # the model knows before it begins
+    [judge] = [seen for seen in world.service.journal if seen.judge]
+    assert b"failed before the change" in judge.raw and SUB.encode() in judge.raw
+
+
+def test_a_new_failure_blocks_and_comes_first_in_what_the_model_hears(worlds: Worlds) -> None:
+    world = worlds([BREAK, *[FINISH] * 4], files=files())
+    run = world.run()
+    assert told(run, world).outcome is Outcome.UNVERIFIED
+    found = row(run, world)
+    assert found.new_failures == (ADD,) and found.standing == (SUB,)
+    text = feedback(world)
+    assert text.index(f"New with your change: {ADD}") < text.index(f"not yours to mend: {SUB}")
+    assert world.branches() == []
+
+
+def test_a_red_base_that_the_change_mends_is_shown_as_mended(worlds: Worlds) -> None:
+    world = worlds([MEND, FINISH], files=files())
+    run = world.run()
+    found = row(run, world)
+    assert told(run, world).outcome is Outcome.PUBLISHED
+    assert (found.before, found.after, found.mended, found.standing) == ("failed", "passed", (SUB,), ())
+    assert "mended: tests.test\\_calc::test\\_sub" in world.pull_requests()[0].body
+
+
+def test_a_test_that_flips_is_flaky_and_blocks_nothing(worlds: Worlds, tmp_path: Path) -> None:
+    flips = f"\n\ndef test_flips():\n    import pathlib\n    p = pathlib.Path('{tmp_path}/count')\n"
+    flips += (
+        "    n = int(p.read_text()) if p.exists() else 0\n    p.write_text(str(n + 1))\n    assert n != 1\n"
+    )
+    world = worlds([bash("echo more > notes.txt"), FINISH], files=files(GREEN, TESTS + flips))
+    run = world.run()
+    assert (tmp_path / "count").read_text() == "3"  # the base, the change, and once more
+    found = row(run, world)
+    assert told(run, world).outcome is Outcome.PUBLISHED
+    assert found.flaky == ("tests.test_calc::test_flips",) and found.new_failures == ()
+    assert "flaky: tests.test\\_calc::test\\_flips" in world.pull_requests()[0].body
+
+
+def test_a_test_that_is_flaky_on_the_base_is_nobodys_fault(worlds: Worlds, tmp_path: Path) -> None:
+    flips = f"\n\ndef test_flips():\n    import pathlib\n    p = pathlib.Path('{tmp_path}/count')\n"
+    flips += (
+        "    n = int(p.read_text()) if p.exists() else 0\n    p.write_text(str(n + 1))\n    assert n == 1\n"
+    )
+    world = worlds([bash("echo more > notes.txt"), FINISH], files=files(GREEN, TESTS + flips))
+    run = world.run()
+    assert told(run, world).outcome is Outcome.PUBLISHED
+    assert row(run, world).flaky == ("tests.test_calc::test_flips",)
+
+
+def test_a_deleted_test_is_missing_and_flagged(worlds: Worlds) -> None:
+    world = worlds([bash("sed -i '/test_add/,+2d' tests/test_calc.py"), FINISH], files=files(GREEN))
+    run = world.run()
+    assert row(run, world).missing == (ADD,)
+    [gate] = [g for g in told(run, world).gates if g.name == "weakened-tests"]
+    assert gate.result == "flag" and ADD in gate.detail
+    [judge] = [seen for seen in world.service.journal if seen.judge]
+    assert b"passed on the base and did not run" in judge.raw
+
+
+def test_a_skipped_test_is_flagged(worlds: Worlds) -> None:
+    skip = bash(
+        "sed -i 's/^def test_add/import pytest\\n@pytest.mark.skip\\ndef test_add/' tests/test_calc.py"
+    )
+    world = worlds([skip, FINISH], files=files(GREEN))
+    run = world.run()
+    assert row(run, world).skipped == (ADD,)
+    assert [g.name for g in told(run, world).gates] == ["weakened-tests"]
+
+
+def test_a_renamed_and_a_moved_test_are_not_missing(worlds: Worlds) -> None:
+    rename = "sed -i 's/test_add/test_adds/' tests/test_calc.py; git mv tests/test_calc.py tests/test_sums.py"
+    world = worlds([bash("sed -i 's/test_add/test_adds/' tests/test_calc.py"), FINISH], files=files(GREEN))
+    run = world.run()
+    assert row(run, world).missing == () and told(run, world).gates == ()
+    world = worlds([bash("mv tests/test_calc.py tests/test_sums.py"), FINISH], files=files(GREEN))
+    run = world.run()
+    assert row(run, world).missing == ()
+    assert rename
+
+
+def test_a_runner_that_runs_far_fewer_tests_than_on_the_base_is_no_evidence(worlds: Worlds) -> None:
+    hide = bash("printf '\\ncollect_ignore = [\"tests/test_calc.py\"]\\n' >> conftest.py")
+    other = {**files(GREEN), "tests/test_other.py": "def test_other(): ...\n"}
+    world = worlds([hide, *[FINISH] * 4], files=other)
+    run = world.run()
+    assert told(run, world).outcome is Outcome.UNVERIFIED
+    assert "It ran 4 tests on the base, and only 1 with the change." in feedback(world)
+
+
+def test_a_suite_that_no_longer_starts_blocks_though_the_base_is_red(worlds: Worlds) -> None:
+    world = worlds([bash("echo 'import nothing_of_the_kind' >> conftest.py"), *[FINISH] * 4], files=files())
+    run = world.run()
+    assert told(run, world).outcome is Outcome.UNVERIFIED
+    assert "ran tests on the base, and none with the change" in str(run.state.last_report)
+
+
+def test_the_second_run_on_the_same_base_needs_no_container_for_it(worlds: Worlds) -> None:
+    world = worlds([bash("echo more > notes.txt"), FINISH] * 2, files=files(GREEN))
+    opened = Opened()
+    world.open_sandbox = opened
+    first = world.run()
+    assert first.state.base is not None
+    base = first.state.base.base.sha
+    assert ("verify", base) in opened.sandboxes
+    opened.sandboxes.clear()
+    world.run_id = "r0000000002"
+    second = world.run()
+    assert told(second, world).outcome is Outcome.PUBLISHED
+    assert [role for role, _ in opened.sandboxes] == ["work", "verify"]
+    assert ("verify", base) not in opened.sandboxes
+    [base_event] = [e.event for e in world.log() if isinstance(e.event, Verified) and e.event.stage == "base"]
+    assert [check.known for check in base_event.report.checks] == [True]
+
+
+def test_a_command_of_the_requester_is_not_run_on_the_base_and_must_pass(worlds: Worlds) -> None:
+    world = worlds([bash("echo more > notes.txt"), *[FINISH] * 4], files=files())
+    run = world.run(verify=(PYTEST,))
+    assert told(run, world).outcome is Outcome.UNVERIFIED
+    assert [r.event.stage for r in world.log() if isinstance(r.event, Verified)] == ["final"] * 4
+    assert row(run, world).before is None
+
+
+def test_verify_in_the_session_compares_with_the_base(worlds: Worlds) -> None:
+    world = worlds([BREAK, Turn(calls=(Call("verify", {}),)), MEND, *[FINISH] * 4], files=files())
+    world.run()
+    work = [seen.raw for seen in world.service.journal if not seen.judge]
+    assert f"New with your change: {ADD}".encode() in work[2]
+
+
+def test_a_check_without_tests_is_compared_by_its_exit_code(worlds: Worlds) -> None:
+    red = {**files(), ".honk.yml": "verify:\n  lint: grep -q nothing calc.py\n"}
+    world = worlds([bash("echo more > notes.txt"), FINISH], files=red)
+    run = world.run()
+    assert told(run, world).outcome is Outcome.PUBLISHED
+    assert (row(run, world).before, row(run, world).after) == ("failed", "failed")
+
+
+@pytest.mark.parametrize("ends", ["exit 1", "kill -9 $$"])
+def test_a_check_that_passes_on_the_base_alone_blocks(worlds: Worlds, ends: str) -> None:
+    config = f".honk.yml", f"verify:\n  lint: test ! -e notes.txt || {ends}\n"
+    world = worlds([bash("echo more > notes.txt"), *[FINISH] * 4], files={**files(), config[0]: config[1]})
+    run = world.run()
+    assert told(run, world).outcome is Outcome.UNVERIFIED
+    assert not [r for r in world.log() if isinstance(r.event, Gated) and r.event.findings]
