@@ -23,7 +23,7 @@ from honk.core.types import CommandResult
 from honk.sandboxes import companion, profile
 from honk.sandboxes.companion import Companion
 from honk.sandboxes.podman import fill_volume, is_podman
-from honk.sandboxes.shell import VERIFY_BUDGET, ContainerShell
+from honk.sandboxes.shell import OUTPUT_BUDGET, VERIFY_BUDGET, VERIFY_TELLING, ContainerShell
 from honk.sandboxes.stream import Stream, engine_errors, execute
 from honk.sandboxes.workspace import ContainerFiles
 
@@ -164,7 +164,7 @@ class DockerSandbox:
 
     def run(self, command: str, *, timeout: float) -> CommandResult:
         """See the port. A time-out kills what the session's shell has running too."""
-        shell = self._new_shell(VERIFY_BUDGET)
+        shell = self._new_shell(VERIFY_BUDGET, VERIFY_TELLING)
         try:
             return shell.run(command, timeout=timeout).model_copy(update={"note": ""})
         finally:
@@ -313,10 +313,14 @@ class DockerSandbox:
         self._cancel.check()
         return stream
 
-    def _new_shell(self, budget: int | None = None) -> ContainerShell:
-        options = {} if budget is None else {"budget": budget}
+    def _new_shell(self, budget: int = OUTPUT_BUDGET, telling: int = 0) -> ContainerShell:
         return ContainerShell(
-            self._connect, kill_all=self._kill_all, failed=self._failed, mask=self._mask, **options
+            self._connect,
+            kill_all=self._kill_all,
+            failed=self._failed,
+            mask=self._mask,
+            budget=budget,
+            telling=telling,
         )
 
     def _kill_all(self) -> bool:

@@ -21,6 +21,7 @@ from honk.sandboxes.stream import Stream
 
 OUTPUT_BUDGET = 30_000  # bytes of output that a model gets to read
 VERIFY_BUDGET = 4 << 20  # bytes that the distiller gets
+VERIFY_TELLING = 1 << 20  # and of the lines between that speak of a failure
 
 # The first line is the nonce. Standard error joins output here, so that their order is true.
 SHELL = (
@@ -34,13 +35,25 @@ _FREE_BYTES = 32 << 20  # of output that are read as fast as they come, for one 
 _BYTES_PER_SECOND = 8 << 20  # after that; the pipe then slows the command down, not the host
 _MARK_BYTES = 1 << 20  # more than any mark: a status and the path of a folder
 _NO_BASH = 127
+_LINES, _LINE = 4, 2_000  # lines that are kept from a telling one on, and bytes of them in all
+# What test runners, compilers and interpreters say of a failure, in the words that most share.
+_TELLING = re.compile(
+    rb"FAIL|[Ff]ailed|[Ff]ailure|not ok |[Ee]rror[:\[ ]|ERROR|panic|Traceback"
+    rb"|\xe2\x9c[\x95\x96\x97\x98]|\xe2\x97\x8f "  # crosses and the dot of jest, in UTF-8
+)
 
 
 class Clipper:
-    """Keeps the head and the tail of a stream of bytes within ``budget``, counting the middle."""
+    """Keeps the head and the tail of a stream of bytes within ``budget``, counting the middle.
 
-    def __init__(self, budget: int) -> None:
+    Up to ``telling`` bytes of the middle are kept as well: lines that speak of a failure, and
+    a few after each.
+    """
+
+    def __init__(self, budget: int, telling: int = 0) -> None:
         self._half = budget // 2
+        self._room = telling
+        self._middle = bytearray()
         self._head = bytearray()
         self._tail = bytearray()
         self.seen = 0
@@ -50,20 +63,41 @@ class Clipper:
         if room := self._half - len(self._head):
             self._head += data[:room]
             data = data[room:]
-        self._tail += data[-self._half :]
+        self._tail += data
         if len(self._tail) > 4 * self._half:
-            del self._tail[: -self._half]
+            self._drop()
+
+    def _drop(self) -> None:
+        """Let go of all but the tail, less what tells of a failure."""
+        cut = len(self._tail) - self._half
+        if self._room > 0:
+            cut = self._tail.rfind(b"\n", 0, cut) + 1 or cut  # whole lines, if there are any
+            self._keep(bytes(self._tail[:cut]))
+        del self._tail[:cut]
+
+    def _keep(self, dropped: bytes) -> None:
+        at = 0
+        while self._room > 0 and (match := _TELLING.search(dropped, at)):
+            start, at = max(at, dropped.rfind(b"\n", 0, match.start()) + 1), match.end()
+            for _ in range(_LINES):
+                at = dropped.find(b"\n", at) + 1 or len(dropped)
+            line = dropped[start : min(at, start + _LINE)]
+            self._middle += line
+            self._room -= len(line)
 
     def result(self) -> tuple[str, int]:
         """The text, and how many bytes of the middle are not in it."""
-        tail = self._tail[-self._half :]
-        dropped = self.seen - len(self._head) - len(tail)
-        if not dropped:
+        if len(self._tail) > self._half:
+            self._drop()
+        tail, middle = self._tail, self._middle.decode(errors="replace")
+        dropped = self.seen - len(self._head) - len(self._middle) - len(tail)
+        if not dropped and not middle:
             return (self._head + tail).decode(errors="replace"), 0
         # Cut characters would show as two replacement signs; at most three bytes belong to one.
         head = self._head.decode(errors="replace").rstrip("\ufffd")
         end = tail.decode(errors="replace").lstrip("\ufffd")
-        return f"{head}\n[… {dropped:,} bytes left out …]\n{end}", dropped
+        told = f"{middle}\n[…]\n" if middle else ""
+        return f"{head}\n[… {dropped:,} bytes left out …]\n{told}{end}", dropped
 
 
 @dataclass(frozen=True)
@@ -138,7 +172,8 @@ class ContainerShell:
 
     ``kill_all`` ends every process of the sandbox's user and says whether that took a restart
     of the container, which empties /tmp; ``failed`` makes the error for a
-    sandbox that is gone; ``mask`` hides known secrets where output enters honk.
+    sandbox that is gone; ``mask`` hides known secrets where output enters honk. ``budget``
+    and ``telling`` bound what is kept of one command's output, as in :class:`Clipper`.
     """
 
     def __init__(
@@ -149,12 +184,14 @@ class ContainerShell:
         failed: Callable[[str], Exception],
         mask: Callable[[str], str],
         budget: int = OUTPUT_BUDGET,
+        telling: int = 0,
     ) -> None:
         self._connect = connect
         self._kill_all = kill_all
         self._failed = failed
         self._mask = mask
         self._budget = budget
+        self._telling = telling
         self._folder = REPO
         self._stream: Stream | None = None
         self._nonce = b""
@@ -202,7 +239,7 @@ class ContainerShell:
             note = f"Before this command {self._reopen()}"
         assert self._stream is not None
         started = time.monotonic()
-        clip = Clipper(self._budget)
+        clip = Clipper(self._budget, self._telling)
         reader = _Reader(self._stream, self._nonce, clip)
         try:
             self._stream.send(self._line(command) + self._ask())

@@ -36,8 +36,8 @@ _FAMILY = {"tap": "spec", "mocha": "spec"}  # whose tests are counted under anot
 _XML = frozenset({"pytest", "maven", "gradle"})  # their reports say it better
 _MEANING: tuple[tuple[re.Pattern[str], Outcome | None], ...] = (
     (re.compile(r"deselected|warning|assertion"), None),
-    (re.compile(r"fail|error|cancel|xpass", re.IGNORECASE), "failed"),
-    (re.compile(r"skip|xfail|pending|todo|expected|incomplete|risky", re.IGNORECASE), "skipped"),
+    (re.compile(r"skip|xfail|pending|todo|^expected|incomplete", re.IGNORECASE), "skipped"),
+    (re.compile(r"fail|error|cancel|^unexpected", re.IGNORECASE), "failed"),
     (re.compile(r"pass", re.IGNORECASE), "passed"),
 )
 

@@ -22,7 +22,7 @@ _SKIPPED = [
     "skipped",
     "skip",
     "XFAIL",
-    "○",
+    "○ skipped",
     "﹣",
     "EXPECTEDFAIL",
     "Disabled",
@@ -89,7 +89,7 @@ ROWS: tuple[Row, ...] = (
     _row("jest", r"\s*● (?!Console$|Cannot log after)(?P<name>\S.*)$", "failed"),
     _row("vitest", r" [✓❯] (?P<name>\S+\.[cm]?[jt]sx?) +\(\d+ tests?.*$", "passed"),
     _row("automake", r"(?P<word>PASS|FAIL|SKIP|XFAIL|XPASS|ERROR): (?P<name>\S+)$"),
-    _row("spec", rf"\s*(?P<word>[✔✓✖✕×○﹣]) (?:skipped )?(?P<name>\S.*?){_MS}?(?: # .*)?$", once=False),
+    _row("spec", rf"\s*(?P<word>○ skipped|[✔✓✖✕×﹣]) (?P<name>\S.*?){_MS}?(?: # .*)?$", once=False),
     _row("spec", r"\s{2,}(?P<word>\d+\)) (?P<name>\S.*)$", once=False),
 )  # fmt: skip
 

@@ -10,7 +10,7 @@ from honk.core.types import Outcome
 from honk.testing.scripted import Call, Turn
 from tests.world import APPROVE, FINISH, Worlds, bash
 
-# A run that goes through everything: the base's checks, an edit, parallel calls, the verify tool, a refusal by a
+# A run that goes through everything: the base's checks, an edit, parallel calls, verify, a refusal by a
 # gate, a failing verification, a veto, and the way to the pull request.
 TURNS = [
     bash("sed -i s/bye/hallo/ greet.sh"),

@@ -132,3 +132,26 @@ def test_the_profile_allows_by_name_and_refuses_the_rest():
     }
     assert not free & forbidden
     assert all(not arch["subArchitectures"] for arch in found["archMap"])
+
+
+def test_lines_that_speak_of_a_failure_survive_a_hundred_megabytes_of_noise() -> None:
+    clip = Clipper(64_000, telling=16_000)
+    noise = b"compiling module number 12345 of many, please wait\n" * 20_000  # a megabyte
+    bar = b"".join(b"\r\x1b[32m%3d%%\x1b[0m done" % n for n in range(100)) + b"\n"
+    for piece in range(100):
+        clip.add(noise)
+        clip.add(bar)
+        if piece == 50:
+            clip.add(b"--- FAIL: TestTotal (0.00s)\n    total_test.go:12: got 4, want 3\nFAIL\n")
+    text, dropped = clip.result()
+    assert "--- FAIL: TestTotal" in text and "total_test.go:12: got 4, want 3" in text
+    assert clip.seen > 100_000_000 and dropped > 0.99 * clip.seen
+    assert len(text) < 64_000 + 16_000 + 4_000
+
+
+def test_a_flood_of_failures_stays_within_its_budget() -> None:
+    clip = Clipper(10_000, telling=5_000)
+    for _ in range(100):
+        clip.add(b"a.c:1: error: no semicolon\n" * 1_000)
+    text, _ = clip.result()
+    assert len(text) < 10_000 + 5_000 + 4_000

@@ -250,3 +250,49 @@ def test_the_same_complaint_is_shown_once_and_floods_are_counted() -> None:
     assert text.count("a.c:1: error: same") == 1
     assert "b.c:0: error: other\n" in text and text.endswith(" more lines like these")
     assert len(text) <= LIMIT
+
+
+NOISY = {
+    "pytest": (
+        f"{sys.executable} -m pytest -p no:cacheprovider -v -s",
+        {
+            "test_many.py": "import pytest\n\n"
+            "@pytest.mark.parametrize('n', range(9000))\n"
+            "def test_n(n):\n    print('processing item', n, 'of the batch', '.' * 60)\n"
+            "    assert n not in (17, 4500, 8999), 'the batch is spoilt'\n"
+        },
+        ("test_n[17]", "test_n[4500]", "test_n[8999]"),
+    ),
+    "node": (
+        "node --test --test-reporter=tap",
+        {
+            "many.test.js": "const test = require('node:test'); const assert = require('node:assert');\n"
+            "for (let n = 0; n < 5000; n++) test(`item ${n}`, () => {\n"
+            "  console.log('processing', n, '.'.repeat(160)); assert.ok(n !== 7 && n !== 4999);\n});\n"
+        },
+        ("item 7", "item 4999"),
+    ),
+    "gcc under make": (
+        'for n in $(seq 20000); do echo "  CC  some/long/path/to/an/object/file_number_$n.o"; done; make',
+        {"Makefile": "all:\n\tgcc -c bad.c\n", "bad.c": "int main(void) { return not_there; }\n"},
+        ("bad.c:1", "not_there"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NOISY)
+def test_a_log_of_a_megabyte_shrinks_fifty_times_and_keeps_every_failing_test(
+    name: str, tmp_path: Path
+) -> None:
+    line, files, names = NOISY[name]
+    if shutil.which(line.split()[0]) is None and name == "node":
+        pytest.skip("node is not installed")
+    for path, text in files.items():
+        (tmp_path / path).write_text(text)
+    done = subprocess.run(["bash", "-c", line], cwd=tmp_path, env=environment(), capture_output=True)
+    log = (done.stdout + done.stderr).decode("utf-8", "replace")
+    assert done.returncode != 0 and len(log) > 1_000_000
+    text = distil(log)
+    assert len(log) >= 50 * len(text)
+    for failing in names:
+        assert failing in text, text

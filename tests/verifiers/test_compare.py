@@ -1,0 +1,201 @@
+"""What a change is blamed for, case by case."""
+
+from __future__ import annotations
+
+import pytest
+
+from honk.core.types import Change, Check, Comparison, Counts, FileChange, Results, VerifyCommand
+from honk.verifiers.compare import compare, settle, weakened
+
+COMMAND = VerifyCommand(name="tests", command="t", source="detected")
+
+
+def ran(text: str, exit_code: int | None = None, *, complete: bool = True, **more: bool) -> Check:
+    """``text``: names of tests with +, - or ~ before them: passed, failed, skipped."""
+    names: dict[str, list[str]] = {"+": [], "-": [], "~": []}
+    for word in text.split():
+        names[word[0]].append(word[1:])
+    code = bool(names["-"]) if exit_code is None and not more else exit_code
+    return Check(
+        name="tests",
+        command="t",
+        exit_code=None if code is None else int(code),
+        seconds=1.0,
+        summary="",
+        tests=Results(
+            passed=tuple(names["+"]),
+            failed=tuple(names["-"]),
+            skipped=tuple(names["~"]),
+            counts=Counts(passed=len(names["+"]), failed=len(names["-"]), skipped=len(names["~"])),
+            complete=complete,
+        ),
+        **more,
+    )
+
+
+def bare(exit_code: int | None, **more: bool) -> Check:
+    return Check(name="tests", command="t", exit_code=exit_code, seconds=1.0, summary="", **more)
+
+
+def change(patch: str = "", deleted: str = "") -> Change:
+    gone = FileChange(
+        path=deleted, status="D", old_mode="100644", new_mode=None, old_blob="1" * 40, new_blob=None,
+        added=0, removed=1,
+    )  # fmt: skip
+    return Change(base="1" * 40, head="2" * 40, files=(gone,) if deleted else (), patch=patch)
+
+
+def judged(before: Check | None, after: Check, made: Change | None = None) -> Comparison:
+    return compare(COMMAND, before, after, made or change())
+
+
+BLOCKS: dict[str, tuple[Check, Check, bool]] = {
+    "green stays green": (ran("+a +b"), ran("+a +b"), False),
+    "red stays red": (ran("+a -b"), ran("+a -b"), False),
+    "green turns red": (ran("+a +b"), ran("+a -b"), True),
+    "red is joined by another": (ran("+a -b"), ran("-a -b"), True),
+    "one is mended, another breaks": (ran("+a -b"), ran("-a +b"), True),
+    "a new test fails": (ran("+a"), ran("+a -b"), True),
+    "a failure that the exit code hides": (ran("+a +b"), ran("+a -b", 0), True),
+    "no names: red stays red": (bare(1), bare(2), False),
+    "no names: green turns red": (bare(0), bare(1), True),
+    "no names: killed where it ended before": (bare(1), bare(None), True),
+    "a time-out that was there before": (bare(None, timed_out=True), bare(None, timed_out=True), False),
+    "red, and does not start any more": (ran("+a -b"), bare(2), True),
+    "red, and stops half-way": (ran("+a +c -b"), ran("+a -b"), True),
+    "runs nothing any more": (ran("+a +b"), bare(0), True),
+    "says itself that it ran nothing": (bare(0), bare(0, no_tests=True), True),
+    "most tests are gone": (ran("+a +b +c +d"), ran("+a"), True),
+    "one of many is gone": (ran("+a +b +c +d"), ran("+a +b +c"), False),
+    "most are gone, of those that nobody names": (
+        ran("+a +b +c", complete=False),
+        ran("+a", complete=False),
+        True,
+    ),
+    "more tests than before": (ran("+a"), ran("+a +b"), False),
+    "skipped now": (ran("+a +b +c"), ran("+a +b ~c"), False),
+}
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_a_change_is_blamed_for_what_is_new(name: str) -> None:
+    before, after, blocks = BLOCKS[name]
+    found = judged(before, after)
+    assert found.blocks == blocks, found
+    assert bool(found.reason) == (blocks or not after.passed)
+
+
+def test_a_command_of_the_requester_must_pass_and_nothing_more() -> None:
+    flag = COMMAND.model_copy(update={"source": "flag"})
+    assert compare(flag, bare(1), bare(1), change()).blocks
+    assert not compare(flag, bare(1), bare(0), change()).blocks
+
+
+def test_without_a_baseline_the_exit_code_decides() -> None:
+    assert judged(None, ran("-a")).blocks and judged(None, ran("-a")).before is None
+    assert not judged(None, ran("+a")).blocks
+
+
+def test_lists_say_what_differs() -> None:
+    found = judged(ran("+a +s -m -o +gone1"), ran("-a ~s +m -o", 1))
+    assert (found.new_failures, found.standing, found.mended) == (("a",), ("o",), ("m",))
+    assert (found.missing, found.skipped) == (("gone1",), ("s",))
+
+
+def test_mended_tests_are_known_by_name_where_only_failures_have_names() -> None:
+    found = judged(ran("-a -b", complete=False), ran("-b", complete=False))
+    assert (found.mended, found.standing) == ((), ("b",))  # nobody says that a ran
+    found = judged(ran("-a -b", complete=False), bare(0))
+    assert found.blocks and "none with the change" in found.reason
+    green = ran("+x +y", 0, complete=False)
+    assert judged(ran("-a -b", complete=False), green).mended == ("a", "b")
+
+
+RENAMES: dict[str, tuple[str, str, str]] = {
+    "moved to another file": ("+a.b::x +a.b::y", "+c.d::x +a.b::y", ""),
+    "other parameters": ("+m::x[1] +m::x[2]", "+m::x[1] +m::x[3]", ""),
+    "renamed in the diff": ("+m::x +m::y", "+m::z +m::y", "-def x():\n+def z():\n"),
+}
+
+
+@pytest.mark.parametrize("name", RENAMES)
+def test_a_test_of_another_name_is_not_missing(name: str) -> None:
+    before, after, patch = RENAMES[name]
+    assert judged(ran(before), ran(after), change(patch)).missing == ()
+
+
+def test_a_name_stands_for_one_missing_test_only() -> None:
+    assert judged(ran("+m::x[1] +m::x[2] +m::x[3]"), ran("+m::x[1] +m::x[4]")).missing == ("m::x[3]",)
+    assert judged(ran("+m::x +m::y"), ran("+m::z +m::y")).missing == ("m::x",)  # the diff says nothing
+
+
+def test_a_failing_test_that_moved_is_not_new() -> None:
+    found = judged(ran("+a::x -a::y"), ran("+b::x -b::y"))
+    assert not found.blocks and found.standing == ("b::y",)
+
+
+def test_a_test_that_the_diff_takes_away_is_missing_but_does_not_block() -> None:
+    red, without = ran("+t.a::x +t.b::y -t.b::z"), ran("+t.b::y -t.b::z")
+    assert judged(red, without, change("-def x():\n")).missing == ("t.a::x",)
+    assert not judged(red, without, change("-def x():\n")).blocks
+    assert not judged(red, without, change(deleted="t/a.py")).blocks
+    assert judged(red, without, change("-def other():\n")).blocks
+
+
+def test_thousands_of_renames_are_matched_in_no_time_to_speak_of() -> None:
+    before = ran(" ".join(f"+old::t{n}" for n in range(20_000)))
+    after = ran(" ".join(f"+new::t{n}" for n in range(20_000)))
+    assert judged(before, after).missing == ()
+
+
+# ---- flaky ------------------------------------------------------------------------------
+
+
+def test_what_fails_once_of_twice_is_flaky() -> None:
+    again = settle((ran("+a -b -c"), ran("+a +b -c")))
+    assert again.tests is not None
+    assert (again.tests.failed, again.tests.flaky, again.passed) == (("c",), ("b",), False)
+    found = judged(ran("+a +b -c"), again)
+    assert not found.blocks and (found.flaky, found.new_failures) == (("b",), ())
+
+
+def test_a_check_that_passes_at_last_passes() -> None:
+    again = settle((ran("+a -b"), ran("+a +b")))
+    assert again.passed and again.tests is not None and again.tests.flaky == ("b",)
+    assert not judged(ran("+a +b"), again).blocks
+
+
+def test_a_check_without_names_that_flips_is_flaky_itself() -> None:
+    again = settle((bare(1), bare(0)))
+    assert again.passed and judged(bare(0), again).flaky == ("tests",)
+    assert not judged(bare(0), again).blocks
+
+
+def test_different_tests_that_fail_in_turn_are_all_flaky() -> None:
+    again = settle((ran("+a -b"), ran("-a +b")))
+    assert not again.passed
+    found = judged(ran("+a +b"), again)
+    assert not found.blocks and set(found.flaky) == {"a", "b"}
+
+
+def test_what_fails_twice_counts() -> None:
+    again = settle((ran("+a -b"), ran("+a -b")))
+    assert judged(ran("+a +b"), again).new_failures == ("b",)
+
+
+def test_a_run_that_crashed_says_nothing_for_a_test() -> None:
+    again = settle((ran("+a -b"), bare(137)))
+    assert again.tests is not None and (again.tests.failed, again.tests.flaky) == (("b",), ())
+
+
+def test_a_test_that_is_flaky_on_the_base_is_flaky_on_the_change() -> None:
+    base = settle((ran("+a -b"), ran("+a +b")))
+    found = judged(base, ran("+a -b"))
+    assert not found.blocks and (found.flaky, found.new_failures) == (("b",), ())
+
+
+def test_the_gate_hears_of_tests_that_no_longer_run() -> None:
+    check = ran("+a ~s")
+    check = check.model_copy(update={"compared": judged(ran("+a +s +gone"), check)})
+    assert [(f.gate, f.result) for f in weakened((check,))] == [("weakened-tests", "flag")] * 2
+    assert weakened((ran("+a"),)) == ()

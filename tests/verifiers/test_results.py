@@ -1,0 +1,258 @@
+"""Which tests a check ran, read from what real runners wrote and printed."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from honk.core.types import Check, Results, VerifyCommand
+from honk.verifiers import junit
+from honk.verifiers.commands import check
+from honk.verifiers.results import NAME, NAMES, results
+from tests.verifiers.test_checks import shell
+
+OUTPUTS = Path(__file__).parents[1] / "fixtures" / "outputs"
+
+# What the runners of Debian 12 printed about a small project: name of the log, then the names
+# of those that passed, failed and were skipped, and the counts where not all are named.
+LOGS: dict[str, tuple[set[str], set[str], set[str]]] = {
+    "go": (
+        {"example.com/x/b"},
+        {"example.com/x::TestBad", "example.com/x::TestBad/sub_a", "example.com/x/c"},
+        set(),
+    ),
+    "gov": (
+        {"example.com/x::TestOk", "example.com/x/b::TestOk"},
+        {"example.com/x::TestBad", "example.com/x::TestBad/sub_a", "example.com/x/c"},
+        {"example.com/x::TestSkip"},
+    ),
+    "gojson": (
+        {"example.com/x::TestOk", "example.com/x/b::TestOk"},
+        {"example.com/x::TestBad", "example.com/x::TestBad/sub_a", "example.com/x/c"},
+        {"example.com/x::TestSkip"},
+    ),
+    "rspec": (set(), {"spec/a_spec.rb::Calc adds"}, set()),
+    "minitest": (set(), {"CalcTest#test_bad", "CalcTest#test_boom"}, set()),
+    "minitestv": ({"CalcTest#test_ok"}, {"CalcTest#test_bad", "CalcTest#test_boom"}, {"CalcTest#test_skip"}),
+    "phpunit": (set(), {"ATest::testBoom", "ATest::testBad", "ATest::testD with data set #1 (2)"}, set()),
+    "meson": ({"good one"}, {"bad"}, {"skip", "xf"}),
+    "mocha": ({"ok", "ok (2)"}, {"bad", "bad (2)"}, set()),
+    "jest": (set(), {"suite › bad"}, set()),
+    "vitest": (
+        {"a.test.js", "ok", "b.test.js"},
+        {"c.test.js [ c.test.js ]", "a.test.js > suite > bad"},
+        set(),
+    ),
+}
+COMPLETE = {"gov", "gojson", "minitestv", "meson", "mocha"}
+COUNTS = {
+    "rspec": (1, 1, 1),
+    "minitest": (1, 2, 1),
+    "phpunit": (2, 3, 1),
+    "jest": (2, 1, 1),
+    "mocha": (2, 2, 2),
+}
+
+
+@pytest.mark.parametrize("name", LOGS)
+def test_the_names_in_a_runners_own_output(name: str) -> None:
+    found = results((OUTPUTS / f"{name}.txt").read_text())
+    assert found is not None
+    assert (set(found.passed), set(found.failed), set(found.skipped)) == LOGS[name]
+    assert found.complete == (name in COMPLETE)
+    if name in COUNTS:
+        assert (found.counts.passed, found.counts.failed, found.counts.skipped) == COUNTS[name]
+
+
+# ---- runners that run here --------------------------------------------------------------
+
+
+def run(line: str, files: dict[str, str], folder: Path) -> Check:
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    return check(VerifyCommand(name="it", command=line, source="config"), shell(folder), 120.0)
+
+
+def found_by(line: str, files: dict[str, str], folder: Path) -> Results:
+    found = run(line, files, folder).tests
+    assert found is not None
+    return found
+
+
+PYTEST = f"{sys.executable} -m pytest -q -p no:cacheprovider"
+PROJECT = {
+    "tests/test_a.py": "import pytest\ndef test_ok(): ...\ndef test_bad(): assert 0\n"
+    "@pytest.mark.parametrize('x', ['a b', 'c - d'])\ndef test_p(x): assert x == 'a b'\n"
+    "@pytest.mark.skip\ndef test_s(): ...\n@pytest.mark.xfail\ndef test_xf(): assert 0\n"
+    "class TestX:\n  def test_m(self): ...\n",
+}
+A = "tests.test_a"
+
+
+def test_pytest_writes_a_report_without_being_asked_on_its_command_line(tmp_path: Path) -> None:
+    found = found_by(f"true && {PYTEST}", PROJECT, tmp_path)
+    assert set(found.passed) == {f"{A}::test_ok", f"{A}::test_p[a b]", f"{A}.TestX::test_m"}
+    assert set(found.failed) == {f"{A}::test_bad", f"{A}::test_p[c - d]"}
+    assert set(found.skipped) == {f"{A}::test_s", f"{A}::test_xf"}
+    assert found.complete
+    assert not list(tmp_path.glob("*.xml"))  # the work tree stays as it is
+
+
+def test_pytest_keeps_the_options_that_the_variable_had(tmp_path: Path) -> None:
+    found = found_by(f'export PYTEST_ADDOPTS="$PYTEST_ADDOPTS -k test_ok"; {PYTEST}', PROJECT, tmp_path)
+    assert found.passed == (f"{A}::test_ok",) and found.failed == ()
+
+
+def test_without_a_report_pytests_words_name_what_failed_the_same_way(tmp_path: Path) -> None:
+    found = found_by(f"unset PYTEST_ADDOPTS; {PYTEST}", PROJECT, tmp_path)
+    assert set(found.failed) == {f"{A}::test_bad", f"{A}::test_p[c - d]"}
+    assert (found.counts.passed, found.counts.failed, found.counts.skipped) == (3, 2, 2)
+    assert not found.complete
+
+
+def test_two_runs_of_pytest_in_one_command_are_both_seen(tmp_path: Path) -> None:
+    more = {**PROJECT, "tests/test_b.py": "def test_b(): assert 0\n"}
+    found = found_by(f"{PYTEST} tests/test_b.py; {PYTEST} tests/test_a.py", more, tmp_path)
+    assert set(found.failed) == {"tests.test_b::test_b", f"{A}::test_bad", f"{A}::test_p[c - d]"}
+    assert not found.complete
+
+
+def test_a_module_that_cannot_be_imported_is_a_failure_by_name(tmp_path: Path) -> None:
+    found = found_by(PYTEST, {"tests/test_b.py": "import not_there\n"}, tmp_path)
+    assert found.failed == ("tests.test_b",)
+
+
+UNITTEST = """\
+import unittest
+class T(unittest.TestCase):
+  def test_ok(self): pass
+  def test_doc(self):
+    'A sentence.'
+    self.fail()
+  @unittest.skip('x')
+  def test_s(self): pass
+"""
+
+
+def test_unittest_by_its_words(tmp_path: Path) -> None:
+    line = f"{sys.executable} -m unittest"
+    found = found_by(line, {"test_a.py": UNITTEST}, tmp_path)
+    assert found.failed == ("test_a.T::test_doc",)
+    assert (found.counts.passed, found.counts.failed, found.counts.skipped) == (1, 1, 1)
+    assert not found.complete
+    found = found_by(f"{line} -v", {}, tmp_path)
+    assert (found.passed, found.skipped) == (("test_a.T::test_ok",), ("test_a.T::test_s",))
+    assert found.complete
+
+
+NODE = """\
+const {test, describe, it} = require('node:test'); const a = require('assert');
+test('adds', () => { a.equal(1, 2) }); test('fine', () => {}); test('skipped', {skip: true}, () => {});
+describe('group', () => { it('in ok', () => {}); it('in bad', () => { throw new Error('x') }) });
+"""
+
+
+@pytest.mark.parametrize("reporter", ["spec", "tap"])
+def test_node_by_both_of_its_reporters(reporter: str, tmp_path: Path) -> None:
+    if shutil.which("node") is None:
+        pytest.skip("node is not installed")
+    found = found_by(f"node --test --test-reporter={reporter}", {"a.test.js": NODE}, tmp_path)
+    assert "fine" in found.passed and any(name.endswith("in ok") for name in found.passed)
+    assert "adds" in found.failed and any(name.endswith("in bad") for name in found.failed)
+    assert found.skipped == ("skipped",) and found.complete
+
+
+def test_cargo_names_tests_by_their_binary(tmp_path: Path) -> None:
+    if shutil.which("cargo") is None:
+        pytest.skip("cargo is not installed")
+    files = {
+        "Cargo.toml": "[package]\nname='x'\nversion='0.1.0'\nedition='2021'\n",
+        "src/lib.rs": "/// ```\n/// assert_eq!(1, 1);\n/// ```\npub fn f() {}\n"
+        "#[test]\nfn fine() {}\n#[test]\nfn bad() { panic!() }\n#[test]\n#[ignore]\nfn later() {}\n",
+        "tests/it.rs": "#[test]\nfn fine() {}\n",
+    }
+    found = found_by("cargo test --no-fail-fast", files, tmp_path)
+    assert set(found.passed) == {"x::fine", "it::fine", "x (doc)::src/lib.rs - f"}
+    assert (found.failed, found.skipped) == (("x::bad",), ("x::later",))
+
+
+def test_ctest(tmp_path: Path) -> None:
+    if shutil.which("ctest") is None:
+        pytest.skip("ctest is not installed")
+    listing = (
+        "cmake_minimum_required(VERSION 3.10)\nproject(x NONE)\nenable_testing()\n"
+        "add_test(NAME good COMMAND true)\nadd_test(NAME bad.one COMMAND false)\n"
+        'add_test(NAME later COMMAND sh -c "exit 77")\n'
+        "set_tests_properties(later PROPERTIES SKIP_RETURN_CODE 77)\n"
+    )
+    found = found_by("cmake -S . -B b >/dev/null && cd b && ctest", {"CMakeLists.txt": listing}, tmp_path)
+    assert (found.passed, found.failed, found.skipped) == (("good",), ("bad.one",), ("later",))
+
+
+def test_reports_of_other_tools_are_found_where_they_write_them(tmp_path: Path) -> None:
+    case = '<testsuite name="a.B"><properties>\n<property name="x" value="y"/>\n</properties>'
+    case += '<testcase classname="a.B" name="c"/></testsuite>'
+    old = {"m/target/surefire-reports/TEST-a.Old.xml": case.replace("a.B", "a.Old")}
+    line = (
+        f"echo T; mkdir -p n/target/surefire-reports; echo '{case}' > n/target/surefire-reports/TEST-a.B.xml"
+    )
+    assert found_by(line, old, tmp_path).passed == ("a.B::c",)
+
+
+# ---- reports of hostile code ------------------------------------------------------------
+
+
+def cases(text: str) -> list[tuple[str, str]]:
+    return [(case.name, case.outcome) for case in junit.parse(text).cases]
+
+
+def test_junit_of_every_outcome() -> None:
+    text = """<?xml version="1.0" encoding="utf-16"?><testsuites><testsuite name="s">
+    <testcase classname="a.B" name="ok"><system-out>x</system-out></testcase>
+    <testcase classname="a.B" name="bad"><failure message="m">f</failure></testcase>
+    <testcase classname="a.B" name="boom"><error/></testcase>
+    <testcase name="alone"><skipped/></testcase>
+    <testcase classname="a.B" name="flaky"><flakyFailure/></testcase></testsuite></testsuites>"""
+    assert cases(text) == [
+        ("a.B::ok", "passed"),
+        ("a.B::bad", "failed"),
+        ("a.B::boom", "failed"),
+        ("alone", "skipped"),
+        ("a.B::flaky", "passed"),
+    ]
+
+
+def test_entities_are_refused_before_they_grow() -> None:
+    bomb = "<!DOCTYPE a [<!ENTITY a 'x'>" + "".join(
+        f"<!ENTITY a{n} '&a{n - 1};&a{n - 1};'>" for n in range(1, 60)
+    )
+    assert junit.parse(bomb + "]><testsuite><testcase name='&a59;'/></testsuite>") == junit.JUnit(
+        (), whole=False
+    )
+
+
+def test_a_report_that_is_cut_off_gives_what_stands_before() -> None:
+    text = "<testsuite>" + "".join(f"<testcase name='t{n}'/>" for n in range(10_000))
+    found = junit.parse(text)
+    assert not found.whole and len(found.cases) == 10_000
+
+
+@pytest.mark.parametrize("text", ["", "no xml", "<html><body/></html>", "<a>" * 100_000, "\0\1", "<testcase"])
+def test_what_is_no_report_names_no_test(text: str) -> None:
+    assert cases(text) == []
+
+
+def test_names_are_bounded_and_harmless() -> None:
+    odd = "".join(f'<testcase name="{n} \u202e&#10;{"x" * 2000}"/>' for n in range(5_000))
+    found = results("", [f"<testsuite>{odd}</testsuite>"])
+    assert found is not None and found.counts.passed == 5_000
+    assert not found.complete and sum(map(len, found.passed)) <= NAMES
+    assert all(len(name) <= NAME and name.isprintable() for name in found.passed)
+
+
+def test_silence_names_nothing() -> None:
+    assert results("") is None and results("all is well\n") is None
