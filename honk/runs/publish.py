@@ -9,8 +9,10 @@ from honk.prompts import render
 from honk.runs.run import Run
 from honk.runs.services import Plan, Services, Wording
 
-SHOWN = 20
+SHOWN = 10
 """Names of tests of one kind that the pull request lists."""
+NAME = 120
+"""Characters of each that it shows; with SHOWN they keep the evidence below the forge's limit."""
 
 
 def title(run: Run, wording: Wording) -> str:
@@ -142,7 +144,8 @@ def _told(report: Report, wording: Wording) -> list[tuple[str, str, str]]:
     for check in report.checks:
         for what, names in differences(check):
             more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-            told.append((check.name, what, ", ".join(map(wording.body, names[:SHOWN])) + more))
+            shown = (name if len(name) <= NAME else name[: NAME - 1] + "…" for name in names[:SHOWN])
+            told.append((check.name, what, ", ".join(map(wording.body, shown)) + more))
     return told
 
 

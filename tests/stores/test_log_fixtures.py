@@ -1,7 +1,8 @@
 """Logs of every release must be read and folded by this one.
 
 Each file is a run of format 1, one ``Recorded`` to a line, written once and never edited: ``v1.jsonl``
-as the first honk wrote it, ``v1-compaction.jsonl`` with what came with compaction.
+as the first honk wrote it, ``v1-compaction.jsonl`` with what came with compaction,
+``v1-baseline.jsonl`` with checks that were compared with the base.
 """
 
 from __future__ import annotations
@@ -75,3 +76,13 @@ def test_the_fixture_of_version_1_folds_to_what_it_always_meant() -> None:
     assert state.pending == ()
     answers = state.messages[2]
     assert isinstance(answers, UserMessage) and [part.kind for part in answers.parts] == ["tool_result"] * 2
+
+
+def test_a_comparison_with_the_base_folds_to_what_it_meant() -> None:
+    state = fold(read("v1-baseline.jsonl"))
+    assert state.base_report is not None and state.last_report is not None
+    [before], [after] = state.base_report.checks, state.last_report.checks
+    assert before.tests is not None and before.tests.passed == ("test_calc.T::test_add",)
+    assert after.compared is not None and after.compared.before == "failed" and not after.blocks
+    assert after.compared.standing == ("test_calc.T::test_sub",)
+    assert state.last_report.acceptable and not state.last_report.passed
