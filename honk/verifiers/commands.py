@@ -51,8 +51,8 @@ def check(command: VerifyCommand, run: Callable[[str, float], CommandResult], se
     folder = reports.folder()
     result = run(reports.asking(folder) + command.command, seconds)
     found = reports.collect(run, folder, result)
-    tests = results(result.output, found)
     succeeded = result.exit_code == 0 and not result.timed_out
+    tests = results(result.output, found, passed=succeeded)
     no_tests = succeeded and ran_no_tests(result.output) and not (tests and tests.counts.ran)
     passed = succeeded and not no_tests
     summary = distil(result.output, command.command, passed=passed)

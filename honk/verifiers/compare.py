@@ -77,7 +77,8 @@ def compare(command: VerifyCommand, before: Check | None, after: Check, change: 
     )
     # Without the diff nobody can say that it does not explain them.
     unexplained = [name for name in found.missing if change is not None and not _explained(name, made)]
-    reason = _blame(command, before, after, found, unexplained)
+    told = change is not None and not made.gone  # deleted files would explain any loss
+    reason = _blame(command, before, after, found, unexplained, told)
     lists = ("new_failures", "standing", "mended", "flaky", "missing", "skipped")
     shown: dict[str, object] = {name: getattr(found, name)[:SHOWN] for name in lists}
     said = reason or _excuse(before, after)
@@ -124,7 +125,12 @@ def weakened(checks: Iterable[Check]) -> tuple[Finding, ...]:
 
 
 def _blame(
-    command: VerifyCommand, before: Check, after: Check, found: Comparison, unexplained: Sequence[str]
+    command: VerifyCommand,
+    before: Check,
+    after: Check,
+    found: Comparison,
+    unexplained: Sequence[str],
+    told: bool,
 ) -> str:
     """Why the change may not be published, or an empty text."""
     if command.source == "flag":
@@ -134,7 +140,7 @@ def _blame(
     if found.new_failures:
         return f"{_some(found.new_failures)} failed only with the change."
     if after.passed:
-        return _fewer(before, after, unexplained)
+        return _fewer(before, after, unexplained, told)
     if before.passed:
         failed = set(after.tests.failed) if after.tests else set()
         return "" if found.flaky and failed <= set(found.flaky) else "It passes on the base."
@@ -147,14 +153,14 @@ def _blame(
     return ""
 
 
-def _fewer(before: Check, after: Check, unexplained: Sequence[str]) -> str:
-    """A check that passes because it hardly runs any more."""
+def _fewer(before: Check, after: Check, unexplained: Sequence[str], told: bool) -> str:
+    """A check that passes because it hardly runs any more. ``told``: the diff deletes no file."""
     if before.tests is None or not before.tests.counts.ran:
         return ""
     old, new = before.tests.counts.ran, after.tests.counts.ran if after.tests else 0
     if not new:
         return f"It ran {old} tests on the base, and none with the change."
-    if 2 * new < old and (unexplained or not before.tests.complete):
+    if 2 * new < old and (unexplained or (told and not before.tests.complete)):
         return f"It ran {old} tests on the base, and only {new} with the change."
     return ""
 

@@ -21,6 +21,7 @@ from honk.verifiers.runners import (
     MINITEST_HEADING,
     NAMES_FAILURES_ONLY,
     ROWS,
+    SPEC_SUMS,
     SUBTEST,
     SUMS,
     TAP,
@@ -42,11 +43,15 @@ _MEANING: tuple[tuple[re.Pattern[str], Outcome | None], ...] = (
 )
 
 
-def results(output: str, reports: Sequence[str] = ()) -> Results | None:
-    """The tests of one run. ``reports`` are JUnit documents. None where nothing names or counts any."""
+def results(output: str, reports: Sequence[str] = (), *, passed: bool = False) -> Results | None:
+    """The tests of one run. ``reports`` are JUnit documents. None where nothing names or counts any.
+
+    ``passed``: the command was content. What its words seem to say of failures is then no more
+    than words (a linter's warnings, say); its reports still count.
+    """
     documents = [junit.parse(report) for report in reports]
     cases = [replace(case, name=_clean(case.name)) for document in documents for case in document.cases]
-    text = _read(output)
+    text = _read(output, passed=passed)
     whole = all(document.whole for document in documents)
     if cases:
         # Runs of pytest in one command write over each other's report; their sums tell.
@@ -159,7 +164,7 @@ class _Text:
         return True
 
 
-def _read(output: str) -> _Text:
+def _read(output: str, *, passed: bool) -> _Text:
     text = _Text()
     for line in lines(output):
         _sum(text, line)
@@ -171,8 +176,14 @@ def _read(output: str) -> _Text:
             _row(text, line)
     for case in text.waiting:
         text.add("go", case.name, case.outcome, once=True)
+    if not SPEC_SUMS & text.sums.keys():  # ticks and crosses alone: other tools print those, too
+        text.cases = [(r, c) for r, c in text.cases if r != "spec"]
     if NAMES_FAILURES_ONLY & text.sums.keys():  # these name a failure twice, once with its suite
         text.cases = [(r, c) for r, c in text.cases if (r, c.outcome) != ("spec", "failed")]
+    if passed:
+        text.cases = [(r, c) for r, c in text.cases if c.outcome != "failed"]
+        for counts in text.summed.values():
+            counts.pop("failed", None)
     return text
 
 

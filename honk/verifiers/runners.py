@@ -89,12 +89,16 @@ ROWS: tuple[Row, ...] = (
     _row("jest", r"\s*● (?!Console$|Cannot log after)(?P<name>\S.*)$", "failed"),
     _row("vitest", r" [✓❯] (?P<name>\S+\.[cm]?[jt]sx?) +\(\d+ tests?.*$", "passed"),
     _row("automake", r"(?P<word>PASS|FAIL|SKIP|XFAIL|XPASS|ERROR): (?P<name>\S+)$"),
-    _row("spec", rf"\s*(?P<word>○ skipped|[✔✓✖✕×﹣]) (?P<name>\S.*?){_MS}?(?: # .*)?$", once=False),
+    _row(
+        "spec",
+        rf"\s*(?P<word>○ skipped|[✔✓✖✕×﹣]) (?!\d+ problems?\b)(?P<name>\S.*?){_MS}?(?: # .*)?$",
+        once=False,
+    ),
     _row("spec", r"\s{2,}(?P<word>\d+\)) (?P<name>\S.*)$", once=False),
 )  # fmt: skip
 
 TAP = re.compile(
-    r"(?P<indent>\s*)(?P<word>not ok|ok)(?: \d+)?(?: -)? ?(?P<name>[^#]*?)\s*(?:# *(?P<directive>\w+).*)?$"
+    r"(?P<indent>\s*)(?P<word>not ok|ok) \d+(?: -)? ?(?P<name>[^#]*?)\s*(?:# *(?P<directive>\w+).*)?$"
 )
 SUBTEST = re.compile(r"(?P<indent>\s*)# Subtest: (?P<name>.+)$")
 CARGO_BINARY = re.compile(
@@ -108,6 +112,9 @@ GO_JSON = re.compile(
 GO_PACKAGE = re.compile(r"(?P<word>ok  |FAIL)\t(?P<name>\S+)(?:\t| \[(?:build|setup) failed\]|$)")
 VARIABLE = re.compile(r"(?: \(line \d+\))?(?: - (?:compile|should panic)(?: fail)?)?$")
 """What may differ between two runs of one test of cargo: a doc test's line."""
+
+SPEC_SUMS = frozenset({"spec", "mocha", "jest", "vitest"})
+"""Runners that tick off tests, and end with a sum."""
 
 NAMES_FAILURES_ONLY = frozenset({"jest", "vitest"})
 """Runners that name other tests now and then, by no rule that two runs would share."""

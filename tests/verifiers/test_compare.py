@@ -142,6 +142,13 @@ def test_a_test_that_the_diff_takes_away_is_missing_but_does_not_block() -> None
     assert judged(red, without, change("-def other():\n")).blocks
 
 
+def test_a_change_that_deletes_files_explains_that_there_are_fewer_tests() -> None:
+    many, few = ran("+a +b +c", complete=False), ran("+a", complete=False)
+    assert judged(many, few).blocks
+    assert not judged(many, few, change(deleted="t/a.py")).blocks
+    assert not compare(COMMAND, many, few, None).blocks  # in the session nobody has the diff
+
+
 def test_thousands_of_renames_are_matched_in_no_time_to_speak_of() -> None:
     before = ran(" ".join(f"+old::t{n}" for n in range(20_000)))
     after = ran(" ".join(f"+new::t{n}" for n in range(20_000)))

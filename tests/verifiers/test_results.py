@@ -254,5 +254,25 @@ def test_names_are_bounded_and_harmless() -> None:
     assert all(len(name) <= NAME and name.isprintable() for name in found.passed)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "✖ 2 problems (0 errors, 2 warnings)\n",
+        "✔ Compiled 12 modules (3s)\n  1) first, call the office\n",
+        "okay then\nok, all is well\nnot ok with this\n",
+    ],
+)
+def test_words_that_look_like_a_runners_name_no_test(text: str) -> None:
+    assert results(text) is None
+
+
+def test_a_content_command_has_failures_only_by_its_reports() -> None:
+    found = results("FAILED tests/test_a.py::test_b\n1 failed, 3 passed in 0.1s\n", passed=True)
+    assert found is not None and (found.failed, found.counts.failed, found.counts.passed) == ((), 0, 3)
+    report = '<testsuite><testcase classname="a" name="b"><failure/></testcase></testsuite>'
+    found = results("", [report], passed=True)
+    assert found is not None and found.failed == ("a::b",)
+
+
 def test_silence_names_nothing() -> None:
     assert results("") is None and results("all is well\n") is None
