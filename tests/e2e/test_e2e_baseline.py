@@ -36,6 +36,7 @@ NODE = {
     "calc.test.js": "const t = require('node:test'), a = require('node:assert'), c = require('./calc.js');\n"
     "t('adds', () => a.equal(c.add(1, 2), 3));\nt('subs', () => a.equal(c.sub(3, 2), 1));\n",
 }
+SLOW = 600.0  # seconds; Go compiles its library anew in each of up to six fresh containers
 ADD, SUB = "tests.test_calc::test_add", "tests.test_calc::test_sub"
 
 
@@ -101,14 +102,14 @@ def test_mended_is_published_and_new_failures_are_not(
     first, second = names
     good = install([bash(mend), FINISH])
     options = ("--repo", str(make_repo(good.root / "o", files)), "--judge", "off", "--json")
-    done = good.honk("mend sub", *options)
+    done = good.honk("mend sub", *options, seconds=SLOW)
     assert (done.code, done.result.outcome) == (0, "published"), done.err
     [row] = done.result.verification
     assert row.name == line
     assert (row.before, row.after, row.mended, row.standing) == ("failed", "passed", (second,), ())
 
     bad = install([bash(spoil), *[FINISH] * 4])
-    done = bad.honk("break add", *options)
+    done = bad.honk("break add", *options, seconds=SLOW)
     assert (done.code, done.result.outcome) == (20, "unverified"), done.err
     [row] = done.result.verification
     assert row.new_failures == (first,) and row.standing == (second,)
