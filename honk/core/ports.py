@@ -13,6 +13,7 @@ from honk.core.messages import Completion, Dialect, ModelRequest, TextDelta
 from honk.core.state import RunState
 from honk.core.types import (
     Base,
+    BaselineKey,
     Change,
     Check,
     CommandResult,
@@ -364,16 +365,6 @@ class Inbox(Protocol):
     def drop(self, word: Word) -> None:
         """What it said is done, or in the log."""
         ...
-
-
-@dataclass(frozen=True)
-class BaselineKey:
-    """What decides how a check ends on a base commit. ``image`` is an id (``sha256:…``)."""
-
-    repo: str  # URL
-    sha: str
-    image: str
-    command: str
 
 
 class Baselines(Protocol):

@@ -206,6 +206,15 @@ class Report(Frozen):
         return bool(self.checks) and not any(c.blocks for c in self.checks)
 
 
+class BaselineKey(Frozen):
+    """What decides how a check ends on a base commit. ``image`` is an id (``sha256:…``)."""
+
+    repo: str  # URL
+    sha: str
+    image: str
+    command: str
+
+
 class FileChange(Frozen):
     """One changed path. ``status`` is A, M, D or T (type change); modes are git's octal text.
 

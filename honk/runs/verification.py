@@ -7,10 +7,11 @@ running. What the base gave is kept for later runs on the same commit and image.
 from __future__ import annotations
 
 import re
+
 from honk.core.errors import Exhausted
 from honk.core.events import RegistryAsked, Verified
-from honk.core.ports import BaselineKey, Sandbox, SandboxSpec
-from honk.core.types import Change, Check, CommandResult, Report, VerifyCommand
+from honk.core.ports import Sandbox, SandboxSpec
+from honk.core.types import BaselineKey, Change, Check, CommandResult, Report, VerifyCommand
 from honk.runs.run import Run
 from honk.runs.services import Plan, Services
 from honk.runs.workshop import base_sha
@@ -42,7 +43,7 @@ def measure_base(run: Run, services: Services, plan: Plan) -> None:
         return
     image = plan.image(services.cancel)
     repo = run.state.base.base.repo.url if run.state.base else ""
-    keys = {c: BaselineKey(repo, base_sha(run), image, c.command) for c in commands}
+    keys = {c: BaselineKey(repo=repo, sha=base_sha(run), image=image, command=c.command) for c in commands}
     found = {c: known for c, key in keys.items() if (known := services.baselines.get(key)) is not None}
     if new := tuple(c for c in commands if c not in found):
         for command, check in zip(new, _on_base(run, services, plan, new), strict=True):

@@ -8,8 +8,7 @@ import json
 from pydantic import ValidationError
 from sqlalchemy import delete, select
 
-from honk.core.ports import BaselineKey
-from honk.core.types import Check
+from honk.core.types import BaselineKey, Check
 from honk.stores.database import Database
 from honk.stores.schema import baselines as table
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from sqlalchemy import update
 
-from honk.core.ports import BaselineKey
-from honk.core.types import Check, Counts, Results
+from honk.core.types import BaselineKey, Check, Counts, Results
 from honk.stores.baselines import KEPT_SECONDS, SqlBaselines
 from honk.stores.database import Database
 from honk.stores.schema import baselines as table
@@ -38,7 +36,7 @@ def test_a_result_comes_back_whole_and_the_newest_counts(database: Database) -> 
 def test_every_part_of_the_key_counts(database: Database, part: str) -> None:
     store = SqlBaselines(database)
     store.put(KEY, CHECK)
-    assert store.get(replace(KEY, **{part: "other"})) is None
+    assert store.get(KEY.model_copy(update={part: "other"})) is None
 
 
 def test_an_old_result_is_no_longer_known_and_goes_with_the_next_one(database: Database) -> None:
@@ -47,7 +45,7 @@ def test_an_old_result_is_no_longer_known_and_goes_with_the_next_one(database: D
     with database.single() as connection:
         connection.execute(update(table).values(created_at=table.c.created_at - KEPT_SECONDS - 1))
     assert store.get(KEY) is None
-    store.put(replace(KEY, sha="2" * 40), CHECK)
+    store.put(KEY.model_copy(update={"sha": "2" * 40}), CHECK)
     with database.single() as connection:
         assert len(connection.execute(table.select()).all()) == 1
 
