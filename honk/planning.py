@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 
 from honk.core.cancel import Cancel
@@ -12,7 +12,7 @@ from honk.core.ports import Source
 from honk.core.repoconfig import RepoConfig
 from honk.core.types import Base, Change, Finding, Request
 from honk.forges.context import codeowners, find_template, owners
-from honk.gates import GatePolicy, inspect
+from honk.gates import GatePolicy, combined, inspect
 from honk.git.submodules import Brought, Present
 from honk.runs.services import Guidance, Plan, Submodules
 from honk.settings import Settings, parse_repo_config
@@ -72,11 +72,14 @@ def make_plan(
     brought = bring(base)
     image = _image_plan(request, base, files, config, detection, brought)
     policy = GatePolicy(
-        protect=(*settings.protect, *config.protect), allow=request.allow, secrets=settings.secrets()
+        protect=(*settings.protect, *config.protect),
+        secrets=settings.secrets(),
+        modes=combined(settings.gates, config.gates),
+        request=request.text,
     )
 
-    def gates(change: Change) -> tuple[Finding, ...]:
-        return inspect(change, source, policy)
+    def gates(change: Change, allowed: tuple[str, ...]) -> tuple[Finding, ...]:
+        return inspect(change, source, replace(policy, allow=(*request.allow, *allowed)))
 
     return Plan(
         commands=resolve(request.verify, config, detection),

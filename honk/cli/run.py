@@ -128,7 +128,7 @@ def run_command(options: Options) -> int:
             for notice in asked.notices:
                 view.notice(notice)
             done = wiring.begin(settings, stores, asked.request, view, cancel=cancel, record=options.record)
-        return _finish(done, stores, json=options.json)
+        return finish(done, stores, json=options.json)
 
 
 def resume_command(
@@ -154,7 +154,7 @@ def resume_command(
                 limits=_raised(max_cost, max_turns, timeout),
                 caught_up=view.catch_up,
             )
-        return _finish(done, stores, json=json)
+        return finish(done, stores, json=json)
 
 
 def cancel_command(prefix: str, config: Path | None) -> int:
@@ -177,7 +177,7 @@ def say_command(prefix: str, words: str, config: Path | None) -> int:
     return 0
 
 
-def _finish(done: wiring.Executed, stores: wiring.Stores, *, json: bool) -> int:
+def finish(done: wiring.Executed, stores: wiring.Stores, *, json: bool) -> int:
     """Print the result, or where to look further; the exit code."""
     run, ended = done.run, done.ended
     code = USAGE if done.usage else EXIT_CODES[ended.outcome]

@@ -81,4 +81,7 @@ def check_resumable(run_id: str, recorded: list[Recorded]) -> None:
     ended = fold(recorded).ended
     again = (Outcome.FAILED, Outcome.CANCELLED, Outcome.EXHAUSTED)
     if ended is not None and ended.outcome not in again:
-        raise UserError(f"Run {run_id} has ended: {ended.outcome}.", "Start a new run to try something else.")
+        hint = "Start a new run to try something else."
+        if ended.outcome is Outcome.REFUSED:
+            hint = f"`honk approve {run_id}` permits what its gates refused."
+        raise UserError(f"Run {run_id} has ended: {ended.outcome}.", hint)

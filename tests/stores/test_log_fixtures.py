@@ -1,6 +1,7 @@
 """Logs of every release must be read and folded by this one.
 
-``v1.jsonl`` is a run of format 1, one ``Recorded`` to a line, written once and never edited.
+Each is a run of format 1, one ``Recorded`` to a line, written once and never edited: ``v1.jsonl``
+has every event of the first release, ``v1-approved.jsonl`` a refused run that a person approved.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import get_args
 
 import pytest
 
-from honk.core.events import Event, Recorded, RegistryAsked
+from honk.core.events import Event, PathsAllowed, Recorded, RegistryAsked
 from honk.core.messages import UserMessage
 from honk.core.state import fold
 from honk.core.types import Outcome
@@ -41,10 +42,22 @@ def holds(now: object, then: object) -> bool:
     return now == then
 
 
-def test_the_fixture_of_version_1_has_every_kind_of_event() -> None:
+def test_the_fixtures_have_every_kind_of_event() -> None:
     union, _ = get_args(Event)
     kinds = {member.model_fields["kind"].default for member in get_args(union)}
-    assert {recorded.event.kind for recorded in read("v1.jsonl")} == kinds
+    found = {recorded.event.kind for path in LOGS.glob("*.jsonl") for recorded in read(path.name)}
+    assert found == kinds
+
+
+def test_the_fixture_of_an_approved_run_folds_to_its_pull_request() -> None:
+    events = read("v1-approved.jsonl")
+    [approved] = [n for n, e in enumerate(events) if isinstance(e.event, PathsAllowed)]
+    refused = fold(events[:approved]).ended
+    assert refused is not None and refused.outcome is Outcome.REFUSED
+    state = fold(events)
+    assert state.allowed == ("/.github/workflows/ci.yml",)
+    assert state.ended is not None and state.ended.outcome is Outcome.PUBLISHED
+    assert state.turns == 2
 
 
 def test_the_fixture_of_version_1_folds_to_what_it_always_meant() -> None:
