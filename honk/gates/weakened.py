@@ -24,51 +24,15 @@ _SIMILAR = 0.5  # share of two tests' words that makes one the other's new name
 _SHOWN = 90
 _UNPARSABLE = 10  # files that no grammar reads, after which all others are compared as text
 _COMPARED = 300  # cases that are compared with each other word by word: bounds the time of a huge change
-_COMMON = frozenset(  # words of frameworks, which say nothing about the code under test
-    {
-        "self",
-        "this",
-        "t",
-        "def",
-        "assert",
-        "expect",
-        "it",
-        "test",
-        "equal",
-        "assertequal",
-        "assertequals",
-        "tobe",
-    }
-    | {
-        "toequal",
-        "eq",
-        "to",
-        "be",
-        "require",
-        "true",
-        "false",
-        "none",
-        "nil",
-        "null",
-        "asserttrue",
-        "if",
-        "in",
-    }
-    | {
-        "assertfalse",
-        "assertsame",
-        "not",
-        "is",
-        "fatal",
-        "error",
-        "errorf",
-        "fatalf",
-        "got",
-        "want",
-        "expect_eq",
-    }
-    | {"assert_eq", "assert_equal", "check", "new", "await", "async", "func"}
-)
+_COMMON = frozenset(
+    (  # words of frameworks, which say nothing about the code under test
+        "self", "this", "t", "def", "assert", "expect", "it", "test", "equal", "assertequal",
+        "assertequals", "tobe", "toequal", "eq", "to", "be", "require", "true", "false", "none", "nil",
+        "null", "asserttrue", "if", "in", "assertfalse", "assertsame", "not", "is", "fatal", "error",
+        "errorf", "fatalf", "got", "want", "expect_eq", "assert_eq", "assert_equal", "check", "new",
+        "await", "async", "func",
+    )
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
