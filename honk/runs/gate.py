@@ -72,7 +72,7 @@ def _freeze(run: Run, services: Services, plan: Plan, workshop: Workshop) -> End
 def _gate(run: Run, services: Services, plan: Plan, workshop: Workshop) -> Ending | None:
     if run.state.gated is None:
         change = _frozen(run)
-        run.record(Gated(commit=change.head, findings=plan.inspect(change)))
+        run.record(Gated(commit=change.head, findings=plan.inspect(change, run.state.allowed)))
     findings = run.state.gated.findings if run.state.gated else ()
     blocking = tuple(f for f in findings if f.result == "block")
     if not blocking:

@@ -46,9 +46,7 @@ LARGE_SECONDS = 900
 
 
 def run(honk: Installed, repo: Path, *options: str, seconds: float = SECONDS) -> Done:
-    return honk.honk(
-        "say hello", "--repo", str(repo), "--json", "--judge", "off", *options, seconds=seconds
-    )
+    return honk.honk("say hello", "--repo", str(repo), "--json", "--judge", "off", *options, seconds=seconds)
 
 
 def test_odd_files_are_edited_and_kept_byte_for_byte(install: Installer) -> None:
