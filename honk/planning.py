@@ -72,11 +72,15 @@ def make_plan(
     brought = bring(base)
     image = _image_plan(request, base, files, config, detection, brought)
 
-    def gates(change: Change) -> tuple[Finding, ...]:
-        from honk.gates import GatePolicy, inspect  # first needed when there is a change
+    def gates(change: Change, allowed: tuple[str, ...]) -> tuple[Finding, ...]:
+        from honk.gates import GatePolicy, combined, inspect  # first needed when there is a change
 
         policy = GatePolicy(
-            protect=(*settings.protect, *config.protect), allow=request.allow, secrets=settings.secrets()
+            protect=(*settings.protect, *config.protect),
+            allow=(*request.allow, *allowed),
+            secrets=settings.secrets(),
+            modes=combined(settings.gates, config.gates),
+            request=request.text,
         )
         return inspect(change, source, policy)
 

@@ -1,4 +1,4 @@
-"""Where the data folders ``prompts/`` and ``sandbox/`` are, installed or in a checkout."""
+"""Where the data folders ``prompts/``, ``sandbox/`` and ``corpus/`` are, installed or in a checkout."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def folder(name: str) -> Path:
-    """The folder ``prompts`` or ``sandbox``: packed beside the code in a wheel, else at the top."""
+    """``prompts``, ``sandbox`` or ``corpus``: packed beside the code in a wheel, else at the top."""
     packed = _PACKAGE / "_data" / name
     return packed if packed.is_dir() else _PACKAGE.parent / name

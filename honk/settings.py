@@ -20,6 +20,7 @@ from honk.core.errors import UserError
 from honk.core.limits import Limits
 from honk.core.operator import Price, Registry, SandboxCeiling, ServerSettings
 from honk.core.repoconfig import RepoConfig
+from honk.core.rules import GateMode, GateName
 
 
 class GitHubSettings(Frozen):
@@ -63,6 +64,7 @@ class Settings(Frozen):
     signing: SigningSettings | None = None
     labels: tuple[str, ...] = ()
     protect: tuple[str, ...] = ()
+    gates: dict[GateName, GateMode] = Field(default={})  # also the least that a repository may set
     no_install: bool = False
     ca_file: Path | None = None  # CA bundle of the host's network, for git
     proxy: str | None = None

@@ -18,6 +18,7 @@ ALLOWED: dict[str, set[str]] = {
     "sandboxes": {"core", "resources"},
     "verifiers": {"core"},
     "gates": {"core"},
+    "evals": {"core", "gates"},
     "git": {"core"},
     "stores": {"core"},
     "forges": {"core"},
@@ -56,6 +57,7 @@ VENDORS: dict[str, str] = {
     "uvicorn": "server",
     "sse_starlette": "server",
     "mcp": "server",
+    "tree_sitter": "gates",
 }
 
 

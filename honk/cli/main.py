@@ -123,6 +123,22 @@ def resume(
 
 
 @app.command()
+def approve(
+    run_id: RunId,
+    globs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[GLOB]...", help="Paths to permit; none: all that the gates refused."),
+    ] = None,
+    json: Json = False,
+    config: Config = None,
+) -> None:
+    """Permit what gates refused in a run, and go on to the pull request; the model is not asked again."""
+    from honk.cli.approve import approve_command
+
+    raise typer.Exit(approve_command(run_id, tuple(globs or ()), json=json, config=config))
+
+
+@app.command()
 def cancel(run_id: RunId, config: Config = None) -> None:
     """Stop a run in order: container gone, patch kept."""
     from honk.cli.run import cancel_command
@@ -188,6 +204,20 @@ def doctor(repo: Repo = None, json: Json = False, config: Config = None) -> None
     from honk.cli.doctor import doctor_command
 
     raise typer.Exit(doctor_command(repo, json=json, config=config))
+
+
+@app.command("eval")
+def evaluate(
+    suite: Annotated[str, typer.Argument(metavar="gates", help="Which suite.")],
+    corpus: Annotated[
+        Path | None, typer.Option("--corpus", help="Folder of labelled cases; honk's own by default.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Measure honk's own judgement on labelled cases, and print the rates of its errors."""
+    from honk.cli.evaluate import eval_command
+
+    raise typer.Exit(eval_command(suite, corpus, json=json))
 
 
 @app.command()
@@ -269,8 +299,8 @@ def schema(
 
 
 COMMANDS = frozenset(
-    {"run", "resume", "cancel", "say", "runs", "show", "logs", "diff", "init", "doctor", "prune", "schema"}
-    | {"serve", "worker", "token"}
+    {"run", "resume", "approve", "cancel", "say", "runs", "show", "logs", "diff", "init", "doctor"}
+    | {"eval", "prune", "schema", "serve", "worker", "token"}
 )
 
 

@@ -128,7 +128,7 @@ def run_command(options: Options) -> int:
             for notice in asked.notices:
                 view.notice(notice)
             done = wiring.begin(settings, stores, asked.request, view, cancel=cancel, record=options.record)
-        return _finish(done, stores, json=options.json)
+        return finish(done, stores, json=options.json)
 
 
 def resume_command(
@@ -156,7 +156,7 @@ def resume_command(
                 caught_up=view.catch_up,
                 record=record,
             )
-        return _finish(done, stores, json=json)
+        return finish(done, stores, json=json)
 
 
 def cancel_command(prefix: str, config: Path | None) -> int:
@@ -179,7 +179,7 @@ def say_command(prefix: str, words: str, config: Path | None) -> int:
     return 0
 
 
-def _finish(done: wiring.Executed, stores: wiring.Stores, *, json: bool) -> int:
+def finish(done: wiring.Executed, stores: wiring.Stores, *, json: bool) -> int:
     """Print the result, or where to look further; the exit code."""
     run, ended = done.run, done.ended
     code = USAGE if done.usage else EXIT_CODES[ended.outcome]

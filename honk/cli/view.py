@@ -18,6 +18,7 @@ from honk.core.events import (
     Instructed,
     Judged,
     ModelReplied,
+    PathsAllowed,
     Published,
     Pushed,
     Recorded,
@@ -94,6 +95,9 @@ def _lines(recorded: Recorded) -> list[str]:  # noqa: C901 -- one case for each 
             return [f"handed over {event.change.head[:12]}: {count}, +{added} -{removed}"]
         case Gated():
             return [f"gate {f.result}: {f.path} {f.detail}" for f in event.findings] or ["gates: nothing"]
+        case PathsAllowed():
+            who = f" by {event.by}" if event.by else ""
+            return [f"permitted{who}: {', '.join(event.globs)}"]
         case Verified():
             where = {"session": "verify", "base": "base", "final": "verified outside"}[event.stage]
             return [f"{where}: {line}" for check in event.report.checks for line in _check(check)]

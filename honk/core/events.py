@@ -132,6 +132,17 @@ class Gated(Frozen):
     findings: tuple[Finding, ...]
 
 
+class PathsAllowed(Frozen):
+    """A person permits what gates blocked (``honk approve``): the frozen change is inspected again.
+
+    ``globs`` add to those of the request; ``by`` is who said so, as git or the system knows them.
+    """
+
+    kind: Literal["paths_allowed"] = "paths_allowed"
+    globs: tuple[str, ...]
+    by: str = ""
+
+
 class Verified(Frozen):
     """``stage``: on the base, inside the session (advice), or on the frozen commit (decides).
 
@@ -195,6 +206,7 @@ Event = Annotated[
     | SessionEnded
     | ChangeFrozen
     | Gated
+    | PathsAllowed
     | Verified
     | Judged
     | Pushed

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from honk.core.base import Frozen
 from honk.core.limits import Limits
+from honk.core.rules import GateMode, GateName
 
 
 class PullRequestConfig(Frozen):
@@ -27,6 +28,7 @@ class RepoConfig(Frozen):
     setup: tuple[str, ...] = ()  # run online once, cached as an image
     verify: Literal["auto"] | dict[str, str] = "auto"  # name -> command
     protect: tuple[str, ...] = ()  # globs, added to honk's own
+    gates: dict[GateName, GateMode] = Field(default={})  # stricter, or as lax as the operator lets them be
     limits: Limits | None = None  # may lower those of the request, never raise them
     pull_request: PullRequestConfig = PullRequestConfig()
     guidance: tuple[str, ...] = Field(default=("AGENTS.md", "CLAUDE.md"))

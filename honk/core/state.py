@@ -17,6 +17,7 @@ from honk.core.events import (
     Instructed,
     Judged,
     ModelReplied,
+    PathsAllowed,
     Published,
     Pushed,
     Recorded,
@@ -85,6 +86,7 @@ class RunState:
     rounds: int = 0  # times that gates, verification or judge sent the model back to work
     frozen: ChangeFrozen | None = None
     gated: Gated | None = None
+    allowed: tuple[str, ...] = ()  # globs that a person permitted since the request
     verified: Verified | None = None
     judged: Judged | None = None
     judge_rounds: int = 0
@@ -234,6 +236,8 @@ def step(state: RunState, recorded: Recorded) -> RunState:  # noqa: C901 -- one 
             return replace(state, frozen=event, last_change=event, unsaved=False)
         case Gated():
             return replace(state, gated=event, last_findings=event)
+        case PathsAllowed():
+            return replace(state, allowed=(*state.allowed, *event.globs), gated=None)
         case Verified():
             if event.stage == "session":
                 return state

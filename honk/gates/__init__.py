@@ -2,12 +2,21 @@
 
 | gate | blocks | flags |
 | --- | --- | --- |
-| ``protected-path`` | CI, ownership, git, hooks, editor, agents | those allowed; ignore rules, bots |
+| ``protected-path`` | CI, ownership, git, hooks, editor, agents | ignore rules, bots |
 | ``secret`` | known values anywhere; credentials by their format | formats that ordinary text also has |
 | ``hidden-characters`` | bidirectional controls, zero-width, tags, in lines and names | |
+| ``weakened-tests`` | tests deleted, skipped, emptied, loosened | those that go with their code |
+| ``verifier-config`` | thresholds, strictness, ignore lists, test commands | excluded generated code |
+| ``junk`` | caches, build output, backups, scratch files, programs | |
+| ``lock-file`` | lock files that moved without their manifest | those that the request speaks of |
+| ``dependency-downgrade`` | packages that go back to an older version | those that the request names |
 | ``file-size`` | above 10 MB | above 1 MB |
 | ``submodule``, ``symlink`` | submodules; links out of the repository | other links |
-| ``binary``, ``mode``, ``tests-changed`` | | binary content, newly executable, edited tests |
+| ``binary``, ``mode``, ``tests-changed`` | | binary content, executable bits, edited tests |
+| ``suppression`` | | new words in the code that silence a linter or type checker |
+
+What blocks and what is silent can be set for each gate, and permitted for a path: see
+:mod:`honk.gates.policy`.
 """
 
 from __future__ import annotations
@@ -17,31 +26,62 @@ from collections.abc import Iterator
 from honk.core.ports import Source
 from honk.core.types import Change, Finding
 from honk.gates.content import Content, contents
+from honk.gates.dependencies import downgrades, locks
 from honk.gates.hidden import hidden_characters, scan_hidden, visible
+from honk.gates.junk import junk
+from honk.gates.lowered import lowered, suppressions
 from honk.gates.paths import protected_paths, tests_changed
-from honk.gates.policy import GatePolicy
+from honk.gates.policy import DEFAULTS, GatePolicy, apply, can_permit, combined, matches
 from honk.gates.secrets import mask, scan_secrets, secrets
 from honk.gates.shape import shape
+from honk.gates.suite import Suite
+from honk.gates.weakened import weakened
 
-__all__ = ["GatePolicy", "inspect", "scan_text"]
+__all__ = ["DEFAULTS", "GatePolicy", "can_permit", "combined", "inspect", "matches", "scan_text"]
 
 
 def inspect(change: Change, source: Source, policy: GatePolicy) -> tuple[Finding, ...]:
-    """All findings of all gates, in the order of the changed files; nothing means all is well.
+    """All findings of all gates, those of single files first; nothing means all is well.
 
     Findings never hold a secret or a hidden character themselves. Raises GitError if a
     blob cannot be read, and UserError for a glob that means nothing.
     """
-    found = (finding for content in contents(change, source) for finding in _inspect(content, policy))
-    return tuple(_safe(finding, policy) for finding in found)
+    judged = (apply(finding, policy) for finding in _inspect(change, source, policy))
+    return tuple(_safe(finding, policy) for finding in judged if finding is not None)
 
 
-def _inspect(content: Content, policy: GatePolicy) -> Iterator[Finding]:
+def _inspect(change: Change, source: Source, policy: GatePolicy) -> Iterator[Finding]:
+    suite = Suite()
+    folders = _folders(change, source)
+    added = tuple(file.path for file in change.files if file.status == "A")
+    for content in contents(change, source):
+        suite.take(content)
+        yield from _file(content, policy)
+        yield from junk(content, folders)
+    yield from lowered(suite.configs, added)
+    yield from locks(change.files, policy.request)
+    yield from weakened(suite.tests, suite.gone())
+
+
+def _file(content: Content, policy: GatePolicy) -> Iterator[Finding]:
     yield from protected_paths(content.file, policy)
     yield from secrets(content, policy.secrets)
     yield from hidden_characters(content)
     yield from shape(content)
     yield from tests_changed(content.file)
+    yield from suppressions(content)
+    yield from downgrades(content, policy.request)
+
+
+def _folders(change: Change, source: Source) -> frozenset[str]:
+    """Every folder that the base has; asked for only where the change adds a file."""
+    if not any(file.status == "A" for file in change.files):
+        return frozenset()
+    found: set[str] = set()
+    for path in source.files(change.base):
+        while "/" in path and (path := path.rpartition("/")[0]) not in found:
+            found.add(path)
+    return frozenset(found)
 
 
 def _safe(finding: Finding, policy: GatePolicy) -> Finding:

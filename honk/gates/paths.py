@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
+from typing import Literal
 
 from pathspec import GitIgnoreSpec
 
 from honk.core.types import FileChange, Finding
-from honk.gates.policy import GatePolicy, globs
+from honk.gates.policy import GatePolicy, globs, matches
 
 # What these files say is run or obeyed by somebody who did not review it: the CI with its
 # credentials, the forge, or the tools of the next person who opens the repository.
@@ -120,45 +121,53 @@ TESTS = (
     "*Tests.java",
     "*IT.java",
     "*Test.kt",
+    "*Tests.kt",
+    "*Test.cs",
     "*Tests.cs",
     "*Test.php",
+    "*Test.scala",
+    "*Spec.scala",
+    "*Spec.groovy",
+    "*Tests.swift",
+    "*.bats",
+    "tests.py",
+    "test_*.rb",
+    "*[_-]test.c*",
+    "*[_-]spec.lua",
+    "[Tt]est_*.c*",
+    "*.cy.[jt]s*",
 )
 
 
-@lru_cache(maxsize=64)
-def _compiled(patterns: tuple[str, ...]) -> GitIgnoreSpec:
-    return globs(patterns)
-
-
-def _any_case(patterns: tuple[str, ...], path: str) -> bool:
-    """Some file systems do not tell ``.VSCode`` from ``.vscode``."""
-    return _compiled(tuple(pattern.lower() for pattern in patterns)).match_file(path.lower())
+_EDITED = {"A": "was added", "M": "was changed", "D": "was deleted", "T": "changed its type"}
 
 
 def protected_paths(file: FileChange, policy: GatePolicy) -> Iterator[Finding]:
-    what = _CHANGED[file.status]
-    if _any_case(PROTECTED, file.path):
-        detail = f"a protected file {what}"
-    elif _any_case(policy.protect, file.path):
-        detail = f"a file that this repository or installation protects {what}"
-    elif _any_case(WATCHED, file.path):
-        yield Finding(gate="protected-path", result="flag", path=file.path, detail=f"a watched file {what}")
-        return
-    else:
-        return
-    if _any_case(policy.allow, file.path):
-        yield Finding(
-            gate="protected-path", result="flag", path=file.path, detail=f"{detail}; the requester permits it"
-        )
-    else:
-        yield Finding(gate="protected-path", result="block", path=file.path, detail=detail)
+    what = _EDITED[file.status]
+    if matches(PROTECTED, file.path):
+        yield _found(file, "block", f"a protected file {what}")
+    elif matches(policy.protect, file.path):
+        yield _found(file, "block", f"a file that this repository or installation protects {what}")
+    elif matches(WATCHED, file.path):
+        yield _found(file, "flag", f"a watched file {what}")
 
 
-_CHANGED = {"A": "was added", "M": "was changed", "D": "was deleted", "T": "changed its type"}
+def _found(file: FileChange, result: Literal["block", "flag"], detail: str) -> Finding:
+    return Finding(gate="protected-path", result=result, path=file.path, detail=detail)
+
+
+def is_test(path: str) -> bool:
+    """Whether the path is one where tests, or what they need, are usually kept."""
+    return _tests().match_file(path)
+
+
+@cache
+def _tests() -> GitIgnoreSpec:
+    return globs(TESTS)
 
 
 def tests_changed(file: FileChange) -> Iterator[Finding]:
     """Existing tests that say something else now. New ones are welcome."""
-    if file.status != "A" and _compiled(TESTS).match_file(file.path):
-        detail = f"a test {_CHANGED[file.status]}"
+    if file.status != "A" and is_test(file.path):
+        detail = f"a test {_EDITED[file.status]}"
         yield Finding(gate="tests-changed", result="flag", path=file.path, detail=detail)

@@ -62,7 +62,7 @@ def _freeze(run: Run, services: Services, plan: Plan, workshop: Workshop) -> End
 def _gate(run: Run, services: Services, plan: Plan, workshop: Workshop) -> Ending | None:
     if run.state.gated is None:
         change = _frozen(run)
-        run.record(Gated(commit=change.head, findings=plan.inspect(change)))
+        run.record(Gated(commit=change.head, findings=plan.inspect(change, run.state.allowed)))
     return _blocked(run)
 
 

@@ -58,6 +58,7 @@ class Plan:
     ``setup`` is what made the image and runs again where manifests changed. ``title`` is
     the pull request's title with ``{title}`` for the model's. ``reviewers`` gives the
     owners of changed paths. ``limits`` are the repository's own: what it names lowers the run's.
+    ``inspect`` gives the gates' findings; its second argument are globs permitted since the request.
     """
 
     commands: tuple[VerifyCommand, ...]
@@ -72,7 +73,7 @@ class Plan:
     notices: tuple[str, ...]
     limits: Limits
     image: Callable[[Cancel], str]
-    inspect: Callable[[Change], tuple[Finding, ...]]
+    inspect: Callable[[Change, tuple[str, ...]], tuple[Finding, ...]]
 
 
 @dataclass(frozen=True)

@@ -85,9 +85,10 @@ def check_resumable(run_id: str, recorded: list[Recorded], artifacts: Artifacts)
     if state.ended is None:
         return
     if state.ended.outcome not in again:
-        raise UserError(
-            f"Run {run_id} has ended: {state.ended.outcome}.", "Start a new run to try something else."
-        )
+        hint = "Start a new run to try something else."
+        if state.ended.outcome is Outcome.REFUSED:
+            hint = f"`honk approve {run_id}` permits what its gates refused."
+        raise UserError(f"Run {run_id} has ended: {state.ended.outcome}.", hint)
     packs = [event.artifact for event in (state.checkpoint, state.frozen) if event is not None]
     if not all(map(artifacts.size, packs)):
         raise UserError(

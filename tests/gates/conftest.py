@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -16,9 +17,10 @@ Tree = Mapping[str, "bytes | tuple[str, bytes]"]
 
 @dataclass
 class Blobs:
-    """A Source whose objects are in memory."""
+    """A Source whose objects are in memory; ``base`` are the paths of the base commit."""
 
     held: dict[str, bytes] = field(default_factory=dict)
+    base: tuple[str, ...] = ()
 
     def put(self, data: bytes) -> str:
         blob = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
@@ -29,7 +31,7 @@ class Blobs:
         return self.held[blob]
 
     def files(self, commit: str) -> Mapping[str, str]:
-        raise NotImplementedError
+        return dict.fromkeys(self.base, "c" * 40)
 
     def diff(self, base: str, head: str) -> Change:
         raise NotImplementedError
@@ -75,8 +77,8 @@ Gates = Callable[..., tuple[Finding, ...]]
 def gates() -> Gates:
     """Inspect the change from one tree to another; keywords make the policy."""
 
-    def run(before: Tree, after: Tree, **policy: tuple[str, ...]) -> tuple[Finding, ...]:
-        blobs = Blobs()
+    def run(before: Tree, after: Tree, **policy: Any) -> tuple[Finding, ...]:
+        blobs = Blobs(base=tuple(before))
         return inspect(change_of(before, after, blobs), blobs, GatePolicy(**policy))
 
     return run

@@ -1,8 +1,9 @@
 """Logs of every release must be read and folded by this one.
 
-Each file is a run of format 1, one ``Recorded`` to a line, written once and never edited: ``v1.jsonl``
-as the first honk wrote it, ``v1-compaction.jsonl`` with what came with compaction,
-``v1-baseline.jsonl`` with checks that were compared with the base.
+Each is a run of format 1, one ``Recorded`` to a line, written once and never edited: ``v1.jsonl``
+has every event of the first release, ``v1-compaction.jsonl`` what came with compaction,
+``v1-approved.jsonl`` a refused run that a person approved,
+``v1-baseline.jsonl`` checks that were compared with the base.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import get_args
 
 import pytest
 
-from honk.core.events import Event, Recorded, RegistryAsked
+from honk.core.events import Event, PathsAllowed, Recorded, RegistryAsked
 from honk.core.messages import UserMessage
 from honk.core.state import fold
 from honk.core.types import Outcome
@@ -57,6 +58,17 @@ def test_the_fixture_with_a_compaction_folds_to_what_it_always_meant() -> None:
     assert isinstance(notes, UserMessage) and "greet.sh says hallo" in notes.parts[0].text
     assert [message.role for message in rest] == ["assistant", "user"] * 3
     assert state.ended is not None and state.ended.outcome is Outcome.PUBLISHED
+
+
+def test_the_fixture_of_an_approved_run_folds_to_its_pull_request() -> None:
+    events = read("v1-approved.jsonl")
+    [approved] = [n for n, e in enumerate(events) if isinstance(e.event, PathsAllowed)]
+    refused = fold(events[:approved]).ended
+    assert refused is not None and refused.outcome is Outcome.REFUSED
+    state = fold(events)
+    assert state.allowed == ("/.github/workflows/ci.yml",)
+    assert state.ended is not None and state.ended.outcome is Outcome.PUBLISHED
+    assert state.turns == 2
 
 
 def test_the_fixture_of_version_1_folds_to_what_it_always_meant() -> None:

@@ -1,0 +1,217 @@
+"""What the words of test frameworks mean: which call asserts, how much it asserts, what skips.
+
+Names are those of pytest, unittest, Jest, Vitest, Mocha, Chai, node:test, Go's testing and
+testify, Rust's macros, JUnit, AssertJ, Hamcrest, kotlin.test, Kotest, xUnit.net, NUnit, MSTest,
+RSpec, Minitest, PHPUnit, Pest, GoogleTest, Catch2, doctest and Boost.Test.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+_CALLEE = re.compile(r"^(?:await\s+)?([\w$.:>@!?-]*)")
+_ASSERTS = re.compile(
+    r"(?:^|[_.:>])(?:_?assert|expect|refute|verif|check|require|ensure|should|must|fail|raises|warns"
+    r"|compare|approve|it_behaves_like|include_examples|BOOST_)|[a-z](?:Equals?|Assert)(?:$|[A-Z])",
+    re.I,
+)
+_CHAINED = re.compile(
+    r"[.>](?:should|Should|must_|to\b|not_to\b|assert_|Assert)|\bshould(?:Be|Not|Throw|Have)"
+)
+_GO_FAILS = re.compile(r"^(?:t|b|tb|f)\.(?:Error|Fatal|Fail)")
+_LOADS = re.compile(r"^require(?:_relative|_once)?$")
+
+
+def is_check(language: str, text: str, chain: str) -> bool:
+    """Whether the call, macro or expression ``text`` can fail a test by itself.
+
+    ``chain`` is what stands before its arguments.
+    """
+    match = _CALLEE.match(text)
+    callee = match[1] if match else ""
+    if language in ("javascript", "ruby", "php") and _LOADS.match(callee):
+        return False
+    if language == "go":
+        return bool(_GO_FAILS.match(callee)) or bool(
+            re.match(r"^(?:require|assert)\.|^[\w.]+\(\s*(?:t|tb)\s*,", text)
+            and not callee.startswith("t.Run")
+        )
+    if re.match(r"^expect\s*[({]", text):
+        return bool(re.search(r"[)}]\s*(?:\.|->|\?\.)", text))
+    return bool(_ASSERTS.search(callee) or _CHAINED.search(chain))
+
+
+_RAISES = re.compile(
+    r"raises|throw|raise_error|should_panic|expectexception|expected\s*=|must_raise|assert_raise", re.I
+)
+_GENERIC = re.compile(
+    r"[(\s,](?:Base)?(?:Exception|Throwable|Error|StandardError)(?:\.class|::class)?\s*(?:[),]|$)"
+    r"|<(?:System\.)?Exception>"
+)
+_WEAK = re.compile(
+    r"to_?be_?(?:truthy|defined|falsy|present|valid)|be_(?:truthy|present)|tobeinthedocument|tobe(?:null|undefined)\("
+    r"|not\.tobe(?:null|undefined)"
+    r"|not_?(?:null|nil|none|empty|zero)|is\s*not\s*(?:None|null)|isnotempty|refute_nil|is_some\(|is_ok\("
+    r"|tohavebeencalled\(\s*\)|assert_called\(\)|no_?(?:throw|error)|doesnotthrow|!=\s*(?:nil|null|None"
+    r"|undefined)\b"
+    r"|==\s*nil\b|\.not_to\s+be_nil|anything\(",
+    re.I,
+)
+_NEGATED = re.compile(
+    r"not_?equal|not_?same|(?:assert|expect|require|check)_ne\b|\.not\.|not_to|!=|notequal", re.I
+)
+_EXACT = re.compile(
+    r"==|equal|(?:^|[^a-z])eq(?:$|[^a-z])|_eq\b|tobe\(|same\(|areequal|shouldbe\b|containsexactly"
+    r"|containexactly"
+    r"|havelength|havecount|calledwith|called_(?:once_)?with|haslength|hassize|snapshot|almost|closeto"
+    r"|approx|near"
+    r"|within|delta|isclose|allclose|match_array|\bis\s+(?:True|False|None)\b|\bbe\(|isnull|assertnull"
+    r"|\bnil\b|elementsare|\bchange\b|\.by\(|yield_with|resolves|rejects",
+    re.I,
+)
+_PARTIAL = re.compile(
+    r"\bin\b|contain|includ|match|starts_?with|ends_?with|regex|instance|greater|less|[<>]|hasattr"
+    r"|\bany\b|have|be_an?\b|kind_of|respond_to",
+    re.I,
+)
+# What only asks for truth. A matcher that is not known is not called weak.
+_BARE = re.compile(
+    r"^assert(?:\s|!|\()|assert_?(?:true|false|that)?\(|assert_?(?:predicate|operator)?\s|is_?(?:true"
+    r"|false)\(|\bTrue\("
+    r"|\bFalse\(|EXPECT_(?:TRUE|FALSE)|ASSERT_(?:TRUE|FALSE)|^(?:REQUIRE|CHECK)\w*\(|\bok\(|refute\b"
+    r"|be_\w+\s*\)?$"
+    r"|\)\.to\.(?:be\.)?(?:ok|exist|true)\b|BOOST_\w+\(|\.Pass\(|verify\(",
+    re.I,
+)
+
+
+@lru_cache(maxsize=10_000)
+def strength(text: str) -> int:
+    """How much a check says: 3 one exact result, 2 a part of it, 1 that there is something.
+
+    ``text`` has its strings blanked. A helper of the repository's own counts as exact.
+    """
+    text = text.replace("=>", " ").replace("->", ".")
+    if text.startswith("if "):
+        return _if_strength(text)
+    if _RAISES.search(text) and not re.search(
+        r"no_?throw|not_?throw|not_to\s+raise|not\.toThrow", text, re.I
+    ):
+        return _raises_strength(text)
+    for pattern, value in ((_WEAK, 1), (_NEGATED, 2), (_EXACT, 3), (_PARTIAL, 2)):
+        if pattern.search(text):
+            return value
+    return 1 if _BARE.search(text) else 3
+
+
+def _raises_strength(text: str) -> int:
+    if re.search(r"(?:raise_error|must_raise|should_panic\]?)\s*$|toThrow\w*\(\s*\)|\(\s*\)\s*$", text):
+        return 1
+    if _GENERIC.search(text) and "match" not in text:
+        return 1
+    specific = re.search(r"match\s*=|expected\s*=\s*\"|raise_error\([^()]*,|Message|raise_error\s+\w+,", text)
+    return 3 if specific else 2
+
+
+def _if_strength(text: str) -> int:
+    """A condition under which Go's ``t.Error`` is called: the check is its opposite."""
+    if re.search(r"[!=]=\s*nil\b", text) and not re.search(r"!=\s*(?!nil\b)", text):
+        return 1
+    if re.search(r"!=|DeepEqual|\.Equal\(|Diff\(|errors\.(?:Is|As)\(", text):
+        return 3
+    return 2 if re.search(r"[<>]|==|\(", text) else 1
+
+
+_VACUOUS = re.compile(
+    r"^assert\s*\(?\s*(?:True|true|1|not False|\"[^\"]*\")\s*\)?$"
+    r"|\b(?:or\s+True|or\s+1|\|\|\s*(?:true|1))\b"
+    r"|(?:assertTrue|assert_true|assert!?|isTrue|Assert\.True|Assert\.IsTrue|ok|True|EXPECT_TRUE"
+    r"|ASSERT_TRUE|REQUIRE|CHECK)"
+    r"\(\s*(?:t\s*,\s*)?true\s*[,)]"
+    r"|assertTrue\(\s*True\s*[,)]|expect\(\s*(true|false|1|0|null)\s*\)\.(?:to\.)?(?:toBe|toEqual|equal"
+    r"|be|eq)\w*\(\s*\1\s*\)"
+    r"|expect\(true\)\.to\s+(?:eq|be)\W+true|expect\(\s*true\s*\)\.toBeTruthy",
+)
+_SELF_CALL = re.compile(
+    r"(?:[Ee]quals?|assert_eq!?|[Ss]ame|EXPECT_EQ|ASSERT_EQ|toBe|toEqual)\(\s*([^,()]+?)\s*,\s*\1\s*\)"
+)
+
+
+def is_vacuous(text: str) -> bool:
+    """Whether the check passes whatever the code does. ``text`` is the source itself."""
+    if _VACUOUS.search(text) or _SELF_CALL.search(text):
+        return True
+    sides = text.removeprefix("assert").split("==")
+    return text.startswith("assert ") and len(sides) == 2 and sides[0].strip() == sides[1].strip()
+
+
+_NUMBER = re.compile(r"(?<![\w.])-?\d[\d_]*(?:\.\d*)?(?:[eE][+-]?\d+)?(?:[fFdDL]\b)?")
+_DIGITS = re.compile(r"places|closeto|decimal|precision|significant", re.I)
+_TOLERANCE = re.compile(
+    r"approx|near|delta|within|tol\b|isclose|allclose|almost|eps|assertEquals|AreEqual|\bmargin\b", re.I
+)
+
+
+def loosened(before: str, after: str) -> str | None:
+    """``block`` or ``flag`` if only numbers differ and a tolerance or a bound grew, else None."""
+    if _NUMBER.sub("#", before) != _NUMBER.sub("#", after):
+        return None
+    pairs = [
+        (float(old.rstrip("fFdDL").replace("_", "")), float(new.rstrip("fFdDL").replace("_", "")))
+        for old, new in zip(_NUMBER.findall(before), _NUMBER.findall(after), strict=True)
+    ]
+    changed = [pair for pair in pairs if pair[0] != pair[1]]
+    if not pairs or not changed:
+        return None
+    old, new = pairs[-1]
+    if _DIGITS.search(before):
+        return "block" if new < old else None
+    if _TOLERANCE.search(before):
+        numbers = 2 if re.search("assertEquals|AreEqual", before) else 1
+        return "block" if len(pairs) >= numbers and new > old >= 0 and old < 1 else None
+    bound = re.search(r"[<>]=?\s*$", before[: before.rfind(_NUMBER.findall(before)[-1])])
+    if bound and old != new:
+        return "flag" if (new > old) == bound[0].startswith("<") else None
+    return None
+
+
+SKIPS = re.compile(
+    r"\bmark\.(?:skip|skipif|xfail)\b|@(?:unittest\.)?(?:skip\w*|expectedFailure)\b|\bpytest\.(?:skip"
+    r"|xfail)\s*\("
+    r"|\.skipTest\s*\(|raise\s+(?:unittest\.)?SkipTest|\b__test__\s*=\s*False"
+    r"|\b(?:it|test|describe|context|suite|specify)\.(?:skip\w*|todo|fixme|failing|only|runIf)\b"
+    r"|\bx(?:it|test|describe|context|specify)\b"
+    r"|\bf(?:it|describe|context)\s*[(\s]|\bthis\.skip\s*\(|\bt\.skip\s*\(|\b(?:skip|todo"
+    r"|only)\s*:\s*(?:true|\")"
+    r"|\b(?:t|b|tb)\.Skip(?:f|Now)?\s*\(|#\[\s*ignore\b|#\[\s*cfg\s*\(\s*any\s*\(\s*\)"
+    r"|@Disabled\w*|@Ignore\w*|@EnabledIf\w*|@EnabledOn\w*|\bassumeTrue\s*\(\s*false|\bAssume\.\w+"
+    r"|\bassumeT\w+\s*\("
+    r"|\bSkip\s*=|\[\s*Ignore\b|\[\s*Explicit\b|\bAssert\.(?:Ignore|Inconclusive|Skip)\w*\s*\("
+    r"|^[ \t]*(?:skip|pending)\b(?!\s*[=.:])|\bmarkTest(?:Skipped|Incomplete)\s*\(|->(?:skip|todo)\s*\("
+    r"|\bDISABLED_|\bGTEST_SKIP\b|\bSKIP\s*\(|doctest::skip|\bdisabled\s*\(\s*\)|\bshould_fail\s*\(",
+    re.M,
+)
+FILE_SKIPS = re.compile(
+    r"^\s*//\s*(?:go:build|\+build)\s+(?:ignore|never|false)\b|^#!\[cfg\(any\(\)\)\]", re.M
+)
+HIDDEN_TAGS = re.compile(r"\[(?:\.[^\]\"]*|!mayfail|!shouldfail)\]")  # Catch2
+_CONDITIONAL = re.compile(
+    r"skipif|skip(?:If|Unless)|Disabled(?:On|If|For)|Enabled|runIf|importorskip|[Aa]ssume"
+)
+_ALWAYS = re.compile(
+    r"\(\s*(?:True|true|1|not False|\(\)\s*=>\s*true)\s*[,)]|assume\w*\(\s*false|^\s*if\s*\(?\s*(?:True"
+    r"|true|1)\b"
+)
+_HERE = re.compile(r"linux|\bLINUX\b|environ\w*[^\n]{0,12}\bCI\b|env\.CI\b|\"CI\"|'CI'", re.I)
+_ELSEWHERE = re.compile(r"!=|\bnot\b|!\w|Unless|EnabledOn")
+
+
+def is_conditional(marker: str, condition: str) -> bool:
+    """Whether a skip holds only somewhere else: not always, not on Linux, not in CI."""
+    if not condition and not _CONDITIONAL.search(marker):
+        return False
+    text = condition or marker
+    if _ALWAYS.search(text):
+        return False
+    return not (_HERE.search(text) and not _ELSEWHERE.search(text))

@@ -1,0 +1,198 @@
+"""What a test asserts, and the rows of data that it runs over, read from its syntax tree."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Set
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from honk.gates.assertions import is_check
+from honk.gates.syntax import Tree
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+_WORD = re.compile(r"[^\W_]\w*|_\w+|\d+(?:\.\d+)?")
+
+
+def words(text: str) -> frozenset[str]:
+    """Names, numbers and words of ``text`` in small letters: what it is about, in any framework."""
+    return frozenset(_WORD.findall(text.lower()))
+
+
+@dataclass(frozen=True)
+class Check:
+    """One assertion. ``text`` is its source, ``plain`` the same with strings blanked."""
+
+    text: str
+    plain: str
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        return words(_INDEX.sub("", self.text))
+
+    @cached_property
+    def key(self) -> str:
+        """The same for the same assertion in another layout."""
+        squeezed = re.sub(r"\s+|\bawait\b", "", self.text).replace("'", '"')
+        return re.sub(r",(?=[)\]}])|;$", "", squeezed)
+
+
+_CHECKS = frozenset(
+    {"call_expression", "call", "assert_statement", "method_invocation", "invocation_expression"}
+    | {"macro_invocation", "function_call_expression", "member_call_expression", "scoped_call_expression"}
+    | {"infix_expression", "binary"}
+)
+_ARGUMENTS = frozenset({"arguments", "argument_list", "value_arguments", "token_tree", "do_block", "block"})
+_INFIX = {"infix_expression": ("kotlin",), "binary": ("ruby",)}  # a shouldBe b; a.should == b
+_INDEX = re.compile(r"\[\d+\]")
+_CALLS = frozenset({"call_expression", "call", "function_call_expression"})
+_BLOCKS = ("block", "body_statement", "statement_list", "compound_statement")
+_RETURNS = ("return_statement", "return_expression", "return", "jump_expression")
+_HANDLERS = ("except_clause", "catch_clause", "catch_block", "rescue", "catch_declaration")
+_BROAD = re.compile(r"\b(?:Base)?Exception\b|AssertionError|AssertionFailed|Throwable|\bError\b|\.\.\.")
+_BARE = re.compile(r"^(?:except|catch|rescue)\s*:?\s*$")
+_FAILS = re.compile(r"raise|throw|fail|assert|expect|panic|reject|done\(", re.I)
+
+
+class Collector:
+    """Walks through one test. Only what runs and can fail the test is collected: nothing that is
+    swallowed, or behind a ``return``. ``taken`` are ids of nodes that are tests of their own."""
+
+    def __init__(self, tree: Tree, taken: Set[int]) -> None:
+        self._tree = tree
+        self._taken = taken
+        self.checks: list[Check] = []
+        self.rows: list[str] = []
+
+    def run(self, top: Node) -> None:
+        stack: list[tuple[Node, bool]] = [(top, False)]
+        while stack:
+            node, table = stack.pop()
+            if node is not top and node.id in self._taken:
+                continue
+            if self._record(node):
+                continue
+            table = table or _opens_table(node, self._tree)
+            if _is_row(node, table, self._tree):
+                self.rows.append(re.sub(r"\s+|,(?=\s*[)\]}])", "", self._tree.text(node)))
+                continue
+            stack += [(child, table) for child in reversed(self._alive(node))]
+
+    def _record(self, node: Node) -> bool:
+        """Note ``node`` if it asserts something; what is inside it then belongs to it."""
+        language = self._tree.language
+        if node.type == "if_statement" and language == "go":
+            return self._go_if(node)
+        if node.type not in _CHECKS or (node.type in _INFIX and language not in _INFIX[node.type]):
+            return False
+        plain = self._tree.plain(node)
+        if node.type != "assert_statement" and not is_check(language, plain, self._chain(node)):
+            return False
+        self.checks.append(Check(self._tree.text(node), plain))
+        return True
+
+    def _chain(self, node: Node) -> str:
+        """What stands before the arguments of a call."""
+        arguments = [c for c in node.named_children if c.type in _ARGUMENTS]
+        end = arguments[-1].start_byte if arguments else node.end_byte
+        return self._tree.masked[node.start_byte : end].decode("utf-8", "replace")
+
+    def _go_if(self, node: Node) -> bool:
+        body = node.child_by_field_name("consequence")
+        if body is None or not re.search(r"\b(?:t|b|tb|f)\.(?:Error|Fatal|Fail)", self._tree.plain(body)):
+            return False
+        if re.search(r"\b(?:if|for|switch)\b", self._tree.plain(body)):
+            return False
+        head = slice(node.start_byte, body.start_byte)
+        self.checks.append(
+            Check(
+                self._tree.code[head].decode("utf-8", "replace"),
+                self._tree.masked[head].decode("utf-8", "replace"),
+            )
+        )
+        alternative = node.child_by_field_name("alternative")
+        if alternative is not None:
+            self.run(alternative)
+        return True
+
+    def _alive(self, node: Node) -> list[Node]:
+        """Children that run and may fail the test."""
+        children = node.named_children
+        if node.type in ("try_statement", "try_expression", "begin") and self._swallows(node):
+            return [c for c in children if c.type in ("finally_clause", "else_clause", "finally_block")]
+        if node.type == "with_statement" and re.match(
+            r"with\s+(?:contextlib\.)?suppress\(.*(?:AssertionError|Exception)", self._tree.text(node)
+        ):
+            return []
+        if node.type == "if_statement" and re.match(r"if\s*\(?\s*(?:False|false|0)\b", self._tree.text(node)):
+            return [c for c in children if c.type in ("else_clause", "elif_clause")]
+        if node.type.endswith(_BLOCKS):
+            for number, child in enumerate(children):
+                if _returns(child):
+                    return children[: number + 1]
+        return children
+
+    def _swallows(self, node: Node) -> bool:
+        """Whether a handler of the ``try`` takes a failed assertion and says nothing."""
+        return any(child.type in _HANDLERS and self._is_silent(child) for child in node.named_children)
+
+    def _is_silent(self, handler: Node) -> bool:
+        plain = self._tree.plain(handler)
+        head = plain.partition("{")[0].partition(":\n")[0]
+        rest = plain[len(head) :] + plain.partition("\n")[2]
+        if self._tree.language != "javascript" and not _BROAD.search(head) and not _BARE.match(head.strip()):
+            return False
+        return not _FAILS.search(rest)
+
+
+def _returns(node: Node) -> bool:
+    inner = node.named_children
+    if node.type == "expression_statement" and inner:
+        node = inner[0]
+    return node.type in _RETURNS
+
+
+_LISTS = frozenset(
+    {
+        "list",
+        "tuple",
+        "array",
+        "literal_value",
+        "array_expression",
+        "initializer_list",
+        "array_creation_expression",
+    }
+)
+
+
+_ROW_MARKS = re.compile(r"^(?:#\[\s*)?(?:InlineData|TestCase|DataRow|case)\s*\(")
+
+
+def _is_row(node: Node, table: bool, tree: Tree) -> bool:
+    """An entry of a table of test data: a list within a list, ``pytest.param``, ``[InlineData(…)]``."""
+    if node.type in ("attribute", "attribute_item"):
+        return bool(_ROW_MARKS.match(tree.text(node)))
+    parent = node.parent
+    while parent is not None and parent.type in (
+        "literal_element",
+        "keyed_element",
+        "array_element_initializer",
+    ):
+        parent = parent.parent
+    if not table or parent is None or parent.type not in _LISTS:
+        return False
+    return node.type in _LISTS or node.type in ("call", "object", "dictionary")
+
+
+def _opens_table(node: Node, tree: Tree) -> bool:
+    """Whether what is inside ``node`` may be data that the test runs over."""
+    if node.type in ("decorator", "for_in_statement", "range_clause"):
+        return True
+    if node.type == "for_statement":
+        return tree.language == "python"
+    if node.type == "composite_literal":
+        return bool(re.match(r"^(?:\[\]|map\[)", tree.text(node)))
+    return node.type in _CALLS and bool(re.match(r"^\w+(?:\.\w+)*\.each\b|^\[", tree.text(node)))

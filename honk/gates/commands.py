@@ -1,0 +1,118 @@
+"""Test commands in configuration files: when the new one finds less than the old one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+_KEYS = re.compile(
+    r"(?:^|/)scripts/(?:[\w:.-]*(?:test|lint|check|type|tsc|verify|ci|validate|coverage)[\w:.-]*)$"
+    r"|(?:^|/)(?:addopts|commands|commands_pre|test_command|entry|args)$|/tasks/[\w-]*(?:test|lint"
+    r"|check)[\w-]*(?:/cmds?)?$"
+    r"|(?:^|/)tool/(?:poe|pdm|hatch)[\w/.-]*(?:test|lint|check|cov)[\w-]*(?:/cmd)?$",
+    re.I,
+)
+RUNNERS = re.compile(
+    r"\b(?:pytest|py\.test|unittest|tox|nox|nose2|jest|vitest|mocha|ava|jasmine|karma|cypress"
+    r"|playwright|node\s+--test|bun\s+test|tap"
+    r"|go\s+(?:test|vet)|cargo\s+(?:test|nextest|clippy|check)|mvnw?|gradlew?|dotnet\s+(?:test|build)"
+    r"|rspec|rake|minitest|phpunit|pest|paratest"
+    r"|ctest|ninja|meson|bazel|bats|ruff|flake8|pylint|mypy|pyright|eslint|tsc|biome|prettier|stylelint"
+    r"|rubocop|phpstan|psalm|clippy|golangci-lint"
+    r"|staticcheck|shellcheck|cppcheck|black|isort|make|npm|yarn|pnpm|turbo|nx|tests?)\b|\./\S+"
+)
+_SWALLOWS = re.compile(
+    r"\|\|\s*(?:true|:|exit\s+0|echo\b|\(?exit 0)|;\s*(?:true|exit\s+0)\s*$|\bset\s+\+e\b|&\s*$"
+    r"|\|\s*(?:tee|cat|head|tail)\b(?!.*pipefail)"
+)
+_LESS = re.compile(
+    r"--passWithNoTests|--pass-with-no-tests|--no-verify\b|--exit-zero\b|--deselect\b"
+    r"|--ignore(?:-glob)?[= ]|--exclude[= ]|--testPathIgnorePatterns"
+    r"|(?:^|\s)-k[ =\"']|(?:^|\s)-m\s*[\"']?not\b|--skip[= ]|-DskipTests|-Dmaven\.test\.skip"
+    r"|-DtestFailureIgnore|-fae\b|-x\s+test\b|--no-cov\b"
+    r"|-skip[= ]|--quiet-deprecations|--no-error-on-unmatched|--suppress-tests|(?:^|\s)-E\s"
+    r"|--exclude-regex|--label-exclude|--exclude-task|-short\b|--bail=0|--allow-warnings"
+    r"|-A\s+(?:warnings|clippy)"
+    r"|--cap-lints|--no-strict|--keep-going\b|--filter[= ]|--exclude-group|--invert|-t\s+[\"']"
+    r"|--grep[= ]|--only-changed|--onlyChanged|-p\s+no:|--reruns"
+)
+_STRICTER = re.compile(
+    r"--cov-fail-under[= ]\d+|--fail-under[= ]\d+|--strict[\w-]*|-D\s*warnings|--deny\s+\S+|-race\b"
+    r"|-W\s*error|-Werror|--error-on-warnings|--forbid-only"
+    r"|--check\b|--max-warnings[= ]\d+|--fail-on\S*|--typecheck|set\s+-[a-z]*e[a-z]*"
+)
+_VALUE = re.compile(r"(--[\w-]*(?:fail-under|max-warnings|reruns)[= ])(\d+)")
+
+
+def is_test_command(key: str) -> bool:
+    """Whether the key of a configuration file is a command line, or options, of a verifier."""
+    return bool(_KEYS.search(key))
+
+
+def weaker_command(old: Sequence[str], new: Sequence[str], key: str = "") -> Iterator[str]:
+    """Why the command lines ``new`` find less than ``old``; nothing if they do not."""
+    before, after = "\n".join(old), "\n".join(new)
+    if not before.strip():
+        return
+    if not after.strip():
+        yield f"{_short(before)} is gone"
+        return
+    for pattern in (_SWALLOWS, _LESS):
+        had = {m[0].strip() for m in pattern.finditer(before)}
+        for match in pattern.finditer(after):
+            if match[0].strip() not in had:
+                yield f"{match[0].strip()} in: {_short(_line(after, match.start()))}"
+                return
+    yield from _values(before, after)
+    had_runner, has_runner = RUNNERS.search(_unquoted(before)), RUNNERS.search(_unquoted(after))
+    if had_runner and not has_runner:
+        yield f"runs nothing any more: {_short(after)}"
+    elif _ignored(new) and not _ignored(old):
+        yield f"its failure is ignored: {_short(after)}"
+    elif key.endswith("addopts") or len(old) <= len(new):
+        return
+    else:
+        gone = [line for line in old if line not in new and RUNNERS.search(line)]
+        fresh = [line for line in new if line not in old and RUNNERS.search(line)]
+        if len(gone) > len(fresh):
+            yield f"no longer runs: {_short(gone[0])}"
+
+
+def _unquoted(text: str) -> str:
+    """Without what is only printed."""
+    return re.sub(r"^\s*@?(?:echo|printf|true|:|exit)\b[^\n&;|]*", "", text, flags=re.M)
+
+
+def _ignored(lines: Sequence[str]) -> bool:
+    return any(re.match(r"\s*@?-\s*\w", line) for line in lines)
+
+
+def _values(before: str, after: str) -> Iterator[str]:
+    """Options that make a command strict: gone, or with a laxer number."""
+    had, has = (
+        dict((m[1].strip("= "), int(m[2])) for m in _VALUE.finditer(text)) for text in (before, after)
+    )
+    for option, number in had.items():
+        laxer = has.get(option, -1) < number if "under" in option else has.get(option, number + 1) > number
+        if laxer:
+            yield f"{option} {number} became {has.get(option, 'nothing')}"
+            return
+    lost = _strict(before) - _strict(after)
+    stays = RUNNERS.search(before), RUNNERS.search(after)
+    if lost and stays[0] and stays[1] and stays[0][0] == stays[1][0]:
+        yield f"{min(lost)} is gone from: {_short(before)}"
+
+
+def _strict(text: str) -> set[str]:
+    """The options that make a command strict, without their values."""
+    found = (m[0] for m in _STRICTER.finditer(text))
+    return {"set -e" if option.startswith("set") else re.split(r"[= ]\d", option)[0] for option in found}
+
+
+def _line(text: str, at: int) -> str:
+    start = text.rfind("\n", 0, at) + 1
+    return text[start:].partition("\n")[0]
+
+
+def _short(text: str) -> str:
+    return " ".join(text.split())[:100]

@@ -1,0 +1,157 @@
+"""Weakened verifiers in formats that are compared line by line: build scripts and makefiles."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from honk.gates.commands import weaker_command
+
+Found = tuple[Literal["block", "flag"], str]
+
+_SWITCHES = re.compile(
+    r"<(?:testFailureIgnore|skipTests|skipITs|maven\.test\.skip|maven\.test\.failure\.ignore"
+    r"|skip)>\s*true|\bfailIfNoTests>\s*false|<failOnViolation>\s*false"
+    r"|\bignoreFailures\s*(?:=|\.set\()?\s*true|\bisIgnoreFailures\s*=\s*true|\benabled\s*(?:="
+    r"|\.set\()\s*\(?false|\bonlyIf\s*\{\s*false"
+    r"|\bexclude(?:s|TestsMatching)?\s*[(\s=+]+[\[\"'(]|<exclude[s]?\b|<excludeGroup|\bexcludeTags\b"
+    r"|filter\.excludeTestsMatching"
+    r"|\bDISABLED\s+(?:TRUE|ON|1)\b|\bWILL_FAIL\s+(?:TRUE|ON|1)\b|CTEST_CUSTOM_TESTS_IGNORE"
+    r"|tags\s*=\s*\[[^\]]*[\"'](?:manual|notap|flaky)[\"']|\bflaky\s*=\s*True"
+    r"|should_fail\s*:\s*true|<TreatWarningsAsErrors>\s*false|<WarningsNotAsErrors>|<NoWarn>"
+    r"|<RunAnalyzers>\s*false|<IsTestProject>\s*false"
+    r"|collect_ignore(?:_glob)?\s*\+?=|pytest_ignore_collect|pytest_collection_modifyitems"
+    r"|Enabled:\s*false|severity\s*=\s*(?:none|silent|suggestion)"
+    r"|[\"'][\w@/-]+[\"']\s*:\s*\[?\s*(?:[\"'](?:off|warn)[\"']|0\b)|\b(?:exclude"
+    r"|testPathIgnorePatterns|coveragePathIgnorePatterns|ignores|globalIgnores)\b\s*[:(]\s*\[?"
+    r"|passWithNoTests\s*:\s*true|\bbail\s*:\s*false|failOnRisky=\"false\"|failOnWarning=\"false\""
+    r"|\.skip\b|config\.filter_run_excluding"
+    r"|set_tests_properties.*DISABLED",
+    re.I,
+)
+_STRICTNESS = re.compile(
+    r"<TreatWarningsAsErrors>\s*true|\bset\s+-[a-z]*e[a-z]*\b|-Werror\b|failOnWarning=\"true\""
+    r"|failOnRisky=\"true\"|allWarningsAsErrors\s*=\s*true|warningsAsErrors\s+true"
+    r"|failOnWarning\s*=\s*true",
+    re.I,
+)
+_NUMBERS = re.compile(
+    r"(minimum(?:_coverage(?:_by_file)?)?|fail[_-]?under|COVEREDRATIO|<minimum|branches|functions|lines"
+    r"|statements|<(?:line|branch)Rate|mutationThreshold|--max-warnings|minBound\()"
+    r"[\s=:>(]*\[?\s*(?:line\s*:\s*)?(\d+(?:\.\d+)?)",
+    re.I,
+)
+_MAXIMA = ("--max-warnings",)
+_REGISTERED = re.compile(
+    r"^\s*(?:add_test\s*\(|gtest_discover_tests\s*\(|catch_discover_tests\s*\(|test\s*\(\s*'"
+    r"|(?:\w+_)?test\s*\($|enable_testing\s*\(|include\s*\(\s*CTest|add_subdirectory\s*\(\s*\"?tests?\b"
+    r"|<module>[^<]*test"
+    r"|<testsuite\b|<directory\b|useJUnitPlatform\s*\(|useJUnit\s*\(|useTestNG\s*\()",
+    re.I,
+)
+_TARGET = re.compile(
+    r"^([\w.%/-]*(?:test|check|lint|verify|ci|coverage|validate|unit|all)[\w.%/-]*)\s*:(?![=:])([^=#]*)", re.I
+)
+_IGNORE_FILES = re.compile(r"\.(?:eslint|prettier)ignore$")
+_SCRIPT = re.compile(r"\.(?:sh|bash|ps1|bat)$")
+_MAKE = re.compile(r"(?:[Mm]akefile|\.mk|[Jj]ustfile)$")
+
+
+def lowered_lines(path: str, old: bytes | None, new: bytes | None) -> Iterator[Found]:
+    """What the new lines of a file switch off, and what they no longer ask for."""
+    before, after = _lines(old), _lines(new)
+    if not before:
+        return
+    added = list((Counter(after) - Counter(before)).elements())
+    removed = list((Counter(before) - Counter(after)).elements())
+    if _IGNORE_FILES.search(path):
+        yield from (
+            ("block", f"leaves out {line}") for line in added if line and not line.startswith(("#", "!"))
+        )
+        return
+    if _MAKE.search(path):
+        yield from _make(before, after)
+        return
+    if _SCRIPT.search(path):
+        yield from (("block", why) for why in weaker_command(before, after))
+        return
+    yield from _switched(added, removed)
+    yield from _numbers(before, after)
+    yield from _unregistered(added, removed, after)
+
+
+def _lines(data: bytes | None) -> list[str]:
+    if data is None:
+        return []
+    text = data[:500_000].decode("utf-8", "replace")
+    lines = [line.rstrip()[:1_000] for line in text.split("\n")]
+    return [line for line in lines if not re.match(r"^\s*(?:#(?!!\[)|//|<!--|--\s)", line)]
+
+
+def _switched(added: Sequence[str], removed: Sequence[str]) -> Iterator[Found]:
+    off, before = (
+        Counter(m[0].lower() for line in lines if (m := _SWITCHES.search(line))) for lines in (added, removed)
+    )
+    for line in added:
+        match = _SWITCHES.search(line)
+        if match and off[match[0].lower()] > before[match[0].lower()]:
+            yield "block", f"switched off: {line.strip()}"
+    strict, still = (sum(1 for line in lines if _STRICTNESS.search(line)) for lines in (removed, added))
+    if strict > still:
+        line = next(line for line in removed if _STRICTNESS.search(line))
+        yield "block", f"no longer strict: {line.strip()}"
+
+
+def _numbers(before: Sequence[str], after: Sequence[str]) -> Iterator[Found]:
+    old, new = (
+        [(m[1], float(m[2])) for line in lines for m in _NUMBERS.finditer(line)] for lines in (before, after)
+    )
+    for (name, least), (other, now) in zip(old, new, strict=False):
+        if name == other and (now > least if name in _MAXIMA else now < least):
+            yield "block", f"{name} goes from {least:g} to {now:g}"
+            return
+    if len(new) < len(old):
+        yield "block", f"a threshold is gone ({old[0][0]} {old[0][1]:g})"
+
+
+def _unregistered(added: Sequence[str], removed: Sequence[str], after: Sequence[str]) -> Iterator[Found]:
+    gone = [line for line in removed if _REGISTERED.search(line)]
+    fresh = [line for line in added if _REGISTERED.search(line)]
+    if len(gone) > len(fresh):
+        yield "block", f"no longer registered: {gone[0].strip()}"
+
+
+def _make(before: Sequence[str], after: Sequence[str]) -> Iterator[Found]:
+    old, new = _targets(before), _targets(after)
+    for name, (needs, recipe) in old.items():
+        if name not in new:
+            yield "block", f"the target {name} is gone"
+            continue
+        now_needs, now_recipe = new[name]
+        for why in weaker_command(recipe, now_recipe) if recipe or now_recipe else ():
+            yield "block", f"{name}: {why}"
+        lost = [
+            need
+            for need in needs
+            if need not in now_needs and re.search(r"test|check|lint|unit|verify|integration", need)
+        ]
+        if lost and len(now_needs) < len(needs):
+            yield "block", f"{name} no longer needs {lost[0]}"
+
+
+def _targets(lines: Sequence[str]) -> dict[str, tuple[list[str], list[str]]]:
+    """Name of each target that verifies, with what it needs and its recipe."""
+    found: dict[str, tuple[list[str], list[str]]] = {}
+    current: list[str] | None = None
+    for line in lines:
+        if line.startswith(("\t", "    ")):
+            if current is not None:
+                current.append(line.strip())
+            continue
+        current = None
+        if match := _TARGET.match(line):
+            current = []
+            found[match[1]] = (match[2].split(), current)
+    return found

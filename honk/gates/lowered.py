@@ -1,0 +1,281 @@
+"""The gates ``verifier-config`` and ``suppression``: what decides about a change says less.
+
+Thresholds, strictness, ignore lists and commands of test runners, linters, type checkers and
+builds. The checks of honk's own stop gate come from the base commit; but they run what these
+files say, so a change could pass by asking for less.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from honk.core.types import Finding
+from honk.gates.collect import words
+from honk.gates.commands import is_test_command, weaker_command
+from honk.gates.content import Content
+from honk.gates.lines import lowered_lines
+from honk.gates.settings import Flat, flatten
+
+GATE = "verifier-config"
+_SHOWN = 100
+
+_FILES = re.compile(
+    r"(?:^|/)(?:pyproject\.toml|setup\.cfg|pytest\.ini|\.?pytest\.toml|tox\.(?:ini|toml)|\.coveragerc"
+    r"|noxfile\.py|\.?mypy\.ini"
+    r"|\.?ruff\.toml|\.flake8|\.?pylintrc|pyrightconfig\.json|conftest\.py|package\.json"
+    r"|jest\.config\.\w+|vitest\.\w+\.\w+"
+    r"|vite\.config\.\w+|karma\.conf\.\w+|\.mocharc[.\w]*|\.nycrc[.\w]*|\.c8rc[.\w]*|\.?eslintrc[.\w]*"
+    r"|eslint\.config\.\w+"
+    r"|\.eslintignore|\.prettierignore|biome\.jsonc?|tsconfig[\w.-]*\.json|\.?codecov\.ya?ml"
+    r"|(?:GNU)?[Mm]akefile|[\w.-]+\.mk|[Jj]ustfile"
+    r"|Taskfile\.ya?ml|pom\.xml|(?:build|settings)\.gradle(?:\.kts)?|[\w.-]+\.gradle(?:\.kts)?"
+    r"|Cargo\.toml|\.cargo/config\.toml|\.?clippy\.toml"
+    r"|\.golangci\.\w+|[\w.-]+\.(?:cs|fs|vb)proj|Directory\.Build\.\w+|[\w.-]+\.runsettings"
+    r"|\.editorconfig|\.globalconfig"
+    r"|phpunit\.xml(?:\.dist)?|phpstan[\w.-]*\.neon(?:\.dist)?|psalm\.xml|composer\.json|\.rspec"
+    r"|Rakefile|\.rubocop[\w.]*\.yml"
+    r"|spec_helper\.rb|test_helper\.rb|rails_helper\.rb|\.simplecov|CMakeLists\.txt|CTestCustom\.cmake"
+    r"|BUILD(?:\.bazel)?|\.bazelrc"
+    r"|meson\.build|\.pre-commit-config\.yaml|checkstyle[\w.-]*\.xml|spotbugs[\w.-]*\.xml|detekt[\w.-]*\.yml"
+    r"|(?:[\w-]*[_-])?(?:tests?|checks?|lint|verify|ci|validate)(?:[_-][\w-]+)?\.(?:sh|bash|ps1|bat))$"
+)
+
+_THRESHOLD = re.compile(
+    r"fail[_-]?under|min(?:imum)?[_-]?(?:coverage|line|branch|statement|score)|thresholds?(?:/|$)"
+    r"|coverageThreshold"
+    r"|/(?:branches|functions|lines|statements)$|(?:^|/)level$|coverage/.*(?:target)$|msi$",
+    re.I,
+)
+_STRICT = re.compile(
+    r"strict|noImplicit|noUnused|noUnchecked|noFallthrough|exactOptional|disallow_|check_untyped|warn_"
+    r"|no_implicit|forbid|"
+    r"(?:^|/)(?:xfail_strict|branch|forbidOnly|errorOnUnmatched|checkJs|failOn\w+|fail_on_\w+|bail"
+    r"|treatWarningsAsErrors|beStrict\w+)$",
+    re.I,
+)
+_LAX = re.compile(
+    r"ignore_errors|ignore_missing_imports|ignore_failures|passWithNoTests|allow_(?:untyped|any"
+    r"|redefinition)\w*|skipLibCheck|"
+    r"(?:^|/)(?:skip|skipTests|ignore_outcome|allowJs|suppress\w*|continue-on-error|informational"
+    r"|if_ci_failed)$",
+    re.I,
+)
+_IGNORES = re.compile(
+    r"(?:^|/)(?:ignore|extend-ignore|ignorePatterns|ignore_patterns|per-file-ignores(?:/.*)?"
+    r"|extend-per-file-ignores(?:/.*)?|exclude(?:_lines|_also|s)?|extend-exclude|omit"
+    r"|testPathIgnorePatterns|coveragePathIgnorePatterns|modulePathIgnorePatterns|norecursedirs"
+    r"|collect_ignore\w*|disable|disable_error_code|unfixable"
+    r"|exclude-rules(?:/.*)?|skips?|ignoreErrors(?:/.*)?|excludePaths(?:/.*)?|Exclude|excluded?"
+    r"|force-exclude)$",
+    re.I,
+)
+_SELECTS = re.compile(
+    r"(?:^|/)(?:select|extend-select|enable|testpaths|testMatch|files|include|source|envlist|env_list"
+    r"|plugins|extends|linters/enable)$"
+)
+_TOOLS = re.compile(
+    r"^(?:tool/(?:pytest|coverage|ruff|mypy|pyright|basedpyright|pylint|flake8|tox|nox|hatch|poe|pdm"
+    r"|bandit|black|isort|interrogate)"
+    r"|coverage|pytest|tool:pytest|mypy|flake8|pylint|tox|testenv|run|report|html|jest|eslintConfig|nyc"
+    r"|c8|scripts|lints|scripts/.*"
+    r"|mocha|vitest|ava|profile|workspace/lints|MASTER|MAIN|MESSAGES CONTROL)(?:[/\-.: ]|$)"
+)
+_MIXED = re.compile(
+    r"(?:^|/)(?:pyproject\.toml|setup\.cfg|package\.json|composer\.json|Cargo\.toml|tox\.(?:ini|toml))$"
+)
+_GENERATED = re.compile(
+    r"generated|vendor|node_modules|third_party|migrations|_pb2|\.pb\.|build|dist|\.venv|\bout\b|snapshots",
+    re.I,
+)
+_RANK = (  # from lax to strict
+    *("off", "none", "false", "0", "allow", "ignore", "info", "information", "hint", "1", "warn", "warning"),
+    *(
+        "warnings",
+        "basic",
+        "standard",
+        "2",
+        "deny",
+        "error",
+        "forbid",
+        "true",
+        "strict",
+        "all",
+        "recommended",
+    ),
+)
+_SEVERITY = re.compile(
+    r"rules?/|report[A-Z]\w+$|typeCheckingMode|lints?/|severity|(?:^|/)[A-Z]\w+/\w+/Enabled$|/Enabled$", re.I
+)
+
+
+def is_config(path: str) -> bool:
+    """Whether the file configures a verifier, or may."""
+    return bool(_FILES.search(path))
+
+
+def lowered(configs: Sequence[Content], added: Sequence[str]) -> Iterator[Finding]:
+    """Findings about all configuration files of a change. ``added`` are the paths that it adds.
+
+    What one file loses and another gains has moved, and is flagged.
+    """
+    gained = {content.file.path: _gained(content) for content in configs}
+    for content in configs:
+        path = content.file.path
+        elsewhere = frozenset[str]().union(*(words for other, words in gained.items() if other != path))
+        before, after = flatten(path, content.old), flatten(path, content.new)
+        if before is None or after is None:
+            found = _lines(content, elsewhere)
+        else:
+            found = _compare(path, before, after, added, elsewhere)
+        yield from (_finding(path, result, detail) for result, detail in dict.fromkeys(found))
+
+
+def _gained(content: Content) -> frozenset[str]:
+    old, new = (words((side or b"").decode("utf-8", "replace")) for side in (content.old, content.new))
+    return new - old
+
+
+def _lines(content: Content, elsewhere: frozenset[str]) -> Iterator[Found]:
+    for result, detail in lowered_lines(content.file.path, content.old, content.new):
+        moved = content.new is None and words(detail.partition(": ")[2]) <= elsewhere
+        yield ("flag" if moved else result), detail
+
+
+def _finding(path: str, result: Literal["block", "flag"], detail: str) -> Finding:
+    text = " ".join(detail.split())
+    return Finding(gate=GATE, result=result, path=path, detail=text[:400])
+
+
+Found = tuple[Literal["block", "flag"], str]
+
+
+def _compare(
+    path: str, before: Flat, after: Flat, added: Sequence[str], elsewhere: frozenset[str]
+) -> Iterator[Found]:
+    for key in dict.fromkeys((*before, *after)):
+        if _MIXED.search(path) and not _TOOLS.search(key):
+            continue
+        old, new = before.get(key, ()), after.get(key, ())
+        if old == new:
+            continue
+        moved = not new and words(" ".join(old)) <= elsewhere
+        for result, detail in _key(key, old, new, added):
+            yield ("flag" if moved else result), detail
+    if path.endswith(".pre-commit-config.yaml"):
+        yield from _hooks(before, after)
+
+
+def _key(key: str, old: tuple[str, ...], new: tuple[str, ...], added: Sequence[str]) -> Iterator[Found]:
+    if is_test_command(key):
+        yield from (("block", f"{key}: {why}") for why in weaker_command(old, new, key))
+    elif _IGNORES.search(key):
+        yield from _ignores(key, old, new, added)
+    elif _THRESHOLD.search(key):
+        yield from _threshold(key, old, new)
+    elif _STRICT.search(key) and _is_true(old) and not _is_true(new):
+        yield "block", f"{key} is off now"
+    elif _LAX.search(key) and _is_true(new) and not _is_true(old):
+        yield "block", f"{key} is on now"
+    elif _SEVERITY.search(key) and old and new and _rank(new) < _rank(old):
+        yield "block", f"{key} goes from {old[0]} to {new[0]}"
+    elif _SEVERITY.search(key) and not old and new and _rank(new) in range(6):
+        yield "block", f"{key} is {new[0]} now"
+    elif _SELECTS.search(key) and old and set(old) - set(new) and len(new) < len(old):
+        yield "block", f"{key} lost {', '.join(sorted(set(old) - set(new)))[:_SHOWN]}"
+
+
+def _ignores(key: str, old: tuple[str, ...], new: tuple[str, ...], added: Sequence[str]) -> Iterator[Found]:
+    entries = _entries(new) - _entries(old)
+    for entry in sorted(entries):
+        harmless = _GENERATED.search(entry) or any(
+            path.startswith(entry.strip("*/.")) for path in added if entry.strip("*/.")
+        )
+        if entry in ("E501", "W503", "E203", "node_modules", "dist", "coverage"):
+            harmless = True
+        yield ("flag" if harmless else "block"), f"{key} leaves out {entry}"
+
+
+def _entries(values: tuple[str, ...]) -> set[str]:
+    return {part.strip() for value in values for part in re.split(r",\s*", value) if part.strip()}
+
+
+def _threshold(key: str, old: tuple[str, ...], new: tuple[str, ...]) -> Iterator[Found]:
+    before, after = _number(old), _number(new)
+    if before is None:
+        return
+    if after is None:
+        yield "block", f"{key} is gone (it was {old[0]})"
+    elif after < before:
+        yield "block", f"{key} goes from {old[0]} to {new[0]}"
+
+
+def _number(values: tuple[str, ...]) -> float | None:
+    try:
+        return float(values[0].strip().rstrip("%")) if values else None
+    except ValueError:
+        return None
+
+
+def _is_true(values: tuple[str, ...]) -> bool:
+    return bool(values) and values[0].strip().lower() in ("true", "1", "yes", "on", "error")
+
+
+def _rank(values: tuple[str, ...]) -> int:
+    word = values[0].strip().lower() if values else ""
+    return _RANK.index(word) if word in _RANK else len(_RANK)
+
+
+def _hooks(before: Flat, after: Flat) -> Iterator[Found]:
+    """A hook is known by its id; one that is gone from every repository checks nothing any more."""
+    old, new = ({v[0] for key, v in flat.items() if key.endswith("/id")} for flat in (before, after))
+    for hook in sorted(old - new):
+        replaced = len(new) >= len(old)
+        yield ("flag" if replaced else "block"), f"the hook {hook} is gone"
+
+
+# ---- words in the code that switch a verifier off ---------------------------------------------
+
+_WHOLE_FILE = re.compile(
+    r"@ts-nocheck|/\*\s*eslint-disable\s*\*/|#\s*mypy:\s*ignore-errors|#\s*(?:ruff|flake8):\s*noqa\s*$"
+    r"|^#\s*type:\s*ignore\s*$"
+    r"|#\s*pylint:\s*(?:skip-file|disable=all)|#!\[allow\((?:warnings|clippy::all)\)\]"
+    r""
+    r"|#\s*rubocop:disable\s+all|#pragma warning disable\s*$|@phpcs:ignoreFile|phpcs:ignoreFile"
+    r"|#\s*pyright:\s*(?:ignore|basic|off)|biome-ignore-all",
+    re.M,
+)
+_ONE_PLACE = re.compile(
+    r"#\s*type:\s*ignore|#\s*noqa|#\s*pyright:\s*ignore|#\s*pylint:\s*disable|eslint-disable"
+    r"|@ts-(?:ignore|expect-error)|biome-ignore|tslint:disable"
+    r"|#!?\[allow\(|//\s*nolint|@SuppressWarnings|@Suppress\(|#pragma warning disable|\[SuppressMessage"
+    r"|#\s*rubocop:disable"
+    r"|@phpstan-ignore|@psalm-suppress|#\s*pragma:\s*no cover|istanbul ignore|c8 ignore|v8 ignore"
+    r"|//\s*NOLINT|NOSONAR|#\s*nosec"
+)
+
+
+def suppressions(content: Content) -> Iterator[Finding]:
+    """New words in the code that keep a verifier from looking: at a file, or at one place."""
+    path = content.file.path
+    if path.endswith((".md", ".rst", ".txt", ".lock")):
+        return
+    removed = Counter(m[0] for line in content.removed for m in _ONE_PLACE.finditer(line))
+    lines = []
+    for number, text in content.added:
+        line = text[:2_000]
+        if match := _WHOLE_FILE.search(line):
+            detail = f"line {number} exempts the file from its checks: {match[0].strip()}"
+            yield _finding(path, "block" if content.file.status != "A" else "flag", detail)
+        elif match := _ONE_PLACE.search(line):
+            if removed[match[0]] > 0:
+                removed[match[0]] -= 1
+            else:
+                lines.append((number, match[0].strip()))
+    if lines:
+        places = ", ".join(f"{number} ({word})" for number, word in lines[:5])
+        yield Finding(
+            gate="suppression", result="flag", path=path, detail=f"checks are switched off in line {places}"
+        )

@@ -1,0 +1,78 @@
+"""What the comparison of tests needs of a whole change: its test files, configuration and lost names."""
+
+from __future__ import annotations
+
+import re
+
+from honk.gates.content import Content, is_binary
+from honk.gates.lowered import is_config
+from honk.gates.paths import is_test
+from honk.gates.syntax import MAX_BYTES, language_of
+from honk.gates.weakened import TestFile
+
+_MAX_TOTAL = 30_000_000
+"""Bytes of test files that one change may have compared; the rest is left to the other gates."""
+
+_INLINE = re.compile(
+    rb"#\[(?:\w+::)*(?:test|rstest|test_case)\b|@Test\b|\[(?:Fact|Theory|Test|TestMethod)\b|import\.meta\.vitest"
+)
+_DATA = re.compile(r"\.(?:md|rst|txt|json|ya?ml|toml|xml|html|css|csv|sql|snap|svg|lock|png|golden|out)$")
+_DEFINED = re.compile(
+    r"\b(?:def|class|function|func|fn|fun|const|let|var|val|interface|struct|enum|trait|module|object"
+    r"|record|type|macro_rules!)"
+    r"\s+(?:\([^)]*\)\s*)?(?:self\.)?([A-Za-z_]\w{2,})"
+    r"|(?:self|this)\.([A-Za-z_]\w{2,})\s*(?::[^=]+)?=(?!=)"
+    r"|^\s*(?:(?:public|private|protected|internal|static|final|virtual|async|override"
+    r"|inline)\s+)+[\w<>\[\],.*&]+\s+([A-Za-z_]\w{2,})\s*\("
+    r"|^\s*(?:[\w<>*&:]+\s+)+\**([A-Za-z_]\w{2,})\s*\([^;]*\)\s*(?:const\s*)?\{",
+)
+_WORD = re.compile(r"\w+")
+_LONGEST = 500  # characters of a line in which a definition is looked for
+
+
+class Suite:
+    """Collects while the files of a change pass by, so that not all are in memory at once."""
+
+    def __init__(self) -> None:
+        self.tests: list[TestFile] = []
+        self.configs: list[Content] = []
+        self._bytes = 0
+        self._gone: set[str] = set()
+        self._present: set[str] = set()
+
+    def take(self, content: Content) -> None:
+        path = content.file.path
+        sides = [side for side in (content.old, content.new) if side is not None and not is_binary(side)]
+        if not sides or content.file.new_mode == "120000":
+            return
+        if is_config(path) and max(map(len, sides)) <= MAX_BYTES:
+            self.configs.append(content)
+        inline = language_of(path) is not None and any(_INLINE.search(side) for side in sides)
+        if (is_test(path) and not _DATA.search(path)) or inline:
+            self._add_test(content)
+        if not is_test(path) and not _DATA.search(path):
+            self._add_names(content)
+
+    def _add_test(self, content: Content) -> None:
+        size = len(content.old or b"") + len(content.new or b"")
+        if self._bytes + size > _MAX_TOTAL:
+            return
+        self._bytes += size
+        self.tests.append(TestFile(content.file.path, content.old, content.new))
+
+    def _add_names(self, content: Content) -> None:
+        """Names that the file no longer defines, if it got shorter: a rename is no removal."""
+        if content.new is not None and len(content.new) <= MAX_BYTES:
+            self._present.update(_WORD.findall(content.new.decode("utf-8", "replace")))
+        if content.file.status not in ("M", "D") or len(content.removed) <= len(content.added):
+            return
+        for line in content.removed:
+            self._gone.update(
+                name for match in _DEFINED.finditer(line[:_LONGEST]) for name in match.groups() if name
+            )
+        if content.file.status == "D":
+            self._gone.add(content.file.path.rpartition("/")[2].partition(".")[0])
+
+    def gone(self) -> frozenset[str]:
+        """Names that the change removes from the code that is no test."""
+        return frozenset(self._gone - self._present - {"test", "tests", "main", "index", "init", "__init__"})

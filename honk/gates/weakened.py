@@ -1,0 +1,342 @@
+"""The gate ``weakened-tests``: tests that a change deletes, skips, empties or loosens.
+
+Tests are compared one by one, before and after. A test that is gone from its place is looked
+for under another name and in the other files of the change; assertions that are gone, in
+what the change adds. Tests that go together with the code that they test are flagged.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from honk.core.types import Finding
+from honk.gates.assertions import SKIPS, loosened, strength
+from honk.gates.cases import Case, cases_of
+from honk.gates.collect import Check, words
+
+GATE = "weakened-tests"
+_COVERED = 0.7  # share of an assertion's words that must stand where it went
+_SIMILAR = 0.5  # share of two tests' words that makes one the other's new name
+_SHOWN = 90
+_UNPARSABLE = 10  # files that no grammar reads, after which all others are compared as text
+_COMPARED = 300  # cases that are compared with each other word by word: bounds the time of a huge change
+_COMMON = frozenset(
+    (  # words of frameworks, which say nothing about the code under test
+        "self", "this", "t", "def", "assert", "expect", "it", "test", "equal", "assertequal",
+        "assertequals", "tobe", "toequal", "eq", "to", "be", "require", "true", "false", "none", "nil",
+        "null", "asserttrue", "if", "in", "assertfalse", "assertsame", "not", "is", "fatal", "error",
+        "errorf", "fatalf", "got", "want", "expect_eq", "assert_eq", "assert_equal", "check", "new",
+        "await", "async", "func",
+    )
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TestFile:
+    """A file with tests, before and after the change; None where it does not exist."""
+
+    __test__ = False
+
+    path: str
+    old: bytes | None
+    new: bytes | None
+
+
+def weakened(files: Sequence[TestFile], gone: frozenset[str]) -> Iterator[Finding]:
+    """Findings of all test files of a change. ``gone`` are names that its other files defined
+    before and have no more."""
+    before: list[Case] = []
+    after: list[Case] = []
+    plain: list[TestFile] = []
+    for file in files:
+        if len(plain) >= _UNPARSABLE:
+            plain.append(file)
+            continue
+        old = () if file.old is None else cases_of(file.path, file.old)
+        new = () if file.new is None else cases_of(file.path, file.new)
+        if old is None or new is None:
+            plain.append(file)
+        else:
+            before += old
+            after += new
+    yield from _Comparison(before, after, gone).findings()
+    for file in plain:
+        yield from _by_text(file, plain, gone)
+
+
+def _found(path: str, detail: str, result: Literal["block", "flag"] = "block") -> Finding:
+    return Finding(gate=GATE, result=result, path=path, detail=detail)
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
+
+
+class _Comparison:
+    """The tests of all files of a change, before and after."""
+
+    def __init__(self, before: list[Case], after: list[Case], gone: frozenset[str]) -> None:
+        names = {_leaf(case).lower() for case in before}
+        self._gone = frozenset(name.lower() for name in gone) - names
+        self._pairs, self._lost, self._new = _match(before, after)
+        self._kept = {check.key for case in after for check in case.checks}
+        self._tested = {check.key for case in after if case.test for check in case.checks}
+        changed = [*self._new, *(now for old, now in self._pairs if old.text != now.text)]
+        self._added = changed[:_COMPARED]  # where a moved assertion may stand now
+        self._places = [self._place(case) for case in self._added if case.checks]
+
+    def findings(self) -> Iterator[Finding]:
+        for old, new in self._pairs:
+            yield from self._changed(old, new)
+        for case in self._lost:
+            yield from self._deleted(case)
+        for case in self._new:
+            if case.test and any(skip.certain for skip in case.skips):
+                yield _found(
+                    case.path, f"the new test {case.name} never runs: {case.skips[0].marker}", "flag"
+                )
+
+    # ---- a test that is still there -----------------------------------------------------
+
+    def _changed(self, old: Case, new: Case) -> Iterator[Finding]:
+        yield from self._skipped(old, new)
+        name = new.name or "the file's own checks"
+        lost, added = _difference(old.checks, new.checks), _difference(new.checks, old.checks)
+        if old.checks and not new.checks and not self._explained(lost):
+            yield self._blame(old, f"{name} asserts nothing any more")
+            return
+        exact = [check for check in added if strength(check.plain) == 3]
+        for check in self._unpaired(old, new, lost, added):
+            if self._moved(check) or (exact and strength(check.plain) == 1):
+                continue
+            yield self._blame(old, f"{name} no longer asserts: {_short(check.text)}", check.text)
+        yield from self._fewer_rows(old, new)
+        for before, now in _pairs(lost, added):
+            yield from self._weaker(old, new, before, now)
+
+    def _skipped(self, old: Case, new: Case) -> Iterator[Finding]:
+        known = Counter(skip.marker for skip in old.skips)
+        fresh = [skip for skip in new.skips if not known[skip.marker]]
+        certain = [skip for skip in fresh if skip.certain]
+        if certain and not any(skip.certain for skip in old.skips):
+            yield _found(new.path, f"{new.name or 'the file'} is skipped: {_short(certain[0].marker)}")
+        elif fresh and len(new.skips) > len(old.skips):
+            yield _found(new.path, f"{new.name or 'the file'} is skipped under a condition", "flag")
+
+    def _explained(self, lost: Sequence[Check]) -> bool:
+        return all(self._moved(check) for check in lost)
+
+    def _unpaired(
+        self, old: Case, new: Case, lost: Sequence[Check], added: Sequence[Check]
+    ) -> Iterator[Check]:
+        taken = {before.key for before, _ in _pairs(lost, added)}
+        for check in lost:
+            if check.key not in taken:
+                yield check
+
+    def _fewer_rows(self, old: Case, new: Case) -> Iterator[Finding]:
+        lost = list((Counter(old.rows) - Counter(new.rows)).elements())
+        if len(new.rows) >= len(old.rows) or not lost:
+            return
+        elsewhere = [case for case in self._added if case is not new]
+        missing = [row for row in lost if not any(_covers(case.words, words(row)) for case in elsewhere)]
+        if missing:
+            yield self._blame(
+                old,
+                f"{new.name} lost {len(old.rows) - len(new.rows)} rows of test data: {_short(missing[0])}",
+                missing[0],
+            )
+
+    def _weaker(self, old: Case, new: Case, before: Check, now: Check) -> Iterator[Finding]:
+        detail = f"{new.name}: {_short(before.text)} became {_short(now.text)}"
+        rank, least = strength(now.plain), strength(before.plain)
+        if rank < least:
+            had = sum(strength(check.plain) >= least for check in old.checks)
+            has = sum(strength(check.plain) >= least for check in new.checks)
+            if has < had and not self._moved(before):
+                yield self._blame(old, f"a weaker assertion in {detail}", before.text)
+        elif result := loosened(before.text, now.text):
+            wider: Literal["block", "flag"] = "block" if result == "block" else "flag"
+            yield _found(new.path, f"a wider tolerance in {detail}", wider)
+
+    # ---- a test that is gone ------------------------------------------------------------
+
+    def _deleted(self, case: Case) -> Iterator[Finding]:
+        if not case.test or not (case.checks or case.name):
+            return
+        if case.checks and all(self._moved(check, tests=True) for check in case.checks):
+            return
+        if any(skip.certain for skip in case.skips):
+            yield _found(case.path, f"the skipped test {case.name} was deleted", "flag")
+        else:
+            yield self._blame(case, f"the test {case.name} was deleted", case.text)
+
+    def _moved(self, check: Check, tests: bool = False) -> bool:
+        """Whether the assertion, or its words, stand in something that the change adds; with
+        ``tests``, in something that is run as a test."""
+        if check.key in (self._tested if tests else self._kept):
+            return True
+        wanted = check.words - _COMMON
+        return any(
+            _covers(about, wanted) and _holds(case, check, table)
+            for case, about, table in self._places
+            if case.test or not tests
+        )
+
+    def _place(self, case: Case) -> tuple[Case, frozenset[str], bool]:
+        """A test with its words and whether it runs over test data; such a one with the words of
+        what may give it that data."""
+        if not _table(case):
+            return case, case.words, False
+        data = (other.words for other in self._added if other.path == case.path and not other.test)
+        return case, case.words.union(*data), True
+
+    def _blame(self, case: Case, detail: str, about: str = "") -> Finding:
+        if words(about or case.text) & self._gone:
+            return _found(case.path, f"{detail} (with the code that it is about)", "flag")
+        return _found(case.path, detail)
+
+
+def _holds(case: Case, check: Check, table: bool) -> bool:
+    """An assertion as strong as ``check``, about its words or about test data that has them."""
+    return any(
+        strength(other.plain) >= strength(check.plain)
+        and (
+            _covers(other.words, check.words - _COMMON) or (other.key != check.key and table) or not case.test
+        )
+        for other in case.checks
+    )
+
+
+def _table(case: Case) -> bool:
+    """Whether a test runs over data of its own."""
+    return bool(case.rows) or bool(
+        re.search(
+            r"parametri[sz]e|\.each\b|@\w*Source|DataProvider|dataProvider|rstest|InlineData|\bfor\b"
+            r"|subTest|shared_",
+            case.text,
+        )
+    )
+
+
+def _covers(there: frozenset[str], wanted: frozenset[str]) -> bool:
+    return bool(wanted) and len(wanted & there) >= _COVERED * len(wanted)
+
+
+def _difference(these: Sequence[Check], those: Sequence[Check]) -> list[Check]:
+    left = Counter(check.key for check in those)
+    found = []
+    for check in these:
+        if left[check.key] > 0:
+            left[check.key] -= 1
+        else:
+            found.append(check)
+    return found
+
+
+def _pairs(lost: Sequence[Check], added: Sequence[Check]) -> list[tuple[Check, Check]]:
+    """Each lost assertion with the added one that speaks most of the same, each used once."""
+    scores = sorted(
+        (
+            (-_likeness(old, new), abs(i - j), i, j)
+            for i, old in enumerate(lost)
+            for j, new in enumerate(added)
+        )
+    )
+    left, right, found = set(range(len(lost))), set(range(len(added))), []
+    for _, _, i, j in scores[:10_000]:
+        if i in left and j in right:
+            left.discard(i)
+            right.discard(j)
+            found.append((lost[i], added[j]))
+    return found
+
+
+def _likeness(old: Check, new: Check) -> float:
+    a, b = old.words - _COMMON, new.words - _COMMON
+    return len(a & b) / max(1, len(a | b))
+
+
+def _match(before: list[Case], after: list[Case]) -> tuple[list[tuple[Case, Case]], list[Case], list[Case]]:
+    """Pairs of the same test, tests that are gone, and new ones."""
+    pairs: list[tuple[Case, Case]] = []
+    lost, new = list(before), list(after)
+    keys: tuple[Callable[[Case], tuple[object, ...]], ...] = (
+        lambda case: (case.path, case.name, case.test),
+        lambda case: (case.path,) if not case.name else (id(case),),
+        lambda case: (_leaf(case), case.test) if case.name else (id(case),),
+        lambda case: (case.path, case.test, _shape(case)) if case.name else (id(case),),
+    )
+    for key in keys:
+        waiting: dict[tuple[object, ...], list[Case]] = {}
+        for case in reversed(new):
+            waiting.setdefault(key(case), []).append(case)
+        found = [(case, others.pop()) for case in lost if (others := waiting.get(key(case)))]
+        pairs += found
+        lost, new = _without(lost, [old for old, _ in found]), _without(new, [now for _, now in found])
+    for case in lost[:_COMPARED]:
+        other = next((b for b in new[:_COMPARED] if case.test == b.test and _alike(case, b)), None)
+        if other is not None:
+            pairs.append((case, other))
+            new.remove(other)
+    return pairs, _without(lost, [old for old, _ in pairs]), new
+
+
+def _without(cases: list[Case], taken: Sequence[Case]) -> list[Case]:
+    ids = {id(case) for case in taken}
+    return [case for case in cases if id(case) not in ids]
+
+
+def _leaf(case: Case) -> str:
+    return case.name.rpartition(".")[2]
+
+
+def _shape(case: Case) -> str:
+    """The text without its names: the same test after names have changed."""
+    return re.sub(r"\s+", "", re.sub(r"[^\W\d]\w*", "w", case.text))
+
+
+def _alike(a: Case, b: Case) -> bool:
+    if not a.name or not b.name or (a.checks and not b.checks):
+        return False
+    one, other = a.words - _COMMON, b.words - _COMMON
+    return len(one & other) >= min(_SIMILAR * len(one | other), _COVERED * len(one))
+
+
+# ---- files without a grammar ----------------------------------------------------------------
+
+_ASSERTING = re.compile(
+    r"assert|expect|should|verify|require|refute|check|\[\[ |\[ -|\bdiff\b|\btest\s", re.I
+)
+_LONGEST = 1_000  # characters of a line that are looked at
+
+
+def _by_text(file: TestFile, others: Sequence[TestFile], gone: frozenset[str]) -> Iterator[Finding]:
+    """By lines alone: fewer that assert, more that skip."""
+    old, new = (_lines(side) for side in (file.old, file.new))
+    if not old:
+        return
+    elsewhere = {line for other in others if other is not file for line in _lines(other.new)}
+    asserted = [line for line in (Counter(old) - Counter(new)).elements() if _ASSERTING.search(line)]
+    lost = [line for line in asserted if line not in elsewhere]
+    added = [line for line in (Counter(new) - Counter(old)).elements() if _ASSERTING.search(line)]
+    removed = not new or len(lost) > len(added)
+    if lost and removed:
+        about = frozenset().union(*map(words, lost))
+        what = "a test file was deleted" if not new else f"no longer asserted: {_short(lost[0])}"
+        yield _found(file.path, what, "flag" if about & gone else "block")
+    fresh = [line for line in (Counter(new) - Counter(old)).elements() if SKIPS.search(line)]
+    if len(fresh) > len([line for line in old if SKIPS.search(line) and line not in new]):
+        yield _found(file.path, f"a test is skipped: {_short(fresh[0])}")
+
+
+def _lines(data: bytes | None) -> list[str]:
+    if data is None:
+        return []
+    lines = (raw.strip()[:_LONGEST] for raw in data.decode("utf-8", "replace").split("\n"))
+    return [line for line in lines if line]
