@@ -40,6 +40,8 @@ def test_zero():
 GREEN = CALC.replace("sub(a, b):\n    return a + b", "sub(a, b):\n    return a - b")
 MEND = bash("sed -i '6s/+/-/' calc.py")
 BREAK = bash("sed -i '2s/+/*/' calc.py")
+# The gates see most of this in the diff already; a person lets it pass, and the results speak.
+PERMITTED = ("tests/**", "conftest.py")
 ADD, SUB, ZERO = (f"tests.test_calc::test_{name}" for name in ("add", "sub", "zero"))
 
 
@@ -150,7 +152,7 @@ def test_a_test_that_is_flaky_on_the_base_is_nobodys_fault(worlds: Worlds, tmp_p
 
 def test_a_deleted_test_is_missing_and_flagged(worlds: Worlds) -> None:
     world = worlds([bash("sed -i '/test_add/,+2d' tests/test_calc.py"), FINISH], files=files(GREEN))
-    run = world.run()
+    run = world.run(allow=PERMITTED)
     assert row(run, world).missing == (ADD,)
     [detail] = weakened(run, world)
     assert ADD in detail
@@ -163,7 +165,7 @@ def test_a_skipped_test_is_flagged(worlds: Worlds) -> None:
         "sed -i 's/^def test_add/import pytest\\n@pytest.mark.skip\\ndef test_add/' tests/test_calc.py"
     )
     world = worlds([skip, FINISH], files=files(GREEN))
-    run = world.run()
+    run = world.run(allow=PERMITTED)
     assert row(run, world).skipped == (ADD,)
     [detail] = weakened(run, world)
     assert "now skipped" in detail
@@ -171,10 +173,10 @@ def test_a_skipped_test_is_flagged(worlds: Worlds) -> None:
 
 def test_a_renamed_and_a_moved_test_are_not_missing(worlds: Worlds) -> None:
     world = worlds([bash("sed -i 's/test_add/test_adds/' tests/test_calc.py"), FINISH], files=files(GREEN))
-    run = world.run()
+    run = world.run(allow=PERMITTED)
     assert row(run, world).missing == () and weakened(run, world) == []
     world = worlds([bash("mv tests/test_calc.py tests/test_sums.py"), FINISH], files=files(GREEN))
-    run = world.run()
+    run = world.run(allow=PERMITTED)
     assert row(run, world).missing == () and weakened(run, world) == []
 
 
@@ -182,14 +184,14 @@ def test_a_runner_that_runs_far_fewer_tests_than_on_the_base_is_no_evidence(worl
     hide = bash("printf '\\ncollect_ignore = [\"tests/test_calc.py\"]\\n' >> conftest.py")
     other = {**files(GREEN), "tests/test_other.py": "def test_other(): ...\n"}
     world = worlds([hide, *[FINISH] * 4], files=other)
-    run = world.run()
+    run = world.run(allow=PERMITTED)
     assert told(run, world).outcome is Outcome.UNVERIFIED
     assert "It ran 4 tests on the base, and only 1 with the change." in feedback(world)
 
 
 def test_a_suite_that_no_longer_starts_blocks_though_the_base_is_red(worlds: Worlds) -> None:
     world = worlds([bash("echo 'import nothing_of_the_kind' >> conftest.py"), *[FINISH] * 4], files=files())
-    run = world.run()
+    run = world.run(allow=PERMITTED)
     assert told(run, world).outcome is Outcome.UNVERIFIED
     assert "ran tests on the base, and none with the change" in str(run.state.last_report)
 
