@@ -154,8 +154,7 @@ def test_a_deleted_test_is_missing_and_flagged(worlds: Worlds) -> None:
     world = worlds([bash("sed -i '/test_add/,+2d' tests/test_calc.py"), FINISH], files=files(GREEN))
     run = world.run(allow=PERMITTED)
     assert row(run, world).missing == (ADD,)
-    [detail] = weakened(run, world)
-    assert ADD in detail
+    assert any(f"did not run: {ADD}" in detail for detail in weakened(run, world))
     [judge] = [seen for seen in world.service.journal if seen.judge]
     assert b"passed on the base and did not run" in judge.raw
 
@@ -167,8 +166,7 @@ def test_a_skipped_test_is_flagged(worlds: Worlds) -> None:
     world = worlds([skip, FINISH], files=files(GREEN))
     run = world.run(allow=PERMITTED)
     assert row(run, world).skipped == (ADD,)
-    [detail] = weakened(run, world)
-    assert "now skipped" in detail
+    assert any(f"now skipped: {ADD}" in detail for detail in weakened(run, world))
 
 
 def test_a_renamed_and_a_moved_test_are_not_missing(worlds: Worlds) -> None:
