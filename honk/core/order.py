@@ -8,7 +8,7 @@ from pydantic import Field
 
 from honk.core.base import Frozen
 
-OriginKind = Literal["cli", "api", "mcp", "slack", "github", "ci", "schedule", "campaign"]
+OriginKind = Literal["cli", "api", "mcp", "slack", "github", "ci", "schedule", "campaign", "page"]
 
 
 class Origin(Frozen):

@@ -9,11 +9,13 @@ from contextlib import asynccontextmanager, suppress
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.staticfiles import StaticFiles
 
 from honk import __version__
 from honk.core.errors import HonkError, StaleWriter, UserError
-from honk.server import api
+from honk.server import actions, api, live, pages
 from honk.server.context import Service
+from honk.server.render import FOLDER, problem
 from honk.server.tail import Tail
 
 BODY_LIMIT = 1 << 20
@@ -22,7 +24,7 @@ BODY_LIMIT = 1 << 20
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # with no-referrer, browsers send forms with "Origin: null"
     "Cross-Origin-Opener-Policy": "same-origin",
     "Content-Security-Policy": (
         "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
@@ -45,6 +47,10 @@ def create_app(service: Service) -> FastAPI:
     app.state.service = service
     app.state.tail = Tail(service.events)
     app.include_router(api.router)
+    app.include_router(pages.router)
+    app.include_router(actions.router)
+    app.include_router(live.router)
+    app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     app.add_api_route("/healthz", _health, include_in_schema=False)
     app.add_exception_handler(HonkError, _refused)
     app.add_exception_handler(HTTPException, _http)
@@ -81,17 +87,16 @@ async def _guard(request: Request, call_next: Callable[[Request], Awaitable[Resp
 def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HonkError)
     status = 409 if isinstance(error, StaleWriter) else 422 if isinstance(error, UserError) else 503
-    return JSONResponse({"message": error.message, "hint": error.hint}, status)
+    return problem(request, status, error.message, error.hint)
 
 
 def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return JSONResponse({"message": str(error.detail), "hint": ""}, error.status_code, error.headers)
+    return problem(request, error.status_code, str(error.detail), headers=dict(error.headers or {}))
 
 
 def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
-    hint = "The format is at /api/v1/openapi.json."
-    return JSONResponse({"message": f"{where}: {first['msg']}", "hint": hint}, 422)
+    return problem(request, 422, f"{where}: {first['msg']}", "The format is at /api/v1/openapi.json.")

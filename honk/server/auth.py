@@ -26,12 +26,12 @@ def identity(request: Request) -> TokenInfo | None:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         token = request.cookies.get(COOKIE, "")
-        if token and request.method not in ("GET", "HEAD") and not _own_page(request):
+        if token and request.method not in ("GET", "HEAD") and not own_page(request):
             raise HTTPException(403, "A page of another site may not do this.")
     return service(request).tokens.who(token.strip()) if token else None
 
 
-def _own_page(request: Request) -> bool:
+def own_page(request: Request) -> bool:
     """Whether a form or script of this service's own pages sent it (the Origin header, which
     browsers send with every POST, is this host)."""
     origin = request.headers.get("origin", "")

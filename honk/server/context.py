@@ -13,13 +13,14 @@ from honk.core.desk import Desk
 from honk.core.order import Origin
 from honk.core.ports import Artifacts, EventStore, Leases
 from honk.core.state import RunState, step
+from honk.core.types import Change
 from honk.settings import Settings
 from honk.stores.service import SqlTokens
 
 
 @dataclass(frozen=True)
 class Service:
-    """One running `honk serve`. ``note`` is its operator's log."""
+    """One running `honk serve`. ``note`` is its operator's log, ``change`` the work so far."""
 
     settings: Settings
     desk: Desk
@@ -28,6 +29,7 @@ class Service:
     artifacts: Artifacts
     tokens: SqlTokens
     runs: Runs
+    change: Callable[[RunState], Change | None]
     note: Callable[[str], None]
 
 
@@ -48,6 +50,7 @@ class RunSummary(Frozen):
     turns: int
     cost_usd: float
     pull_request: str | None
+    pull_number: int | None
     replayed: bool
 
 
@@ -75,6 +78,11 @@ class Runs:
                     self._known[run_id] = (new[-1].seq, created, state)
         return state
 
+    def last(self, run_id: str) -> int:
+        """Number of the last event that ``state`` has seen; 0 for a run that it was not asked for."""
+        with self._lock:
+            return self._known.get(run_id, (0,))[0]
+
     def summary(self, run_id: str) -> RunSummary | None:
         state = self.state(run_id)
         if state is None or state.requested is None or state.last_at is None:
@@ -95,6 +103,7 @@ class Runs:
             turns=state.turns,
             cost_usd=round(state.cost_usd, 6),
             pull_request=published.pull_request.url if published else None,
+            pull_number=published.pull_request.number if published else None,
             replayed=state.requested.replayed,
         )
 

@@ -1,0 +1,145 @@
+"""Where a run stands: the fold of its log as the page's side panel shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from honk.core.state import RunState
+from honk.core.types import Finding, Outcome, Verdict
+
+Mark = Literal["done", "now", "bad", "ahead"]
+
+STEPS = ("Prepare", "Work", "Hand over", "Gates", "Verify", "Judge", "Publish")
+RESUMABLE = (Outcome.FAILED, Outcome.CANCELLED, Outcome.EXHAUSTED)
+
+
+@dataclass(frozen=True)
+class Step:
+    name: str
+    mark: Mark
+
+
+@dataclass(frozen=True)
+class Meter:
+    """``used`` of ``limit`` as text, and as a whole number of percent (at most 100)."""
+
+    name: str
+    used: str
+    limit: str
+    percent: int
+
+
+@dataclass(frozen=True)
+class CheckRow:
+    """One verify command; ``before`` and ``after`` are None where it did not run."""
+
+    name: str
+    command: str
+    before: bool | None
+    after: bool | None
+    seconds: float
+    summary: str
+
+
+@dataclass(frozen=True)
+class Panel:
+    run_id: str
+    status: str
+    state: RunState
+    steps: tuple[Step, ...]
+    meters: tuple[Meter, ...]
+    checks: tuple[CheckRow, ...]
+    findings: tuple[Finding, ...]
+    gated: bool
+    verdict: Verdict | None
+    notices: tuple[str, ...]
+    running_since: (
+        float | None
+    )  # seconds since 1970, so that it has used what it has; None while nobody works
+    may_cancel: bool
+    may_resume: bool
+
+
+def panel(run_id: str, status: str, state: RunState) -> Panel:
+    ended = state.ended
+    now = datetime.now(UTC)
+    running = ended is None and status != "waiting"
+    seconds = ended.seconds if ended else state.seconds(now if running else state.last_at or now)
+    return Panel(
+        run_id=run_id,
+        status=status,
+        state=state,
+        steps=_steps(state),
+        meters=_meters(state, seconds),
+        checks=_checks(state),
+        findings=state.last_findings.findings if state.last_findings else (),
+        gated=state.last_findings is not None,
+        verdict=state.last_verdict.verdict if state.last_verdict else None,
+        notices=state.base.notices if state.base else (),
+        running_since=now.timestamp() - seconds if running else None,
+        may_cancel=ended is None,
+        may_resume=ended.outcome in RESUMABLE if ended else status == "waiting",
+    )
+
+
+def _steps(state: RunState) -> tuple[Step, ...]:
+    """Which steps are behind the run, which one it is at, which one ended it."""
+    judged = state.request.judge is None or state.judged is not None
+    behind = (
+        state.image is not None,
+        state.session is not None,
+        state.frozen is not None,
+        state.gated is not None and not any(f.result == "block" for f in state.gated.findings),
+        state.verified is not None and state.verified.report.passed,
+        judged and (state.judged is None or state.judged.verdict.verdict == "approve"),
+        state.published is not None,
+    )
+    at = behind.index(False) if False in behind else len(behind)
+    ended = state.ended
+    if ended is not None and ended.outcome in (Outcome.PUBLISHED, Outcome.VERIFIED):
+        at = len(behind) if ended.outcome is Outcome.PUBLISHED else len(behind) - 1
+    now: Mark = "now" if ended is None else "ahead" if ended.outcome is Outcome.VERIFIED else "bad"
+    if ended is not None and ended.outcome in (Outcome.NO_CHANGE, Outcome.SKIPPED):
+        now = "ahead"
+    marks: list[Mark] = ["done" if n < at else now if n == at else "ahead" for n in range(len(behind))]
+    return tuple(Step(name, mark) for name, mark in zip(STEPS, marks, strict=True))
+
+
+def _meters(state: RunState, seconds: float) -> tuple[Meter, ...]:
+    cost, turns, time = state.limits.max_cost_usd, state.limits.max_turns, state.limits.timeout_seconds
+    return (
+        Meter("Cost", f"${state.cost_usd:.2f}", f"${cost:g}", _percent(state.cost_usd, cost)),
+        Meter("Turns", str(state.turns), str(turns), _percent(state.turns, turns)),
+        Meter("Time", clock(seconds), clock(time), _percent(seconds, time)),
+    )
+
+
+def _percent(used: float, limit: float) -> int:
+    return min(100, round(100 * used / limit)) if limit > 0 else 100
+
+
+def clock(seconds: float) -> str:
+    whole = int(seconds)
+    hours, rest = divmod(whole, 3600)
+    return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"
+
+
+def _checks(state: RunState) -> tuple[CheckRow, ...]:
+    before = {c.name: c.passed for c in state.base_report.checks} if state.base_report else {}
+    after = {c.name: c for c in state.last_report.checks} if state.last_report else {}
+    rows = []
+    for command in state.base.verify if state.base else ():
+        check = after.get(command.name)
+        rows.append(
+            CheckRow(
+                command.name,
+                command.command,
+                before.get(command.name),
+                None if check is None else check.passed,
+                0.0 if check is None else check.seconds,
+                "" if check is None else check.summary,
+            )
+        )
+    return tuple(rows)
