@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -72,7 +73,7 @@ def _path(repo: RepoRef) -> Path:
 
 def _record(proposal: Proposal) -> PullRequestRecord:
     fields = proposal.model_dump(exclude={"repo", "head_owner"})
-    return PullRequestRecord(repo=proposal.repo.name, **fields)
+    return PullRequestRecord(repo=proposal.repo.name, opened_at=datetime.now(UTC), **fields)
 
 
 def _pull_request(record: PullRequestRecord, *, created: bool) -> PullRequest:

@@ -358,7 +358,7 @@ def write_commit(
         written = parts.git.run("write-tree", env=env).decode().strip()
     if tree(parts.git, written) != final:
         raise GitError("git wrote another tree than the sandbox held.", "Report this as a defect of honk.")
-    commit = _commit_tree(parts, written, base, message, date)
+    commit = commit_tree(parts, written, (base,), message, date)
     if any(path.rsplit(b"/", 1)[-1] in _CHECKED and near.get(path) != e for path, e in final.items()):
         _check_strictly(parts, commit, base)
     return commit
@@ -375,12 +375,15 @@ def _check_strictly(parts: Parts, commit: str, base: str) -> None:
         ) from None
 
 
-def _commit_tree(parts: Parts, written: str, base: str, message: str, date: datetime | None) -> str:
+def commit_tree(
+    parts: Parts, written: str, parents: Sequence[str], message: str, date: datetime | None
+) -> str:
+    """Write a commit of the tree ``written``, signed if honk signs."""
     when = f"{int((date or datetime.now(UTC)).timestamp())} +0000"
     env = {"GIT_AUTHOR_DATE": when, "GIT_COMMITTER_DATE": when}
     for role in ("AUTHOR", "COMMITTER"):
         env |= {f"GIT_{role}_NAME": parts.author.name, f"GIT_{role}_EMAIL": parts.author.email}
-    command, config = ["commit-tree", "-p", base, "-F", "-"], {}
+    command, config = ["commit-tree", *(part for p in parents for part in ("-p", p)), "-F", "-"], {}
     if parts.signing is not None:
         command.append(f"-S{parts.signing.key}")
         config = {"gpg.format": parts.signing.format, "user.signingKey": parts.signing.key}

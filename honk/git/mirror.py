@@ -21,7 +21,7 @@ from types import TracebackType
 from honk.core.cancel import Cancel
 from honk.core.errors import GitError, UserError
 from honk.core.types import Base, Change, PushAccess, RepoRef, check_object_id
-from honk.git import handover, history, objects, submodules
+from honk.git import handover, history, merge, objects, submodules
 from honk.git.command import EMPTY_TREE, Git, Result, failure
 from honk.git.objects import REGULAR, Blobs, Entry
 from honk.git.refs import Location, check_branch, check_own_branch, location
@@ -113,8 +113,16 @@ class Mirror:
 
     def push(self, sha: str, branch: str, access: PushAccess, expect: str | None) -> None:
         """Push exactly ``sha`` to ``branch`` (``honk/…``), which must hold ``expect`` or already ``sha``."""
-        check_object_id(sha)
         check_own_branch(branch)
+        self._put(sha, branch, access, expect)
+
+    def advance(self, sha: str, branch: str, access: PushAccess, expect: str) -> None:
+        """As ``push``, to any branch: a person merges. Raises UserError if it is checked out there."""
+        check_branch(branch)
+        self._put(sha, branch, access, expect)
+
+    def _put(self, sha: str, branch: str, access: PushAccess, expect: str | None) -> None:
+        check_object_id(sha)
         now = self.head(branch, access)
         if now == sha:
             return
@@ -185,15 +193,7 @@ class Mirror:
         """
         check_object_id(base)
         start = base if previous is None else check_object_id(previous)
-        parts = handover.Parts(
-            git=self._git,
-            blobs=self._blobs,
-            trees=self._tree,
-            algorithm=_format(base),
-            author=self._committer.author,
-            signing=self._committer.signing,
-            caps=self._committer.caps,
-        )
+        parts = self._parts(base)
         final = handover.read_tree(parts, stream, base, previous, deleted)
         if final == self._tree(base):
             return base
@@ -209,7 +209,39 @@ class Mirror:
         """Take such a pack back in. Raises GitError."""
         objects.unpack(self._git, pack)
 
+    # ---- Merger -------------------------------------------------------------------------
+
+    def contains(self, commit: str, other: str) -> bool:
+        """Whether ``other`` is ``commit`` or one of its ancestors."""
+        return merge.contains(self._git, commit, other)
+
+    def fork_point(self, base: str, head: str) -> str:
+        return merge.fork_point(self._git, base, head)
+
+    def conflicts(self, base: str, head: str) -> tuple[str, ...]:
+        """Paths that ``base`` and ``head`` changed in ways that contradict each other."""
+        return merge.try_merge(self._plain(base), base, head).conflicts
+
+    def merge(self, base: str, head: str, message: str) -> str:
+        """The commit that ``base`` becomes with ``head`` in it. Raises UserError for conflicts."""
+        return merge.merge(replace(self._parts(base), git=self._plain(base)), base, head, message)
+
+    def reverted(self, head: str) -> frozenset[str]:
+        """Commits that ``head`` has taken back."""
+        return merge.reverted(self._git, head)
+
     # ---- inside -------------------------------------------------------------------------
+
+    def _parts(self, base: str) -> handover.Parts:
+        return handover.Parts(
+            git=self._git,
+            blobs=self._blobs,
+            trees=self._tree,
+            algorithm=_format(base),
+            author=self._committer.author,
+            signing=self._committer.signing,
+            caps=self._committer.caps,
+        )
 
     def _plain(self, commit: str) -> Git:
         """git that reads no attributes of any tree (newer versions would, in a bare repository)."""

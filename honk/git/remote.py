@@ -223,6 +223,11 @@ def refused(result: Result, branch: str, remote: Endpoint) -> HonkError:
             f"The branch {branch} at {remote.at.url} changed during the push; nothing was overwritten.",
             "Look at the branch, then resume the run.",
         )
+    if "currently checked out" in reason:
+        return UserError(
+            f"The branch {branch} is checked out in {remote.at.url}; honk changes nobody's work tree.",
+            f"Merge it there with git, or check out another branch than {branch} first.",
+        )
     return GitError(
         f"{remote.at.url} refused the push to {branch}: {reason}. {words}".strip(),
         "Ask an administrator of the repository which rule covers branches named honk/….",

@@ -13,7 +13,7 @@ from fastapi.staticfiles import StaticFiles
 
 from honk import __version__
 from honk.core.errors import HonkError, StaleWriter, UserError
-from honk.server import actions, api, live, pages
+from honk.server import actions, api, live, pages, pulls, stats
 from honk.server.context import Service
 from honk.server.render import FOLDER, problem
 from honk.server.tail import Tail
@@ -50,6 +50,8 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(pages.router)
     app.include_router(actions.router)
     app.include_router(live.router)
+    app.include_router(pulls.router)
+    app.include_router(stats.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     app.add_api_route("/healthz", _health, include_in_schema=False)
     app.add_exception_handler(HonkError, _refused)

@@ -12,6 +12,7 @@ from honk.core.base import Frozen
 from honk.core.desk import Desk
 from honk.core.order import Origin
 from honk.core.ports import Artifacts, EventStore, Leases
+from honk.core.review import PullRequests
 from honk.core.state import RunState, step
 from honk.core.types import Change
 from honk.settings import Settings
@@ -30,6 +31,7 @@ class Service:
     tokens: SqlTokens
     runs: Runs
     change: Callable[[RunState], Change | None]
+    pulls: PullRequests
     note: Callable[[str], None]
 
 

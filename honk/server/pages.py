@@ -169,13 +169,15 @@ def output(run_id: str, seq: int, service: ServiceOf, who: Viewer) -> Response:
 # ---- the change ---------------------------------------------------------------------------
 
 
-def draw(change: Change | None, where: str, download: str | None) -> Response:
-    """A change side by side; files too long for it come from ``where``/NUMBER when asked for."""
+def draw(change: Change | None, where: str, download: str | None, *, query: str = "") -> Response:
+    """A change side by side; files too long for it come from ``where``/NUMBER``query`` when asked for."""
     if change is None or change.empty:
         return HTMLResponse(fragment("nothing", text="No change yet."))
     if len(change.patch) > PATCH_LIMIT:
         return HTMLResponse(fragment("nothing", text="The change is too large to draw; download the patch."))
-    return HTMLResponse(fragment("change", files=file_diffs(change), where=where, download=download))
+    return HTMLResponse(
+        fragment("change", files=file_diffs(change), where=where, query=query, download=download)
+    )
 
 
 def draw_file(change: Change | None, number: int) -> Response:
@@ -184,7 +186,7 @@ def draw_file(change: Change | None, number: int) -> Response:
     if change is None or not 0 <= number < min(len(parts), len(change.files)):
         raise HTTPException(404, "The change has no such file any more; load the page again.")
     diff = one_file(number, change.files[number], parts[number])
-    return HTMLResponse(fragment("file", file=diff, where=""))
+    return HTMLResponse(fragment("file", file=diff, where="", query=""))
 
 
 @router.get("/runs/{run_id}/change")

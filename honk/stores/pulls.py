@@ -25,7 +25,7 @@ class SqlPullRequests:
                 with self._db.transaction() as connection:
                     number = int(connection.scalar(last) or 0) + 1
                     stored = record.model_copy(update={"number": number})
-                    connection.execute(insert(table).values(stored.model_dump()))
+                    connection.execute(insert(table).values(stored.model_dump(mode="json")))
                 return stored
             except IntegrityError:
                 continue  # PostgreSQL: another process took the number in the same instant
@@ -34,11 +34,26 @@ class SqlPullRequests:
         """Replace the record with this repository and number. Raises StoreError if there is none."""
         mine = (table.c.repo == record.repo) & (table.c.number == record.number)
         with self._db.single() as connection:
-            if not connection.execute(update(table).where(mine).values(record.model_dump())).rowcount:
+            if not connection.execute(
+                update(table).where(mine).values(record.model_dump(mode="json"))
+            ).rowcount:
                 raise StoreError(
                     f"There is no pull request {record.number} of {record.repo}.",
                     "Look at `honk runs` for the ones that honk knows.",
                 )
+
+    def get(self, repo: str, number: int) -> PullRequestRecord | None:
+        mine = (table.c.repo == repo) & (table.c.number == number)
+        with self._db.single() as connection:
+            row = connection.execute(select(table).where(mine)).mappings().first()
+            return None if row is None else PullRequestRecord.model_validate(dict(row))
+
+    def all(self) -> list[PullRequestRecord]:
+        """Newest first, as far as it is known when they were opened."""
+        query = select(table).order_by(func.coalesce(table.c.opened_at, "").desc(), table.c.number.desc())
+        with self._db.single() as connection:
+            rows = connection.execute(query).mappings()
+            return [PullRequestRecord.model_validate(dict(row)) for row in rows]
 
     def of_branch(self, repo: str, base: str, branch: str) -> list[PullRequestRecord]:
         """Newest first."""

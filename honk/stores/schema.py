@@ -18,7 +18,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-HEAD = "0004"  # the newest revision in migrations/versions; a test keeps the two together
+HEAD = "0005"  # the newest revision in migrations/versions; a test keeps the two together
 
 
 class Words(TypeDecorator[str]):
@@ -80,6 +80,11 @@ pull_requests = Table(
     Column("reviewers", JSON, nullable=False),
     Column("state", String, nullable=False),
     Column("run_id", String, nullable=False),
+    Column("approvals", JSON, nullable=False, server_default="[]"),
+    Column("opened_at", String),  # ISO 8601, UTC
+    Column("closed_at", String),
+    Column("closed_by", Words, nullable=False, server_default=""),
+    Column("merge_sha", String),
 )
 
 artifacts = Table(

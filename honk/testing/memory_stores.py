@@ -110,6 +110,17 @@ class MemoryPullRequests:
                 raise StoreError(f"There is no pull request {record.number} of {record.repo}.")
             self._records[record.repo, record.number] = record
 
+    def get(self, repo: str, number: int) -> PullRequestRecord | None:
+        with self._lock:
+            return self._records.get((repo, number))
+
+    def all(self) -> list[PullRequestRecord]:
+        with self._lock:
+            found = list(self._records.values())
+        return sorted(
+            found, key=lambda r: (r.opened_at.isoformat() if r.opened_at else "", r.number), reverse=True
+        )
+
     def of_branch(self, repo: str, base: str, branch: str) -> list[PullRequestRecord]:
         with self._lock:
             found = [r for r in self._records.values() if (r.repo, r.base, r.branch) == (repo, base, branch)]

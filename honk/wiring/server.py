@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from honk.core.cancel import Cancel
 from honk.core.state import RunState
 from honk.core.types import Change
+from honk.forges.review import LocalReviews
 from honk.queue.engine import RunQueue, queue_url
 from honk.queue.worker import Worker
 from honk.runs.patch import change_so_far
@@ -21,6 +22,8 @@ from honk.wiring.stores import Stores
 from honk.wiring.workers import work_on
 
 Note = Callable[[str], None]
+
+WHOLE_HISTORY = 2147483647  # git's word for a clone that is not shallow: a merge may need any of it
 
 
 @contextmanager
@@ -67,6 +70,7 @@ def service_of(settings: Settings, stores: Stores, queue: RunQueue, note: Note) 
         tokens=stores.tokens,
         runs=Runs(stores.events, stores.leases),
         change=lambda state: change_of(settings, stores, state),
+        pulls=LocalReviews(stores.pulls, lambda repo: open_mirror(settings, repo, depth=WHOLE_HISTORY)),
         note=note,
     )
 

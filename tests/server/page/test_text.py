@@ -24,7 +24,8 @@ from tests.world import git
         ("\x1b[31mred\x1b[0m plain", '<span class="t-f1">red</span> plain'),
         ("\x1b[1;92;44mx\x1b[22;39;49my", '<span class="t-bold t-f10 t-b4">x</span>y'),
         ("\x1b[38;5;196mx", '<span class="t-f9">x</span>'),
-        ("\x1b[38;2;0;0;255my\x1b[0m\x1b[48;5;4mz", '<span class="t-f12">y</span><span class="t-b4">z</span>'),
+        ("\x1b[38;2;0;0;255my\x1b[0mz", '<span class="t-f12">y</span>z'),
+        ("\x1b[48;5;4mz", '<span class="t-b4">z</span>'),
         ("\x1b[8mhidden\x1b[28m", "hidden"),  # concealed text is shown
         ("10%\r50%\r\ndone", "10%\n50%\ndone"),  # and so is overwritten text
         ("a\x1b[2K\x1b[1;1H\x1b[?25lb", "ab"),

@@ -1,0 +1,99 @@
+"""The figures, against runs whose outcome is known, and their page."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import get_args
+
+from playwright.sync_api import expect
+
+from honk.core.events import Event, Instructed, Judged, RunEnded
+from honk.core.order import Origin
+from honk.core.types import Outcome, PullRequestRecord, RepoRef, Verdict
+from honk.server.stats import By, facts, figures, grouped
+from tests.server.page import samples
+from tests.server.page.conftest import Readers
+from tests.server.page.site import Site
+from tests.world import git, make_origin
+
+VETO: list[Event] = [
+    Judged(commit=samples.HEAD, verdict=Verdict(verdict="refuse", reasons=("Too much.",))),
+    Instructed(origin="judge", text="Too much."),
+]
+
+
+def fill(site: Site, root: Path) -> None:
+    """Five runs: merged after two hours and a veto, reverted, closed, on a forge that tells
+    nothing, and vetoed for good."""
+    origin = make_origin(root / "o", {"greet.sh": "echo bye\n"})
+    work = root / "o" / "work"
+    git(work, "commit", "-q", "--allow-empty", "-m", "Merged")
+    merged = git(work, "rev-parse", "HEAD").strip()
+    git(work, "commit", "-q", "--allow-empty", "-m", f"Revert\n\nThis reverts commit {merged}.")
+    git(work, "push", "-q", str(origin), "HEAD:main")
+    local = RepoRef(forge="local", name=str(origin), url=origin.as_uri())
+    now = datetime.now(UTC)
+    ends = (("merged", samples.SHA), ("merged", merged), ("closed", None))
+    for number, (state, sha) in enumerate(ends, 1):
+        run_id = f"{number:010x}"
+        asked = samples.request(local, origin=Origin(kind="campaign", place="log4j"))
+        veto = VETO if number == 1 else []
+        events = [*samples.working(asked), *veto, *samples.published(asked, number, "file:///o#1")]
+        site.begin(run_id, asked, events)
+        site.stores.pulls.add(
+            PullRequestRecord(
+                repo=str(origin), base="main", branch="honk/x", head_sha=sha or samples.HEAD, title="t",
+                body="b", draft=False, run_id=run_id, state=state, opened_at=now,
+                closed_at=now + timedelta(hours=2), merge_sha=sha,
+            )
+        )  # fmt: skip
+    asked = samples.request(model="openai:gpt-6", requester="<b>Bob</b>")
+    site.begin(f"{4:010x}", asked, [*samples.working(asked), *samples.published(asked)])
+    end = RunEnded(outcome=Outcome.VETOED, reason="Too much.", seconds=3)
+    site.begin(f"{5:010x}", asked, [*samples.working(asked), *VETO[:1], end])
+
+
+def test_the_figures_say_what_happened(site: Site, tmp_path: Path) -> None:
+    fill(site, tmp_path)
+    found = {by: grouped(facts(site.service, by, None)) for by in get_args(By)}
+    assert [(g.name, g.attempts) for g in found["origin"]] == [("campaign log4j", 3), ("slack", 2)]
+    assert [(g.name, g.attempts) for g in found["model"]] == [
+        ("anthropic:claude-sonnet-5-5", 3),
+        ("openai:gpt-6", 2),
+    ]
+    assert [g.name for g in found["requester"]] == ["Ada Lovelace <ada@example.com>", "<b>Bob</b>"]
+    campaign, slack = found["origin"]
+    assert (campaign.opened, campaign.known, campaign.merged, campaign.closed, campaign.reverted) == (
+        3,
+        3,
+        2,
+        1,
+        1,
+    )
+    assert (campaign.vetoes, campaign.recoveries, campaign.merge_hours) == (1, 1, 2.0)
+    assert campaign.merged_cost_usd == campaign.cost_usd / 2 > 0
+    assert (slack.opened, slack.known, slack.merged, slack.vetoes, slack.recoveries) == (1, 0, 0, 1, 0)
+    assert (slack.merge_hours, slack.merged_cost_usd) == (None, None)
+    total = figures("All", facts(site.service, "model", None))
+    assert (total.attempts, total.opened, total.vetoes) == (5, 4, 2)
+    assert facts(site.service, "model", datetime.now(UTC) + timedelta(days=1)) == []
+
+
+def test_the_page_shows_them_as_plots_and_as_a_table(site: Site, reader: Readers, tmp_path: Path) -> None:
+    fill(site, tmp_path)
+    for dark, width in ((False, 1280), (True, 390)):
+        ada = reader("viewer", dark=dark, width=width)
+        page = ada.go("/stats")
+        page.get_by_role("link", name="by requester").click()
+        expect(page.locator(".plot")).to_have_count(4)
+        row = page.get_by_role("row", name="Ada Lovelace")
+        expect(row.locator("td").nth(2)).to_have_text("2")
+        expect(page.get_by_role("row", name="<b>Bob</b>").locator("td").nth(2)).to_have_text("?")
+        widths = (
+            page.locator(".plot").first.locator("rect").evaluate_all("l => l.map(r => r.width.baseVal.value)")
+        )
+        assert widths[1] * 3 == widths[0] * 2 and widths[3] == 0  # 3 attempts, 2 merged; 2 and none
+        assert ada.serious() == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert ada.said == []
