@@ -13,7 +13,6 @@ from honk.core.cancel import Cancel
 from honk.core.errors import HonkError
 from honk.wiring.sandboxes import Engine
 
-
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 

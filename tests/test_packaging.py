@@ -25,6 +25,9 @@ print(json.dumps({
     "seccomp": (resources.folder("sandbox") / "seccomp.json").is_file(),
     "companion": (resources.folder("sandbox") / "companion" / "companion.py").is_file(),
     "recipe": (resources.folder("sandbox") / "Dockerfile").is_file(),
+    "page": [(Path(honk.__file__).parent / "server" / name).is_file() for name in (
+        "templates/run.html", "static/honk.css", "static/honk.js", "static/vendor/htmx-2.0.11.min.js",
+        "static/vendor/htmx-LICENSE.txt")],
     "prompt": render("nudge.md", cut_off=False)[:3],
 }))
 """
@@ -59,6 +62,7 @@ def test_an_installed_wheel_finds_its_data(installed: Path, tmp_path: Path) -> N
     assert found["honk"].startswith(str(installed))
     assert found["prompts"].startswith(str(installed))
     assert found["prompt"] == "You"
+    assert all(found["page"])
     assert found["seccomp"] and found["companion"] and found["recipe"]
 
 

@@ -32,7 +32,10 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    settings = settings_module.load(environ={"HONK_HOME": str(tmp_path / "home"), "HOME": str(tmp_path)})
+    environ = {"HONK_HOME": str(tmp_path / "home"), "HOME": str(tmp_path), "ANTHROPIC_API_KEY": "none"}
+    settings = settings_module.load(environ=environ)
+    server = settings.server.model_copy(update={"repositories": (f"{tmp_path}/**",)})
+    settings = settings.model_copy(update={"server": server})
     with open_stores(settings) as stores, open_site(settings, stores) as found:
         yield found
 

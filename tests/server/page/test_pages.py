@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -14,6 +15,7 @@ from honk.core.types import Outcome, RepoRef
 from tests.server.page import samples
 from tests.server.page.conftest import Readers
 from tests.server.page.site import Site
+from tests.world import make_origin
 
 RUN = "0a1b2c3d4e"
 
@@ -194,19 +196,35 @@ def test_buttons_and_words_reach_the_run(site: Site, reader: Readers) -> None:
     site.leave(RUN)
     page.get_by_role("button", name="Resume").click()
     expect(page.locator("#said")).to_be_empty()  # the page was drawn anew
-    page.go_back() if page.url.endswith("/resume") else None
     assert page.url == f"{site.url}/runs/{RUN}" and ada.said == []
 
 
-def test_a_run_is_started_once(site: Site, reader: Readers) -> None:
+def test_a_run_is_started_once(site: Site, reader: Readers, tmp_path: Path) -> None:
+    origin = make_origin(tmp_path / "o", {"greet.sh": "echo bye\n"})
     ada = reader("runner")
-    page = ada.go("/new")
+    page = ada.go("/new?request=Say+{{ hello }}")
     page.get_by_label("Repository").fill("/etc")
-    page.get_by_label("What should change").fill("Say {{ hello }}")
     page.get_by_role("button", name="Start").click()
     expect(page.get_by_role("alert")).to_contain_text("not open to requests from outside")
     expect(page.get_by_label("What should change")).to_have_value("Say {{ hello }}")
     assert site.stores.events.runs() == []
+    page.get_by_label("Repository").fill(str(origin))
+    key = page.locator("[name=key]").input_value()
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Say {{ hello }}")
+    expect(page.locator(".panel .status")).to_have_text("waiting")
+    [run_id] = site.stores.events.runs()
+    summary = site.service.runs.summary(run_id)
+    assert summary is not None and (summary.requester, summary.origin.kind) == ("runner", "page")
+    token = ada.context.cookies()[0]["value"]
+    again = httpx2.post(
+        f"{site.url}/new",
+        data={"repo": str(origin), "request": "Say it", "key": key},
+        cookies={"honk_token": token},
+        headers={"Origin": site.url},
+    )
+    assert again.headers["location"] == f"/runs/{run_id}" and site.stores.events.runs() == [run_id]
+    assert [text for text in ada.said if "422" not in text] == []
 
 
 def test_a_long_run_is_usable_at_once(site: Site, reader: Readers) -> None:
