@@ -13,6 +13,7 @@ from honk.core.errors import UserError
 from honk.core.order import Order, Origin
 from honk.server.api import known
 from honk.server.auth import Runner, ServiceOf
+from honk.server.pages import RESUMED
 from honk.server.render import fragment, from_htmx, page
 
 router = APIRouter(include_in_schema=False)
@@ -20,12 +21,13 @@ router = APIRouter(include_in_schema=False)
 Text = Annotated[str, Form(max_length=200_000)]
 
 
-def _said(request: Request, run_id: str, message: str, *, again: bool = False) -> Response:
-    """What was done, where the person looks; ``again``: the page must be drawn anew."""
-    if from_htmx(request):
-        headers = {"HX-Refresh": "true"} if again else {}
-        return HTMLResponse(fragment("said", message=message, hint="", bad=False), headers=headers)
-    return RedirectResponse(f"/runs/{run_id}", 303)
+def _said(request: Request, run_id: str, message: str, *, again: str | None = None) -> Response:
+    """What was done, where the person looks; ``again``: the query of the page to be drawn anew."""
+    place = f"/runs/{run_id}{again or ''}"
+    if not from_htmx(request):
+        return RedirectResponse(place, 303)
+    headers = {} if again is None else {"HX-Redirect": place}
+    return HTMLResponse(fragment("said", message=message, hint="", bad=False), headers=headers)
 
 
 @router.get("/new")
@@ -89,14 +91,14 @@ def cancel(run_id: str, request: Request, service: ServiceOf, who: Runner) -> Re
     known(service, run_id)
     ended = service.desk.cancel(run_id, f"Cancelled by {who.name}.")
     words = "The run is cancelled." if ended else "The run was asked to stop; its work is kept as a patch."
-    return _said(request, run_id, words, again=ended)
+    return _said(request, run_id, words, again="" if ended else None)
 
 
 @router.post("/runs/{run_id}/resume")
 def resume(run_id: str, request: Request, service: ServiceOf, who: Runner) -> Response:
     known(service, run_id)
     service.desk.resume(run_id)
-    return _said(request, run_id, "The run waits for a worker.", again=True)
+    return _said(request, run_id, RESUMED, again="?resumed=true")
 
 
 @router.post("/runs/{run_id}/say")

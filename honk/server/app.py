@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
-from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException as AnyHTTPException
 
 from honk import __version__
 from honk.core.errors import HonkError, StaleWriter, UserError
@@ -55,7 +56,7 @@ def create_app(service: Service) -> FastAPI:
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     app.add_api_route("/healthz", _health, include_in_schema=False)
     app.add_exception_handler(HonkError, _refused)
-    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(AnyHTTPException, _http)  # FastAPI's own, and those of unknown paths
     app.add_exception_handler(RequestValidationError, _invalid)
     app.middleware("http")(_guard)
     return app
@@ -93,7 +94,7 @@ def _refused(request: Request, error: Exception) -> Response:
 
 
 def _http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
+    assert isinstance(error, AnyHTTPException)
     return problem(request, error.status_code, str(error.detail), headers=dict(error.headers or {}))
 
 

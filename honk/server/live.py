@@ -79,6 +79,8 @@ async def _batches(events: AsyncIterator[Recorded]) -> AsyncIterator[list[Record
                     item = queue.get_nowait()
                 going = item is not None
             yield batch
+            if task.done() and queue.empty():  # also where the log could not be read
+                break
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):

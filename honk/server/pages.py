@@ -23,6 +23,7 @@ from honk.server.timeline import WHOLE_LINES, WINDOW, answer, entries
 router = APIRouter(include_in_schema=False)
 
 PAGE = 50  # runs on one page of the list
+RESUMED = "The run waits for a worker."
 COOKIE_SECONDS = 30 * 86_400
 PATCH_LIMIT = 4 << 20  # characters of a patch that is drawn
 STATUSES = ("running", "waiting", *(str(outcome) for outcome in Outcome))
@@ -123,8 +124,9 @@ def runs(
 
 
 @router.get("/runs/{run_id}")
-def run(run_id: str, service: ServiceOf, who: Viewer) -> Response:
-    """One run. What comes after ``last`` is what ``live`` streams."""
+def run(run_id: str, service: ServiceOf, who: Viewer, resumed: bool = False) -> Response:
+    """One run. What comes after ``last`` is what ``live`` streams. ``resumed``: it was queued
+    again, which no event says until a worker takes it."""
     state = known(service, run_id)
     summary = service.runs.summary(run_id)
     assert summary is not None
@@ -139,7 +141,8 @@ def run(run_id: str, service: ServiceOf, who: Viewer) -> Response:
         entries=entries(found),
         before=found[0].seq,
         last=last,
-        live=state.ended is None,
+        live=resumed or state.ended is None,
+        said=RESUMED if resumed and state.ended is not None else "",
         runner=who.role != "viewer",
         oob=False,
     )

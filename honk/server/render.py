@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from fastapi import Request, Response
+from fastapi import HTTPException, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -85,12 +85,8 @@ def problem(
         return HTMLResponse(fragment("said", message=message, hint=hint, bad=True))
     try:
         who = identity(request)
-    except HonkError:  # the database is what is wrong
+    except (HonkError, HTTPException):  # the database, or who asks, is what is wrong
         who = None
-    except Exception as error:
-        if getattr(error, "status_code", None) != 403:
-            raise
-        who = None  # another site's page asked
     return page("problem", who, status=status, message=message, hint=hint, code=status)
 
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 from honk.core.events import (
     BaseResolved,
     ChangeFrozen,
     Checkpointed,
+    Compacted,
+    Event,
     Gated,
     Instructed,
     Judged,
     ModelReplied,
+    PathsAllowed,
     Published,
     Pushed,
     Recorded,
@@ -73,9 +77,6 @@ class Entry:
         return self.recorded.seq
 
 
-_QUIET = (Checkpointed, Pushed, Published)  # the panel and the end say it
-
-
 class Timeline:
     """Events, one after the other, as entries. It knows the calls of the last turn."""
 
@@ -98,27 +99,45 @@ class Timeline:
             kind = "stray" if call is None else "answer"  # stray: its turn is not among these events
             call = call or Call(f"{recorded.seq}-0", name, name, "")
             return Entry(recorded, kind, answered=replace(call, answer=answer(recorded, event)))
-        if isinstance(event, _QUIET) or (isinstance(event, ModelReplied) and event.purpose == "judge"):
+        drawing = _kind(event)
+        return None if drawing is None else Entry(recorded, drawing)
+
+
+def _kind(event: Event) -> str | None:  # noqa: C901 -- one case for each event
+    """Which drawing of ``entry.html`` shows an event; None where the panel or the end says it."""
+    match event:
+        case Instructed():
+            return "given" if event.origin in ("system", "task") else "instructed"
+        case RunRequested():
+            return "requested"
+        case RunResumed():
+            return "resumed"
+        case BaseResolved():
+            return "base"
+        case SandboxStarted():
+            return "sandbox"
+        case Compacted():
+            return "compacted"
+        case SessionEnded():
+            return "session"
+        case ChangeFrozen():
+            return "frozen"
+        case Gated():
+            return "gated"
+        case PathsAllowed():
+            return "allowed"
+        case Verified():
+            return "verified"
+        case Judged():
+            return "judged"
+        case RegistryAsked():
+            return "registry"
+        case RunEnded():
+            return "ended"
+        case ModelReplied() | ToolReturned() | Checkpointed() | Pushed() | Published():
             return None
-        if isinstance(event, Instructed) and event.origin in ("system", "task"):
-            return Entry(recorded, "given")
-        return Entry(recorded, _KINDS[type(event)])
-
-
-_KINDS: dict[type, str] = {
-    RunRequested: "requested",
-    RunResumed: "resumed",
-    BaseResolved: "base",
-    SandboxStarted: "sandbox",
-    Instructed: "instructed",
-    SessionEnded: "session",
-    ChangeFrozen: "frozen",
-    Gated: "gated",
-    Verified: "verified",
-    Judged: "judged",
-    RegistryAsked: "registry",
-    RunEnded: "ended",
-}
+        case _:
+            assert_never(event)
 
 
 def entries(events: Iterable[Recorded], timeline: Timeline | None = None) -> tuple[Entry, ...]:

@@ -73,6 +73,11 @@ def test_an_order_over_http_becomes_a_pull_request(install: Installer) -> None:
     assert [run["run_id"] for run in served.http.get("/api/v1/runs").json()] == [run_id]
     assert served.http.get("/api/v1/runs?status=failed").json() == []
     assert "+echo hello" in served.http.get(f"/api/v1/runs/{run_id}/patch").text
+    assert "Say hello" in served.http.get(f"/runs/{run_id}").text
+    assert "hello" in served.http.get(f"/runs/{run_id}/change").text
+    assert "Verification outside" in served.http.get(f"/runs/{run_id}").text
+    pull = served.http.get(f"/pulls/1?repo={origin}")
+    assert f'href="/runs/{run_id}"' in pull.text and "honk/" in pull.text
     assert served.http.post(f"/api/v1/runs/{run_id}/resume").status_code == 422
     assert served.http.post(f"/api/v1/runs/{run_id}/cancel").status_code == 422
     assert honk.leftovers() == []

@@ -9,11 +9,13 @@ from honk.core.events import (
     BaseResolved,
     ChangeFrozen,
     Checkpointed,
+    Compacted,
     Event,
     Gated,
     Instructed,
     Judged,
     ModelReplied,
+    PathsAllowed,
     Published,
     Pushed,
     RegistryAsked,
@@ -286,6 +288,8 @@ def malicious(asked: Request) -> list[Event]:
         reply("", ("c3", "bash", [EVERYTHING])),
         Instructed(origin="human", text=EVERYTHING),
         RegistryAsked(requests=(line, EVERYTHING)),
+        Compacted(start=1, end=2, text=EVERYTHING),
+        PathsAllowed(globs=(line, EVERYTHING), by=line),
         SessionEnded(finish=Finish(reason=EVERYTHING, title=line, description=EVERYTHING)),
         ChangeFrozen(
             change=Change(

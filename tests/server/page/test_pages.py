@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from playwright.sync_api import expect
 
-from honk.core.events import RunEnded
+from honk.core.events import RunEnded, RunResumed
 from honk.core.types import Outcome, RepoRef
 from tests.server.page import samples
 from tests.server.page.conftest import Readers
@@ -195,8 +195,21 @@ def test_buttons_and_words_reach_the_run(site: Site, reader: Readers) -> None:
     site.write(RUN, [RunEnded(outcome=Outcome.CANCELLED, reason="Cancelled by runner.", seconds=2)])
     site.leave(RUN)
     page.get_by_role("button", name="Resume").click()
-    expect(page.locator("#said")).to_be_empty()  # the page was drawn anew
-    assert page.url == f"{site.url}/runs/{RUN}" and ada.said == []
+    expect(page.get_by_role("status")).to_contain_text("waits for a worker")
+    site.write(RUN, [RunResumed(limits=asked.limits)])  # as the worker that takes it
+    expect(page.locator(".panel .status")).to_have_text("running")
+    expect(page.get_by_role("button", name="Cancel run")).to_be_visible()
+    assert page.get_by_role("button", name="Resume").count() == 0
+    assert ada.said == []
+
+
+def test_what_is_not_there_is_told_as_who_asks_can_read_it(site: Site, reader: Readers) -> None:
+    ada = reader()
+    for path in ("/nothing", "/runs/ffffffffff", f"/runs/{RUN}/output/3", "/static/nothing.js"):
+        expect(ada.go(path).get_by_role("alert")).to_be_visible()
+    headers = {"Authorization": f"Bearer {site.token()}"}
+    missing = httpx2.get(f"{site.url}/api/v1/nothing", headers=headers)
+    assert (missing.status_code, missing.json()["message"]) == (404, "Not Found")
 
 
 def test_a_run_is_started_once(site: Site, reader: Readers, tmp_path: Path) -> None:

@@ -9,11 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from honk.core.events import Recorded
+from honk.core.state import fold
 from honk.git import objects
 from honk.git.command import Git
 from honk.server.markdown import markdown
+from honk.server.panel import panel
+from honk.server.render import fragment
 from honk.server.sidebyside import Row, file_diffs
 from honk.server.terminal import clip, shown, terminal
+from honk.server.timeline import entries
 from tests.server.page.samples import EVERYTHING
 from tests.world import git
 
@@ -167,3 +172,19 @@ def test_no_attack_gets_through_markdown() -> None:
     seen.feed(str(markdown(EVERYTHING)))
     assert {tag for tag, _ in seen.tags} <= {"h3", "p", "a", "code", "pre", "em"}
     assert {a for _, attributes in seen.tags for a in attributes} <= {"href", "rel", "class"}
+
+
+@pytest.mark.parametrize("log", sorted((Path(__file__).parents[2] / "fixtures" / "logs").glob("*.jsonl")))
+def test_the_logs_of_every_release_can_be_drawn(log: Path) -> None:
+    recorded = [Recorded.model_validate_json(line) for line in log.read_text().splitlines()]
+    state = fold(recorded)
+    html = fragment(
+        "update",
+        run_id="0a1b2c3d4e",
+        entries=entries(recorded),
+        panel=panel("0a1b2c3d4e", "waiting", state),
+        runner=True,
+        oob=True,
+    )
+    assert state.request.text in html.replace("&#39;", "'").replace("&#34;", '"')
+    assert html.count('<article class="entry') > 5
