@@ -17,7 +17,8 @@ from honk.core.cancel import Cancel
 from honk.core.events import Recorded, RunRequested
 from honk.core.limits import Limits
 from honk.core.ports import EventStore, OpenSandbox
-from honk.core.types import PullRequestRecord, RepoRef, Request
+from honk.core.pulls import PullRequestRecord
+from honk.core.types import RepoRef, Request
 from honk.forges.local import LocalForge
 from honk.runs import run as runs
 from honk.runs.pipeline import execute

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 from honk.core.cancel import Cancel
 from honk.core.events import Event, Recorded
 from honk.core.messages import Completion, Dialect, ModelRequest, TextDelta
+from honk.core.pulls import PullRequestRecord
 from honk.core.state import RunState
 from honk.core.types import (
     Base,
@@ -19,7 +20,6 @@ from honk.core.types import (
     CommandResult,
     Proposal,
     PullRequest,
-    PullRequestRecord,
     PushAccess,
     RepoRef,
 )

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from honk.core.ports import Remote, Source
-from honk.core.types import Change, PullRequestRecord, PushAccess, RepoRef
+from honk.core.pulls import PullRequestRecord
+from honk.core.types import Change, PushAccess, RepoRef
 
 
 class Merger(Source, Remote, Protocol):

@@ -10,7 +10,13 @@ from urllib.request import url2pathname
 
 from honk.core.errors import ForgeError, UserError
 from honk.core.ports import PullRequestTable
-from honk.core.types import Proposal, PullRequest, PullRequestRecord, PushAccess, RepoRef
+from honk.core.pulls import PullRequestRecord
+from honk.core.types import (
+    Proposal,
+    PullRequest,
+    PushAccess,
+    RepoRef,
+)
 
 
 class LocalForge:

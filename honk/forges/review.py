@@ -7,8 +7,9 @@ from pathlib import Path
 
 from honk.core.errors import HonkError, UserError
 from honk.core.ports import PullRequestTable
+from honk.core.pulls import PullRequestRecord
 from honk.core.review import OpenMerger, Review
-from honk.core.types import PullRequestRecord, PushAccess, RepoRef
+from honk.core.types import PushAccess, RepoRef
 
 
 class LocalReviews:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from honk.core.state import RunState
-from honk.core.types import Finding, Outcome, Verdict
+from honk.core.types import Check, Comparison, Finding, Outcome, Verdict, VerifyCommand
 
 Mark = Literal["done", "now", "bad", "ahead"]
 
@@ -33,14 +33,15 @@ class Meter:
 
 @dataclass(frozen=True)
 class CheckRow:
-    """One verify command; ``before`` and ``after`` are None where it did not run."""
+    """One verify command; ``before`` and ``after`` are None where it did not run. ``tests`` are
+    groups of tests by name with what became of them."""
 
     name: str
     command: str
     before: bool | None
     after: bool | None
     seconds: float
-    summary: str
+    tests: tuple[tuple[str, tuple[str, ...]], ...]
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def _steps(state: RunState) -> tuple[Step, ...]:
         state.session is not None,
         state.frozen is not None,
         state.gated is not None and not any(f.result == "block" for f in state.gated.findings),
-        state.verified is not None and state.verified.report.passed,
+        state.verified is not None and state.verified.report.acceptable,
         judged and (state.judged is None or state.judged.verdict.verdict == "approve"),
         state.published is not None,
     )
@@ -127,19 +128,26 @@ def clock(seconds: float) -> str:
 
 
 def _checks(state: RunState) -> tuple[CheckRow, ...]:
-    before = {c.name: c.passed for c in state.base_report.checks} if state.base_report else {}
+    base = {c.name: c.passed for c in state.base_report.checks} if state.base_report else {}
     after = {c.name: c for c in state.last_report.checks} if state.last_report else {}
-    rows = []
-    for command in state.base.verify if state.base else ():
-        check = after.get(command.name)
-        rows.append(
-            CheckRow(
-                command.name,
-                command.command,
-                before.get(command.name),
-                None if check is None else check.passed,
-                0.0 if check is None else check.seconds,
-                "" if check is None else check.summary,
-            )
-        )
-    return tuple(rows)
+    return tuple(
+        _row(command, base.get(command.name), after.get(command.name))
+        for command in (state.base.verify if state.base else ())
+    )
+
+
+def _row(command: VerifyCommand, base: bool | None, check: Check | None) -> CheckRow:
+    if check is None:
+        return CheckRow(command.name, command.command, base, None, 0.0, ())
+    found = check.compared or Comparison(blocks=False)
+    before = base if found.before is None else found.before == "passed"
+    groups = (
+        ("new failures", found.new_failures),
+        ("no longer run", found.missing),
+        ("newly skipped", found.skipped),
+        ("flaky", found.flaky),
+        ("failed before, too", found.standing),
+        ("mended", found.mended),
+    )
+    tests = tuple((word, names) for word, names in groups if names)
+    return CheckRow(command.name, command.command, before, check.passed, check.seconds, tests)

@@ -12,8 +12,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Response
 
 from honk.core.order import Origin
+from honk.core.pulls import PullRequestRecord
 from honk.core.state import RunState
-from honk.core.types import Outcome, PullRequestRecord
+from honk.core.types import Outcome
 from honk.server.auth import ServiceOf, Viewer
 from honk.server.charts import Bars, Series, bars
 from honk.server.context import Service

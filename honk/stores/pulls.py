@@ -6,7 +6,7 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from honk.core.errors import StoreError
-from honk.core.types import PullRequestRecord
+from honk.core.pulls import PullRequestRecord
 from honk.stores.database import Database
 from honk.stores.schema import pull_requests as table
 

@@ -12,7 +12,7 @@ from typing import Literal
 from honk.core.errors import StaleWriter, StoreError
 from honk.core.events import Event, Recorded, to_json
 from honk.core.ports import Word
-from honk.core.types import PullRequestRecord
+from honk.core.pulls import PullRequestRecord
 
 
 class MemoryStore:

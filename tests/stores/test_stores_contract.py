@@ -11,7 +11,7 @@ import pytest
 from honk.core.errors import StaleWriter, StoreError
 from honk.core.events import Event, Instructed, Pushed
 from honk.core.ports import Artifacts
-from honk.core.types import PullRequestRecord
+from honk.core.pulls import PullRequestRecord
 
 
 def said(text: str) -> Event:

@@ -42,6 +42,7 @@ from honk.core.types import (
     Base,
     Change,
     Check,
+    Comparison,
     FileChange,
     Finding,
     Finish,
@@ -165,6 +166,9 @@ def frozen() -> ChangeFrozen:
     return ChangeFrozen(change=Change(base=SHA, head=HEAD, files=files, patch=PATCH), artifact="sha256:0")
 
 
+MENDED = Comparison(before="failed", mended=("tests/test_log.py::test_rotate",), blocks=False)
+
+
 def report(*, passed: bool, summary: str = "12 passed in 0.31s") -> Report:
     check = Check(
         name="pytest",
@@ -172,6 +176,7 @@ def report(*, passed: bool, summary: str = "12 passed in 0.31s") -> Report:
         exit_code=0 if passed else 1,
         seconds=3.2,
         summary=summary,
+        compared=MENDED if passed else None,
     )
     return Report(checks=(check,))
 
@@ -180,7 +185,6 @@ def working(asked: Request) -> list[Event]:
     """Until the model waits for a tool's answer."""
     return [
         base(asked),
-        Verified(stage="base", commit=SHA, image="sha256:i", report=report(passed=False, summary="1 failed")),
         SandboxStarted(image="sha256:i"),
         Instructed(origin="system", text="You change code.\nYou are careful."),
         Instructed(origin="task", text=asked.text),
@@ -264,7 +268,11 @@ ONE_LINE = " ".join(attack for attack in ATTACKS if "\n" not in attack and len(a
 def malicious(asked: Request) -> list[Event]:
     """Every text of a log is an attack."""
     line = ONE_LINE
-    nasty_check = Check(name=line, command=line, exit_code=1, seconds=1.0, summary=EVERYTHING)
+    names = (line, EVERYTHING)
+    compared = Comparison(before="failed", new_failures=names, mended=names, blocks=True, reason=EVERYTHING)
+    nasty_check = Check(
+        name=line, command=line, exit_code=1, seconds=1.0, summary=EVERYTHING, compared=compared
+    )
     hunk = "".join(f"+{part}\n" for part in EVERYTHING.split("\n"))
     size = hunk.count("\n")
     patch = (

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx2
 from playwright.sync_api import expect
 
-from honk.core.types import PullRequestRecord
+from honk.core.pulls import PullRequestRecord
 from tests.server.page import samples
 from tests.server.page.conftest import Readers
 from tests.server.page.site import Site

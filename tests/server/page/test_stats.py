@@ -10,7 +10,8 @@ from playwright.sync_api import expect
 
 from honk.core.events import Event, Instructed, Judged, RunEnded
 from honk.core.order import Origin
-from honk.core.types import Outcome, PullRequestRecord, RepoRef, Verdict
+from honk.core.pulls import PullRequestRecord
+from honk.core.types import Outcome, RepoRef, Verdict
 from honk.server.stats import By, facts, figures, grouped
 from tests.server.page import samples
 from tests.server.page.conftest import Readers
