@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from honk import settings as settings_module
 from honk.wiring import open_stores
 from tests.server.page.site import Site, open_site
+
+expect.set_options(timeout=30_000)  # milliseconds; a busy machine is no failure
 
 NO_BROWSER = "chromium is not installed and could not be (scripts/test_prepare.py says why)"
 
