@@ -51,7 +51,7 @@ def inspect(change: Change, source: Source, policy: GatePolicy) -> tuple[Finding
 
 
 def _inspect(change: Change, source: Source, policy: GatePolicy) -> Iterator[Finding]:
-    suite = Suite()
+    suite = Suite(policy.request)
     folders = _folders(change, source)
     added = tuple(file.path for file in change.files if file.status == "A")
     for content in contents(change, source):

@@ -112,7 +112,7 @@ class _Comparison:
             return
         exact = [check for check in added if strength(check.plain) == 3]
         for check in self._unpaired(old, new, lost, added):
-            if self._moved(check) or (exact and strength(check.plain) == 1):
+            if self._moved(check, by=new) or (exact and strength(check.plain) == 1):
                 continue
             yield self._blame(old, f"{name} no longer asserts: {_short(check.text)}", check.text)
         yield from self._fewer_rows(old, new)
@@ -176,14 +176,15 @@ class _Comparison:
         else:
             yield self._blame(case, f"the test {case.name} was deleted", case.text)
 
-    def _moved(self, check: Check, tests: bool = False) -> bool:
+    def _moved(self, check: Check, tests: bool = False, by: Case | None = None) -> bool:
         """Whether the assertion, or its words, stand in something that the change adds; with
-        ``tests``, in something that is run as a test."""
+        ``tests``, in something that is run as a test. A helper that the test ``by`` calls gets the
+        words of its arguments from there."""
         if check.key in (self._tested if tests else self._kept):
             return True
         wanted = check.words - _COMMON
         return any(
-            _covers(about, wanted) and _holds(case, check, table)
+            _covers(about | _arguments(case, by), wanted) and _holds(case, check, table)
             for case, about, table in self._places
             if case.test or not tests
         )
@@ -200,6 +201,11 @@ class _Comparison:
         if words(about or case.text) & self._gone:
             return _found(case.path, f"{detail} (with the code that it is about)", "flag")
         return _found(case.path, detail)
+
+
+def _arguments(helper: Case, by: Case | None) -> frozenset[str]:
+    called = by is not None and not helper.test and _leaf(helper).lower() in by.words
+    return by.words if by is not None and called else frozenset()
 
 
 def _holds(case: Case, check: Check, table: bool) -> bool:
