@@ -44,7 +44,7 @@ def is_check(language: str, text: str, chain: str) -> bool:
 
 
 _RAISES = re.compile(
-    r"raises|throw|raise_error|should_panic|expectexception|expected\s*=|must_raise|assert_raise", re.I
+    r"raises|throw|raise_error|should_panic|expectexception|expected\w*\s*=|must_raise|assert_raise", re.I
 )
 _GENERIC = re.compile(
     r"[(\s,](?:Base)?(?:Exception|Throwable|Error|StandardError)(?:\.class|::class)?\s*(?:[),]|$)"
@@ -52,7 +52,7 @@ _GENERIC = re.compile(
 )
 _ABSENT = re.compile(r"not\.toBeInTheDocument")  # says all that there is to say
 _WEAK = re.compile(
-    r"iferror\(|to_?be_?(?:truthy|defined|falsy|present|valid)|be_(?:truthy|present)|tobeinthedocument"
+    r"iferror\(|(?:assert|require)\.error\(|to_?be_?(?:truthy|defined|falsy|present|valid)|be_(?:truthy|present)|tobeinthedocument"
     r"|tobe(?:null|undefined)\("
     r"|not\.tobe(?:null|undefined)"
     r"|not_?(?:null|nil|none|empty|zero)|is\s*not\s*(?:None|null)|isnotempty|refute_nil|is_some\(|is_ok\("
@@ -121,7 +121,7 @@ def _raises_strength(text: str) -> int:
 
 def _if_strength(text: str) -> int:
     """A condition under which Go's ``t.Error`` is called: the check is its opposite."""
-    if re.search(r"[!=]=\s*nil\b", text) and not re.search(r"!=\s*(?!nil\b)", text):
+    if re.search(r"[!=]=\s*nil\b", text) and not re.search(r"!=(?!\s*nil\b)", text):
         return 1
     if re.search(r"!=|DeepEqual|\.Equal\(|Diff\(|errors\.(?:Is|As)\(", text):
         return 3
@@ -129,6 +129,7 @@ def _if_strength(text: str) -> int:
 
 
 _VACUOUS = re.compile(
+    r"^assert\s+\((?:[^()]|\([^()]*\))*,\s*f?[\"'][^\"']*[\"']\s*,?\s*\)$|"  # Python: a tuple is true
     r"^assert\s*\(?\s*(?:True|true|1|not False|\"[^\"]*\")\s*\)?$"
     r"|\b(?:or\s+True|or\s+1|\|\|\s*(?:true|1))\b"
     r"|(?:assertTrue|assert_true|assert!?|isTrue|Assert\.True|Assert\.IsTrue|ok|True|EXPECT_TRUE"

@@ -202,18 +202,20 @@ class _Reader:
     def _rest(self) -> Case:
         """What stands outside of every test and function: marks of the whole file, a script's asserts."""
         found = Collector(self._tree, self._taken)
-        found.run(self._tree.root)
-        masked = bytearray(self._tree.masked)
-        for start, end in self._blank:
-            masked[start:end] = b" " * (end - start)
-        text = re.sub(r"[ \t]*\n\s*", "\n", masked.decode("utf-8", "replace"))
+        found.run(self._tree.root, data=True)
+        text = self._outside(self._tree.masked)
         skips = [Skip(m[0], not is_conditional(m[0], self._line(text, m))) for m in SKIPS.finditer(text)]
         source = self._tree.code.decode("utf-8", "replace")
         skips += [Skip(m[0].strip(), True) for m in FILE_SKIPS.finditer(source[:4000])]
         checks = tuple(check for check in found.checks if not is_vacuous(check.text))
-        return Case(
-            self._path, "", bool(checks), text if checks else "", checks, tuple(skips), tuple(found.rows)
-        )
+        rows, plain = tuple(found.rows), self._outside(self._tree.code)
+        return Case(self._path, "", bool(checks), plain, checks, tuple(skips), rows)
+
+    def _outside(self, code: bytes) -> str:
+        left = bytearray(code)
+        for start, end in self._blank:
+            left[start:end] = b" " * (end - start)
+        return re.sub(r"[ \t]*\n\s*", "\n", left.decode("utf-8", "replace"))
 
     @staticmethod
     def _line(text: str, match: re.Match[str]) -> str:

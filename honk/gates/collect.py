@@ -71,7 +71,8 @@ class Collector:
         self.checks: list[Check] = []
         self.rows: list[str] = []
 
-    def run(self, top: Node) -> None:
+    def run(self, top: Node, data: bool = False) -> None:
+        """``data``: what stands in ``top`` itself may be data of the tests in it."""
         stack: list[tuple[Node, bool]] = [(top, False)]
         while stack:
             node, table = stack.pop()
@@ -79,7 +80,7 @@ class Collector:
                 continue
             if self._record(node):
                 continue
-            table = table or _opens_table(node, self._tree)
+            table = table or _opens_table(node, self._tree) or (data and node.type in _ASSIGNMENTS)
             if _is_row(node, table, self._tree):
                 self.rows.append(re.sub(r"\s+|,(?=\s*[)\]}])", "", self._tree.text(node)))
                 continue
@@ -168,6 +169,7 @@ def _returns(node: Node) -> bool:
     return node.type in _RETURNS
 
 
+_ASSIGNMENTS = ("assignment", "variable_declarator", "const_item", "static_item")
 _LISTS = frozenset(
     {
         "list",

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
+from honk.gates.collect import words
 from honk.gates.commands import weaker_command
 
 Found = tuple[Literal["block", "flag"], str]
@@ -122,8 +123,10 @@ def _numbers(before: Sequence[str], after: Sequence[str]) -> Iterator[Found]:
 
 
 def _unregistered(added: Sequence[str], removed: Sequence[str], after: Sequence[str]) -> Iterator[Found]:
-    gone = [line for line in removed if _REGISTERED.search(line)]
     fresh = [line for line in added if _REGISTERED.search(line)]
+    loop = any(re.search(r"\bfor(?:each)?\b", line) for line in added)
+    said = words("\n".join(added)) if loop and fresh else frozenset[str]()
+    gone = [line for line in removed if _REGISTERED.search(line) and not words(line) <= said]
     if len(gone) > len(fresh):
         yield "block", f"no longer registered: {gone[0].strip()}"
     for line, now in zip(gone, fresh, strict=False):

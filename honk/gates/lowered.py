@@ -77,6 +77,7 @@ _SELECTS = re.compile(
     r"(?:^|/)(?:select|extend-select|enable|testpaths|testMatch|files|include|source|envlist|env_list"
     r"|plugins|extends|linters/enable)$"
 )
+_RULES = re.compile(r"(?:^|/)(?:extend-)?select$")
 _ENVIRONMENTS = re.compile(r"(?:^|/)env_?list$")
 _IN_STRICT = re.compile(
     r"^(?:noImplicit(?:Any|This)|strict\w+|alwaysStrict|useUnknownInCatchVariables"  # tsc
@@ -125,8 +126,11 @@ def is_config(path: str) -> bool:
     return bool(_FILES.search(path))
 
 
-def lowered(configs: Sequence[Content], added: Sequence[str]) -> Iterator[Finding]:
-    """Findings about all configuration files of a change. ``added`` are the paths that it adds.
+def lowered(
+    configs: Sequence[Content], added: Sequence[str], to_remove: frozenset[str] = frozenset()
+) -> Iterator[Finding]:
+    """Findings about all configuration files of a change. ``added`` are the paths that it adds,
+    ``to_remove`` what the request wants to be gone.
 
     What one file loses and another gains has moved, and is flagged.
     """
@@ -139,6 +143,7 @@ def lowered(configs: Sequence[Content], added: Sequence[str]) -> Iterator[Findin
         elsewhere = _Elsewhere(
             gained=frozenset[str]().union(*(new - old for old, new in others)),
             lost=frozenset[str]().union(*(old - new for old, new in others)),
+            to_remove=frozenset(word.lower() for word in to_remove),
         )
         before, after = flatten(path, content.old), flatten(path, content.new)
         if before is None or after is None:
@@ -150,10 +155,16 @@ def lowered(configs: Sequence[Content], added: Sequence[str]) -> Iterator[Findin
 
 @dataclass(frozen=True)
 class _Elsewhere:
-    """Words that the other configuration files of the change gain and lose."""
+    """Words that the other configuration files of the change gain and lose, and those of a request
+    to remove something."""
 
     gained: frozenset[str]
     lost: frozenset[str]
+    to_remove: frozenset[str]
+
+    def explains(self, key: str, old: tuple[str, ...]) -> bool:
+        """Whether the value ``old`` of a key that is gone stands elsewhere now, or was to go."""
+        return words(" ".join(old)) <= self.gained or bool(words(key.replace("-", " ")) & self.to_remove)
 
 
 def _lines(content: Content, elsewhere: _Elsewhere) -> Iterator[Found]:
@@ -180,26 +191,32 @@ def _compare(
     content: Content, before: Flat, after: Flat, added: Sequence[str], elsewhere: _Elsewhere
 ) -> Iterator[Found]:
     path = content.file.path
+    harmless = (*added, *_selected(after, _selected(before)))
     for key in dict.fromkeys((*before, *after)):
         if _MIXED.search(path) and not _TOOLS.search(key):
             continue
         old, new = before.get(key, ()), after.get(key, ())
         if old == new or (not new and _is_implied(key, after)):
             continue
-        moved = not new and (words(" ".join(old)) <= elsewhere.gained or _package_gone(content))
+        moved = not new and (elsewhere.explains(key, old) or _package_gone(content))
         if key.endswith("addopts") and not old and (less := fewer_by_default(new)):
             yield ("flag" if words(less) <= elsewhere.lost else "block"), f"{key}: {less} is new"
-        for result, detail in list(_key(key, old, new, added)) or _selection(key, old, new, after):
+        for result, detail in list(_key(key, old, new, harmless)) or _selection(key, old, new, after):
             yield ("flag" if moved else result), detail
     if path.endswith(".pre-commit-config.yaml"):
         yield from _hooks(before, after)
 
 
-def _key(key: str, old: tuple[str, ...], new: tuple[str, ...], added: Sequence[str]) -> Iterator[Found]:
+def _selected(flat: Flat, known: frozenset[str] = frozenset()) -> frozenset[str]:
+    """The rules that are switched on by name, without those that are known."""
+    return frozenset(value for key, values in flat.items() if _RULES.search(key) for value in values) - known
+
+
+def _key(key: str, old: tuple[str, ...], new: tuple[str, ...], fresh: Sequence[str]) -> Iterator[Found]:
     if is_test_command(key):
         yield from (("block", f"{key}: {why}") for why in weaker_command(old, new, key))
     elif _IGNORES.search(key):
-        yield from _ignores(key, old, new, added)
+        yield from _ignores(key, old, new, fresh)
     elif _THRESHOLD.search(key):
         yield from _threshold(key, old, new)
     elif _STRICT.search(key) and _is_true(old) and not _is_true(new):
@@ -237,15 +254,24 @@ def _selection(key: str, old: tuple[str, ...], new: tuple[str, ...], after: Flat
         yield "block", f"{key} is narrowed from {old[0]} to {new[0]}"
 
 
-def _ignores(key: str, old: tuple[str, ...], new: tuple[str, ...], added: Sequence[str]) -> Iterator[Found]:
+def _ignores(key: str, old: tuple[str, ...], new: tuple[str, ...], fresh: Sequence[str]) -> Iterator[Found]:
+    """Entries of an ignore list; harmless are those about ``fresh`` paths and rules: nothing that
+    was checked before is left out."""
     entries = _entries(new) - _entries(old)
     for entry in sorted(entries):
         harmless = _GENERATED.search(entry) or any(
-            path.startswith(entry.strip("*/.")) for path in added if entry.strip("*/.")
+            path.startswith(entry.strip("*/.")) or _is_rule(entry, path)
+            for path in fresh
+            if entry.strip("*/.")
         )
         if entry in ("E501", "W503", "E203", "node_modules", "dist", "coverage"):
             harmless = True
         yield ("flag" if harmless else "block"), f"{key} leaves out {entry}"
+
+
+def _is_rule(entry: str, selected: str) -> bool:
+    """Whether ``entry`` is one of the rules that ``selected`` stands for, as S101 for S."""
+    return selected.isalnum() and selected.isupper() and entry.startswith(selected)
 
 
 def _entries(values: tuple[str, ...]) -> set[str]:

@@ -7,6 +7,7 @@ import re
 from honk.gates.content import Content, is_binary
 from honk.gates.lowered import is_config
 from honk.gates.paths import is_test
+from honk.gates.request import to_remove
 from honk.gates.syntax import MAX_BYTES, language_of
 from honk.gates.weakened import TestFile
 
@@ -30,34 +31,6 @@ _DEFINED = re.compile(
     r"|^\s*(?:[\w<>*&:]+\s+)+\**([A-Za-z_]\w{2,})\s*\([^;]*\)\s*(?:const\s*)?\{",
 )
 _WORD = re.compile(r"\w+")
-_REMOVAL = re.compile(r"\b(?:remov|delet|drop|retir|get rid|rip out|no longer)", re.I)
-_NAME = re.compile(r"\w{4,}")  # a word of a request that may be one of the code's names
-_PLAIN = frozenset(  # words that say nothing about which
-    [
-        "from",
-        "with",
-        "that",
-        "this",
-        "test",
-        "tests",
-        "when",
-        "where",
-        "code",
-        "function",
-        "method",
-        "class",
-        "remove",
-        "removed",
-        "delete",
-        "drop",
-        "longer",
-        "anywhere",
-        "file",
-        "return",
-        "import",
-        "export",
-    ]
-)
 _LONGEST = 500  # characters of a line in which a definition is looked for
 
 
@@ -68,7 +41,7 @@ class Suite:
         self.tests: list[TestFile] = []
         self.configs: list[Content] = []
         self._bytes = 0
-        self._asked = set(_NAME.findall(request)) - _PLAIN if _REMOVAL.search(request) else set[str]()
+        self._asked = to_remove(request)
         self._gone: set[str] = set()
         self._present: set[str] = set()
 
