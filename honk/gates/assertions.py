@@ -17,7 +17,7 @@ _ASSERTS = re.compile(
     re.I,
 )
 _CHAINED = re.compile(
-    r"[.>](?:should|Should|must_|to\b|not_to\b|assert_|Assert)|\bshould(?:Be|Not|Throw|Have)"
+    r"\bawait\(.*\.until|[.>](?:should|Should|must_|to\b|not_to\b|assert_|Assert)|\bshould(?:Be|Not|Throw|Have)"
 )
 _GO_FAILS = re.compile(r"^(?:t|b|tb|f)\.(?:Error|Fatal|Fail)")
 _LOADS = re.compile(r"^require(?:_relative|_once)?$")
@@ -36,7 +36,7 @@ def is_check(language: str, text: str, chain: str) -> bool:
     if language == "go":
         return bool(_GO_FAILS.match(callee)) or bool(
             re.match(r"^(?:require|assert)\.|^[\w.]+\(\s*(?:t|tb)\s*,", text)
-            and not callee.startswith("t.Run")
+            and not callee.startswith(("t.Run", "suite.Run"))
         )
     if re.match(r"^expect\s*[({]", text):
         return bool(re.search(r"[)}]\s*(?:\.|->|\?\.)", text))
@@ -46,6 +46,13 @@ def is_check(language: str, text: str, chain: str) -> bool:
 _RAISES = re.compile(
     r"raises|throw|raise_error|should_panic|expectexception|expected\w*\s*=|must_raise|assert_raise", re.I
 )
+
+
+def expects_failure(text: str) -> bool:
+    """Whether the check wants the code to fail."""
+    return _RAISES.search(text) is not None
+
+
 _GENERIC = re.compile(
     r"[(\s,](?:Base)?(?:Exception|Throwable|Error|StandardError)(?:\.class|::class)?\s*(?:[),]|$)"
     r"|<(?:System\.)?Exception>"
@@ -53,16 +60,17 @@ _GENERIC = re.compile(
 _ABSENT = re.compile(r"not\.toBeInTheDocument")  # says all that there is to say
 _WEAK = re.compile(
     r"iferror\(|(?:assert|require)\.error\(|to_?be_?(?:truthy|defined|falsy|present|valid)|be_(?:truthy|present)|tobeinthedocument"
-    r"|tobe(?:null|undefined)\("
+    r"|tobe(?:null|undefined)\(|\(\s*expect\.any\(\w+\)\s*\)"
     r"|not\.tobe(?:null|undefined)"
-    r"|not_?(?:null|nil|none|empty|zero)|is\s*not\s*(?:None|null)|isnotempty|refute_nil|is_some\(|is_ok\("
+    r"|not_?(?:null|nil|none|empty|zero|false)|is\s*not\s*(?:None|null)|isnotempty|refute_nil|is_some\(|is_ok\("
     r"|tohavebeencalled\(\s*\)|assert_called\(\)|no_?(?:throw|error)|doesnotthrow|!=\s*(?:nil|null|None"
     r"|undefined)\b"
     r"|==\s*nil\b|\.not_to\s+be_nil|anything\(",
     re.I,
 )
-_NEGATED = re.compile(
-    r"not_?equal|not_?same|(?:assert|expect|require|check)_ne\b|\.not\.|not_to|!=|notequal", re.I
+_NEGATED = re.compile(  # or both sides are made less of before they are compared
+    r"\b(sorted|set|len|type|bool)\(.*==\s*\1\(|not_?equal|not_?same|(?:assert|expect|require|check)_ne\b|\.not\.|not_to|!=|notequal",
+    re.I,
 )
 _EXACT = re.compile(
     r"==|equal|(?:^|[^a-z])eq(?:$|[^a-z])|_eq\b|tobe\(|same\(|areequal|shouldbe\b|containsexactly"
@@ -76,7 +84,7 @@ _EXACT = re.compile(
 )
 _PARTIAL = re.compile(
     r"\bin\b|assert_?(?:not_?)?in\b|contain|includ|match|starts_?with|ends_?with|regex|instance|greater"
-    r"|less|[<>]|hasattr"
+    r"|less|[<>]|hasattr|callcount"
     r"|\bany\b|have|be_an?\b|kind_of|respond_to",
     re.I,
 )

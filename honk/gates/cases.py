@@ -196,7 +196,8 @@ class _Reader:
             for check in found.checks
             if not is_vacuous(check.text) and not (mocked and mocked.search(check.text))
         )
-        test = unit[1] and not (unit[0] == "main" and not checks)  # C's main may only call the tests
+        runs_others = unit[0] == "main" or re.search(r"\bsuite\.Run\(", text)
+        test = unit[1] and (bool(checks) or not runs_others)
         return Case(self._path, name, test, text, checks, (*skips, *own), tuple(found.rows))
 
     def _rest(self) -> Case:

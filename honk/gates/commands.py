@@ -73,7 +73,7 @@ def weaker_command(old: Sequence[str], new: Sequence[str], key: str = "") -> Ite
         parts, now = _parts(before), _parts(after)
         gone = [part for part in parts if part not in now]
         fresh = [part for part in now if part not in parts]
-        if len(gone) > len(fresh):
+        if gone and (not fresh or (len(gone) > len(fresh) and len(new) < len(old))):
             yield f"no longer runs: {_short(gone[0])}"
 
 

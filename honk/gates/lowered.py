@@ -53,7 +53,7 @@ _THRESHOLD = re.compile(
 _STRICT = re.compile(
     r"strict|noImplicit|noUnused|noUnchecked|noFallthrough|exactOptional|disallow_|check_untyped|warn_"
     r"|no_implicit|forbid|"
-    r"(?:^|/)(?:xfail_strict|branch|forbidOnly|errorOnUnmatched|checkJs|failOn\w+|fail_on_\w+|bail"
+    r"(?:^|/)(?:xfail_strict|filterwarnings|branch|forbidOnly|errorOnUnmatched|checkJs|failOn\w+|fail_on_\w+|bail"
     r"|treatWarningsAsErrors|beStrict\w+)$",
     re.I,
 )
@@ -134,16 +134,15 @@ def lowered(
 
     What one file loses and another gains has moved, and is flagged.
     """
-    said = [
-        tuple(words((side or b"").decode("utf-8", "replace")) for side in (c.old, c.new)) for c in configs
-    ]
+    removed = frozenset(word.lower() for word in to_remove)
+    says = [(content, *_said(content)) for content in configs]
     for content in configs:
         path = content.file.path
-        others = [pair for other, pair in zip(configs, said, strict=True) if other is not content]
+        others = [(old, new) for other, old, new in says if other is not content]
         elsewhere = _Elsewhere(
-            gained=frozenset[str]().union(*(new - old for old, new in others)),
-            lost=frozenset[str]().union(*(old - new for old, new in others)),
-            to_remove=frozenset(word.lower() for word in to_remove),
+            gained=frozenset[_Said]().union(*(new - old for old, new in others)),
+            lost=frozenset[_Said]().union(*(old - new for old, new in others)),
+            to_remove=removed,
         )
         before, after = flatten(path, content.old), flatten(path, content.new)
         if before is None or after is None:
@@ -153,18 +152,43 @@ def lowered(
         yield from (_finding(path, result, detail) for result, detail in dict.fromkeys(found))
 
 
+_Said = str | tuple[str, str]  # a word, or a key without its section and one of its values
+
+
+def _said(content: Content) -> tuple[frozenset[_Said], frozenset[_Said]]:
+    """What a file says before and after the change."""
+    old, new = (
+        words((side or b"").decode("utf-8", "replace")) | _values(flatten(content.file.path, side) or {})
+        for side in (content.old, content.new)
+    )
+    return old, new
+
+
+def _values(flat: Flat) -> frozenset[_Said]:
+    return frozenset[_Said]().union(*(_named(key, values) for key, values in flat.items()))
+
+
+def _named(key: str, values: Sequence[str]) -> frozenset[_Said]:
+    name = key.rpartition("/")[2].lower().replace("-", "_")
+    return frozenset((name, value.strip().lower()) for value in values)
+
+
 @dataclass(frozen=True)
 class _Elsewhere:
-    """Words that the other configuration files of the change gain and lose, and those of a request
+    """What the other configuration files of the change gain and lose, and the words of a request
     to remove something."""
 
-    gained: frozenset[str]
-    lost: frozenset[str]
+    gained: frozenset[_Said]
+    lost: frozenset[_Said]
     to_remove: frozenset[str]
 
-    def explains(self, key: str, old: tuple[str, ...]) -> bool:
-        """Whether the value ``old`` of a key that is gone stands elsewhere now, or was to go."""
-        return words(" ".join(old)) <= self.gained or bool(words(key.replace("-", " ")) & self.to_remove)
+    def explains(self, key: str, old: tuple[str, ...], new: tuple[str, ...]) -> bool:
+        """Whether a value that is gone stands elsewhere now or was to go, or a new one comes from
+        elsewhere."""
+        if not old:
+            return _named(key, new) <= self.lost
+        moved = words(" ".join(old)) <= self.gained or _named(key, old) <= self.gained
+        return not new and (moved or bool(words(key.replace("-", " ")) & self.to_remove))
 
 
 def _lines(content: Content, elsewhere: _Elsewhere) -> Iterator[Found]:
@@ -198,10 +222,11 @@ def _compare(
         old, new = before.get(key, ()), after.get(key, ())
         if old == new or (not new and _is_implied(key, after)):
             continue
-        moved = not new and (elsewhere.explains(key, old) or _package_gone(content))
+        moved = elsewhere.explains(key, old, new) or _package_gone(content)
         if key.endswith("addopts") and not old and (less := fewer_by_default(new)):
             yield ("flag" if words(less) <= elsewhere.lost else "block"), f"{key}: {less} is new"
         for result, detail in list(_key(key, old, new, harmless)) or _selection(key, old, new, after):
+            moved = moved or (not after and key.endswith("extends") and any(map(is_config, added)))
             yield ("flag" if moved else result), detail
     if path.endswith(".pre-commit-config.yaml"):
         yield from _hooks(before, after)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from honk.core.types import Finding
-from honk.gates.assertions import SKIPS, loosened, strength
+from honk.gates.assertions import SKIPS, expects_failure, loosened, strength
 from honk.gates.cases import Case, cases_of
 from honk.gates.collect import Check, words
 
@@ -156,7 +156,8 @@ class _Comparison:
     def _weaker(self, old: Case, new: Case, before: Check, now: Check) -> Iterator[Finding]:
         detail = f"{new.name}: {_short(before.text)} became {_short(now.text)}"
         rank, least = strength(now.plain), strength(before.plain)
-        if rank < least:
+        fails_now = expects_failure(now.plain) and not expects_failure(before.plain)
+        if rank < least and not (fails_now and rank == 2):
             had = sum(strength(check.plain) >= least for check in old.checks)
             has = sum(strength(check.plain) >= least for check in new.checks)
             if has < had and not self._moved(before):
