@@ -203,6 +203,10 @@ class SlackApp:
     # ---- threads --------------------------------------------------------------------------
 
     def _follow(self) -> None:
+        try:
+            self._note(f"Slack: {self._talk.me().url}")
+        except SlackError as error:  # tried again whenever somebody asks
+            self._note(f"Slack: {error}")
         while not self._stop.wait(LOOK_SECONDS):
             try:
                 self._follower.look(time.monotonic())

@@ -56,6 +56,7 @@ _NEXT = {
     Outcome.FAILED: _RETRY,
     Outcome.CANCELLED: _RETRY,
     Outcome.EXHAUSTED: _LIMIT,
+    Outcome.REFUSED: f"An operator permits it: honk approve {{run_id}}. {_AGAIN}",
 }
 
 

@@ -7,16 +7,18 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import pytest
+import yaml
 
 from honk.core.errors import UserError
 from honk.core.events import RunEnded
 from honk.core.types import Outcome
+from honk.server.slack import PATH
 from honk.settings import Settings
 from honk.testing.slack import BOT, FakeSlack
-from honk.triggers.slack_api import SlackApi
+from honk.triggers.slack_api import SCOPES, SlackApi
 from honk.triggers.slack_follow import Follower, Pace
 from honk.wiring import open_stores
 from honk.wiring.slack import check, describe
@@ -49,7 +51,7 @@ def test_only_what_slack_signed_lately_is_heard(office: Office) -> None:
         return office.http.post("/slack/events", content=body, headers=given).status_code
 
     now = int(good["X-Slack-Request-Timestamp"])
-    for late in (now - 301, now + 301):
+    for late in (now - 301, now + 330):
         assert status(body, office.slack.signed(body, FORM, at=late)) == 401
     assert status(body, FakeSlack(secret="another").signed(body, FORM)) == 401
     assert status(body + b"&x=1", good) == 401
@@ -107,7 +109,7 @@ def test_a_command_becomes_a_run_with_one_message(office: Office) -> None:
     office.record(run_id, *events(13, 36), events(49, 49)[0])
     office.shows(run_id, "Pull request ready")
     assert len(office.slack.calls_of("chat.postMessage")) <= 2
-    assert office.notes == []
+    assert office.notes == ["Slack: https://honk.slack.com/"]
 
 
 def test_what_is_delivered_again_starts_nothing_twice(office: Office) -> None:
@@ -456,3 +458,16 @@ def test_the_doctor_knows_the_workspace_and_missing_scopes(tmp_path: Path, slack
     slack.token = "xoxb-new"
     with pytest.raises(Exception, match=r"invalid_auth.*SLACK_BOT_TOKEN"):
         describe(settings)
+
+
+def test_the_manifest_asks_for_what_honk_uses() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "slack-app-manifest.yml").read_text()
+    manifest = yaml.safe_load(text)
+    scopes = set(manifest["oauth_config"]["scopes"]["bot"])
+    assert set(SCOPES) <= scopes == set(FakeSlack.scopes.split(","))
+    command = manifest["features"]["slash_commands"][0]
+    settings = manifest["settings"]
+    assert (command["command"], command["should_escape"]) == ("/honk", False)
+    assert settings["event_subscriptions"]["bot_events"] == ["app_mention"]
+    urls = [command["url"], *(settings[n]["request_url"] for n in ("event_subscriptions", "interactivity"))]
+    assert {urlsplit(url).path for url in urls} == {PATH}

@@ -206,4 +206,4 @@ def test_another_slack_understands_honk_as_well(tmp_path: Path, free_port: int) 
         known = re.sub(rb"trigger_id=[^&]*", b"trigger_id=" + trigger.encode(), body)
         assert office.send(known) == 200
         until(lambda: other.get(f"{sender.url}/?tab=views").text.count("Ask honk") or None)
-        assert office.notes == []
+        assert office.notes == ["Slack: https://emulate.slack.com/"]
