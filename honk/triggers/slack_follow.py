@@ -75,6 +75,7 @@ class Follower:
         self._runs: dict[str, _Followed] = {}
         self._replies: list[_Reply] = []
         self._free_at = float("-inf")
+        self._noted = ""
 
     def look(self, now: float) -> None:
         """Show what is new, as far as the pace allows. ``now`` in seconds of any steady clock."""
@@ -87,6 +88,7 @@ class Follower:
             self._free_at = now + self._pace.call
             try:
                 call()
+                self._noted = ""
             except SlackError as error:
                 self._failed(error, now)
 
@@ -162,5 +164,6 @@ class Follower:
     def _failed(self, error: HonkError, now: float) -> None:
         after = error.retry_after if isinstance(error, SlackError) else None
         self._free_at = now + (BACK_OFF if after is None else after)
-        if after is None:
+        if after is None and str(error) != self._noted:  # once, however long it lasts
+            self._noted = str(error)
             self._note(f"Slack: {error}")

@@ -32,6 +32,11 @@ def check(settings: Settings) -> bool:
             "SLACK_BOT_TOKEN is set without SLACK_SIGNING_SECRET: anybody could give orders.",
             "Set SLACK_SIGNING_SECRET, or SLACK_APP_TOKEN for Socket Mode.",
         )
+    if bot and settings.environment.keys() >= {"SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET"}:
+        raise UserError(  # bolt would take them for an app of many workspaces, and drop the bot token
+            "SLACK_CLIENT_ID and SLACK_CLIENT_SECRET are set; honk's Slack app is for one workspace.",
+            "Unset them for honk.",
+        )
     if not bot and any(secret is not None for secret in secrets):
         raise UserError("Slack's SLACK_BOT_TOKEN is missing.", "Set it, or none of SLACK_….")
     return bot

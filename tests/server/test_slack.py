@@ -425,7 +425,9 @@ def test_a_message_that_was_deleted_is_let_go(quiet: tuple[Office, str]) -> None
     two.look(0)
     two.look(14)
     assert "turn 1 of" not in message.shown
+    office.slack.fail_next("chat.update", "internal_error")
     two.look(15)
+    two.look(30)
     assert "turn 1 of" in message.shown
     assert office.notes == ["Slack: Slack refused chat.update: internal_error. See `honk doctor`."]
 
@@ -446,6 +448,9 @@ def test_half_a_configuration_is_refused(tmp_path: Path, slack: FakeSlack) -> No
     with pytest.raises(UserError, match="SLACK_BOT_TOKEN is missing"):
         check(without(bot_token=None))
     assert check(without(signing_secret=None, app_token=whole.slack.bot_token))
+    oauth = {"SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "x"}
+    with pytest.raises(UserError, match="is for one workspace"):
+        check(whole.model_copy(update={"environment": oauth}))
     assert slack.token in whole.secrets() and slack.secret in whole.secrets()
 
 
