@@ -162,6 +162,7 @@ class FakeSlack:
             "block_actions", user,
             channel={"id": message.channel, "name": "general"},
             container={"type": "message", "message_ts": message.ts, "channel_id": message.channel},
+            message={"ts": message.ts, **({"thread_ts": message.thread} if message.thread else {})},
             actions=[{**button, "block_id": "b", "action_ts": self._next_ts()}],
             response_url=f"{self.url}/response/{secrets.token_hex(8)}",
         )  # fmt: skip

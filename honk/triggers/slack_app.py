@@ -22,7 +22,7 @@ from slack_sdk.signature import SignatureVerifier
 
 from honk.core.errors import HonkError
 from honk.triggers.slack_api import Message, SlackError
-from honk.triggers.slack_blocks import CANCEL, MODAL, OPEN, REPOSITORY, REQUEST, RESUME, said
+from honk.triggers.slack_blocks import ASK, CANCEL, MODAL, OPEN, REPOSITORY, REQUEST, RESUME, said
 from honk.triggers.slack_follow import Follower
 from honk.triggers.slack_talk import Asked, Talk
 from honk.triggers.slack_words import words
@@ -129,6 +129,7 @@ class SlackApp:
         self.bolt.view(MODAL)(ack=ack, lazy=[self._order])
         self.bolt.action(CANCEL)(ack=ack, lazy=[self._cancel])
         self.bolt.action(RESUME)(ack=ack, lazy=[self._resume])
+        self.bolt.action(ASK)(ack=ack, lazy=[self._ask])
         self.bolt.action(OPEN)(ack)
 
     def _command(self, body: Body, respond: Respond) -> None:
@@ -156,10 +157,11 @@ class SlackApp:
 
     def _order(self, body: Body) -> None:
         view, user = body["view"], body["user"]["id"]
-        channel = json.loads(view["private_metadata"])["channel"]
+        about = json.loads(view["private_metadata"])
+        channel = about["channel"]
         values = view["state"]["values"]
         repo, request = (str(values[name][name].get("value") or "").strip() for name in (REPOSITORY, REQUEST))
-        asked = Asked(f"view {view['id']}", user, channel)
+        asked = Asked(f"view {view['id']}", user, channel, about["thread"])
 
         def tell(message: Message) -> None:
             try:
@@ -175,11 +177,17 @@ class SlackApp:
     def _resume(self, body: Body, respond: Respond) -> None:
         self._press(body, respond, self._talk.resume)
 
+    def _ask(self, body: Body, respond: Respond) -> None:
+        self._press(body, respond, lambda asked, text: self._talk.ask(asked, text, body["trigger_id"]))
+
     def _press(self, body: Body, respond: Respond, work: Callable[[Asked, str], None]) -> None:
         action = body["actions"][0]
         key = f"action {body['trigger_id']} {action['action_ts']}"
-        asked = Asked(key, body["user"]["id"], body["channel"]["id"])
-        self._do(asked, lambda: work(asked, action["value"]), lambda message: _whisper(respond, message))
+        thread = body.get("message", {}).get("thread_ts")
+        asked = Asked(key, body["user"]["id"], body["channel"]["id"], thread)
+        self._do(
+            asked, lambda: work(asked, action.get("value", "")), lambda message: _whisper(respond, message)
+        )
 
     def _do(self, asked: Asked, work: Callable[[], None], tell: Callable[[Message], None]) -> None:
         """Do it if nobody has; what goes wrong is told to the person, or noted for the operator."""

@@ -1,7 +1,7 @@
 """What a run looks like in Slack: Block Kit, from the folded log.
 
 Words of people and models are always ``plain_text``, in which Slack reads no markup; honk's own
-words are mrkdwn without automatic links. A button's value is the run's id.
+words are mrkdwn without automatic links. The value of a button on a run is the run's id.
 """
 
 from __future__ import annotations
@@ -30,10 +30,11 @@ from honk.core.types import Outcome
 from honk.triggers.slack_api import Message
 from honk.triggers.slack_words import escaped
 
-CANCEL, RESUME, OPEN = "honk_cancel", "honk_resume", "honk_open"  # action ids
+CANCEL, RESUME, OPEN, ASK = "honk_cancel", "honk_resume", "honk_open", "honk_ask"  # action ids
 MODAL = "honk_order"
 REPOSITORY, REQUEST = "repository", "request"  # blocks of the modal, and their one element each
 
+VALUE_LIMIT = 2000  # characters of a button's value
 INPUT_LIMIT = 3000  # characters of a plain_text_input, and of a view's private_metadata
 _TITLES = {
     Outcome.PUBLISHED: "Pull request ready",
@@ -65,6 +66,7 @@ class Modal:
     """What a modal is about: where it was asked for, and what is known of the order."""
 
     channel: str
+    thread: str | None = None
     repo: str = ""
     request: str = ""
 
@@ -92,6 +94,13 @@ def opening(repo: str, request: str) -> Message:
     """The message of a run before there is one."""
     text = f"*Taking it up* in {_code(repo)}"
     return Message(text=f"honk takes up a change in {_code(repo)}", blocks=(own(text), quoted(request, 600)))
+
+
+def question(request: str) -> Message:
+    """Asks for what a mention left out; only a button can open a modal then."""
+    text = "Which repository, and what should change?"
+    button = ButtonElement(text="Fill in", action_id=ASK, value=request[:VALUE_LIMIT] or None)
+    return Message(text=text, blocks=(own(text), ActionsBlock(elements=[button])))
 
 
 def status(run_id: str, state: RunState, *, live: bool, url: str | None) -> Message:
@@ -147,7 +156,7 @@ def modal(about: Modal) -> View:
         title="Ask honk",
         submit="Start",
         close="Cancel",
-        private_metadata=json.dumps({"channel": about.channel}),
+        private_metadata=json.dumps({"channel": about.channel, "thread": about.thread}),
         blocks=[
             field(REPOSITORY, "Repository", about.repo, "owner/name", lines=False),
             field(REQUEST, "Change request", about.request, "The end state; when not to act.", lines=True),

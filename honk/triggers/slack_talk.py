@@ -13,13 +13,11 @@ from honk.core.ports import EventStore
 from honk.core.state import RunState, fold
 from honk.core.types import Outcome
 from honk.triggers.slack_api import Me, Member, Message, SlackApi
-from honk.triggers.slack_blocks import Modal, modal, opening, resumable, said
+from honk.triggers.slack_blocks import Modal, modal, opening, question, resumable, said
 from honk.triggers.slack_words import split
 
 FORMER_LIMIT = 8_000
 """Characters of a former request that a follow-up quotes."""
-
-HELP = "Say what to change: /honk owner/name change request."
 
 Tell = Callable[[Message], None]
 """Answers the one who asked, and nobody else where Slack can."""
@@ -53,9 +51,16 @@ class Talk:
         named, request = split(text)
         repo = named or self.settings.channels.get(asked.channel, "")
         if not repo or not request:
-            self.api.open(trigger, modal(Modal(asked.channel, repo, request)))
+            self.api.open(trigger, modal(Modal(asked.channel, repo=repo, request=request)))
             return
         self._start(asked, member, repo, request)
+
+    def ask(self, asked: Asked, text: str, trigger: str) -> None:
+        """The button under the question that a mention led to."""
+        self.member(asked)
+        named, request = split(text)
+        repo = named or self.settings.channels.get(asked.channel, "")
+        self.api.open(trigger, modal(Modal(asked.channel, asked.thread, repo, request)))
 
     def order(self, asked: Asked, repo: str, request: str) -> None:
         """The modal, filled in."""
@@ -70,7 +75,7 @@ class Talk:
         named, request = split(text)
         repo = named or self.settings.channels.get(asked.channel)
         if not repo or not request:
-            raise UserError("Which repository, and what should change?", HELP)
+            return tell(question(text))
         self._start(replace(asked, thread=asked.thread or ts), member, repo, request)
 
     def _start(

@@ -269,12 +269,26 @@ def test_a_mention_outside_of_a_thread_starts_one(office: Office) -> None:
     message = office.shows(run_id, "Waiting for a worker")
     assert message.thread is not None
     assert office.state(run_id).request.origin.place == f"{CHANNEL}/{message.thread}"
-    office.send(office.slack.mention(""))
-    until(lambda: any("Which repository" in m.shown for m in office.slack.messages) or None)
     own = office.slack.mention("talk to myself", user=BOT)
     assert office.send(own) == 200
     office.run("another")
     assert len(office.runs()) == 2
+
+
+def test_a_mention_that_leaves_out_the_repository_is_asked_for_it(tmp_path: Path, slack: FakeSlack) -> None:
+    with ExitStack() as stack:
+        office = opened(stack, make_settings(tmp_path, slack), slack)
+        office.send(slack.mention("bump &amp; test"))
+        asked = until(lambda: slack.messages or None)[0]
+        assert "Which repository" in asked.shown and asked.thread is not None
+        assert office.send(slack.press(asked, "honk_ask")) == 200
+        view = until(lambda: slack.views or None)[0]
+        assert [block["element"].get("initial_value") for block in view["blocks"]] == [None, "bump & test"]
+        filled = {"repository": str(make_repo(tmp_path / "o")), "request": "bump & test"}
+        assert office.send(slack.submit(view, filled)) == 200
+        run_id = until(lambda: office.runs() or None)[0]
+        assert office.state(run_id).request.origin.place == f"{CHANNEL}/{asked.thread}"
+        assert office.shows(run_id, "Waiting").thread == asked.thread
 
 
 def test_buttons_cancel_and_retry(office: Office) -> None:

@@ -16,7 +16,7 @@ from honk.core.state import RunState, fold, step
 from honk.core.types import Outcome
 from honk.testing.slack import TEXT_LIMITS, wrong_blocks
 from honk.triggers.slack_api import Message
-from honk.triggers.slack_blocks import Modal, modal, opening, outcome, said, status
+from honk.triggers.slack_blocks import Modal, modal, opening, outcome, question, said, status
 from honk.triggers.slack_words import escaped, split, words
 
 LOG = Path(__file__).resolve().parents[1] / "fixtures" / "logs" / "v1.jsonl"
@@ -140,7 +140,8 @@ def test_words_of_others_are_no_markup_wherever_they_stand(evil: str) -> None:
         for block in message.blocks:
             for mark in re.findall(r"<[^>]*>", str(block.to_dict())):
                 assert mark.startswith(("<https://github.com/acme", "<@U")), mark
-    view = modal(Modal("C0GENERAL1", evil, evil))
+    check(question(evil))
+    view = modal(Modal("C0GENERAL1", None, evil, evil))
     view.validate_json()
     assert not wrong_blocks([block.to_dict() for block in view.blocks or ()])
 
