@@ -139,13 +139,19 @@ class FakeSlack:
         return urlencode(fields).encode()
 
     def mention(
-        self, text: str, *, thread: str | None = None, user: str = "U0ADA00001", channel: str = "C0GENERAL1"
+        self,
+        text: str,
+        *,
+        thread: str | None = None,
+        user: str = "U0ADA00001",
+        channel: str = "C0GENERAL1",
+        **more: str,
     ) -> bytes:
         """The JSON of an app_mention event, of a new message in ``thread``."""
         ts = self._next_ts()
         event = {
             "type": "app_mention", "user": user, "text": f"<@{BOT}> {text}", "ts": ts, "channel": channel,
-            "event_ts": ts, "team": TEAM, **({"thread_ts": thread} if thread else {}),
+            "event_ts": ts, "team": TEAM, **({"thread_ts": thread} if thread else {}), **more,
         }  # fmt: skip
         body = {
             "token": "x", "team_id": TEAM, "api_app_id": "A0HONK0001", "type": "event_callback",

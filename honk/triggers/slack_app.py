@@ -141,8 +141,8 @@ class SlackApp:
 
     def _mention(self, body: Body) -> None:
         event = body["event"]
-        if "user" not in event:  # a program's message
-            return
+        if "user" not in event or ("bot_id" in event and not self._talk.listed(event["user"])):
+            return  # a program's message: two that answer each other would never end
         channel, ts, thread = event["channel"], event["ts"], event.get("thread_ts")
         asked = Asked(f"mention {channel}/{ts}", event["user"], channel, thread)
 

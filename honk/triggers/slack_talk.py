@@ -123,12 +123,15 @@ class Talk:
                 "honk does not know your GitHub login.", "Its operator can add you to [slack.users]."
             )
         member = self.api.member(asked.user)
-        listed = asked.user in given.allow_users or asked.user in given.users
         if member.team not in (self.me().team, *given.allow_teams):
             raise UserError("You belong to another workspace.", "The operator can add it to allow_teams.")
-        if member.deleted or ((member.bot or member.guest) and not listed):
+        if member.deleted or ((member.bot or member.guest) and not self.listed(asked.user)):
             raise UserError("Guests and apps may not ask honk.", "Its operator can add one to allow_users.")
         return member
+
+    def listed(self, user: str) -> bool:
+        """Whether the operator names this person or program."""
+        return user in self.settings.allow_users or user in self.settings.users
 
     def _requester(self, member: Member) -> str:
         """``Name <email>``: the address that GitHub knows for a mapped login, else Slack's."""

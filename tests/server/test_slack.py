@@ -269,10 +269,16 @@ def test_a_mention_outside_of_a_thread_starts_one(office: Office) -> None:
     message = office.shows(run_id, "Waiting for a worker")
     assert message.thread is not None
     assert office.state(run_id).request.origin.place == f"{CHANNEL}/{message.thread}"
-    own = office.slack.mention("talk to myself", user=BOT)
-    assert office.send(own) == 200
-    office.run("another")
-    assert len(office.runs()) == 2
+
+
+def test_programs_that_mention_honk_are_not_even_answered(office: Office) -> None:
+    office.slack.add_member("U0BOT00001", "Bot", is_bot=True)
+    assert office.send(office.slack.mention("talk to myself", user=BOT, bot_id="B1")) == 200
+    assert office.send(office.slack.mention("say hello", user="U0BOT00001", bot_id="B2")) == 200
+    run_id = office.run("another")
+    office.shows(run_id, "Waiting")
+    assert office.runs() == [run_id]
+    assert [m.ts for m in office.slack.messages] == [office.message(run_id).ts]
 
 
 def test_a_mention_that_leaves_out_the_repository_is_asked_for_it(tmp_path: Path, slack: FakeSlack) -> None:
