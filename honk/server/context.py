@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
+from typing import TYPE_CHECKING
 
 from honk.core.base import Frozen
 from honk.core.desk import Desk
@@ -15,6 +16,9 @@ from honk.core.ports import Artifacts, EventStore, Leases
 from honk.core.state import RunState, step
 from honk.settings import Settings
 from honk.stores.service import SqlTokens
+
+if TYPE_CHECKING:
+    from honk.triggers.slack_app import SlackApp
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,7 @@ class Service:
     tokens: SqlTokens
     runs: Runs
     note: Callable[[str], None]
+    slack: SlackApp | None = None
 
 
 class RunSummary(Frozen):

@@ -13,6 +13,7 @@ from honk.server.context import Runs, Service
 from honk.server.listen import address, listen, open_socket
 from honk.settings import Settings
 from honk.wiring.desk import QueueDesk
+from honk.wiring.slack import open_slack
 from honk.wiring.stores import Stores
 from honk.wiring.workers import work_on
 
@@ -41,16 +42,18 @@ def open_worker(settings: Settings, stores: Stores, note: Note) -> Iterator[Work
 
 @contextmanager
 def open_service(settings: Settings, stores: Stores, note: Note) -> Iterator[Service]:
-    with RunQueue(queue_url(settings.database_url, settings.home)) as queue:
+    with RunQueue(queue_url(settings.database_url, settings.home)) as queue, ExitStack() as stack:
+        desk = QueueDesk(settings, stores, queue)
         yield Service(
             settings=settings,
-            desk=QueueDesk(settings, stores, queue),
+            desk=desk,
             events=stores.events,
             leases=stores.leases,
             artifacts=stores.artifacts,
             tokens=stores.tokens,
             runs=Runs(stores.events, stores.leases),
             note=note,
+            slack=stack.enter_context(open_slack(settings, stores, desk, note)),
         )
 
 
