@@ -18,7 +18,7 @@ from pydantic import Field, SecretStr, ValidationError
 from honk.core.base import Frozen
 from honk.core.errors import UserError
 from honk.core.limits import Limits
-from honk.core.operator import Price, Registry, SandboxCeiling, ServerSettings
+from honk.core.operator import Price, Registry, SandboxCeiling, ServerSettings, SlackSettings
 from honk.core.repoconfig import RepoConfig
 from honk.core.rules import GateMode, GateName
 
@@ -59,6 +59,7 @@ class Settings(Frozen):
     host_registries: bool = True  # behind those, what this machine's own pip and npm use
     sandbox: SandboxCeiling = SandboxCeiling()
     server: ServerSettings = ServerSettings()
+    slack: SlackSettings = SlackSettings()
     author_name: str = "honk"
     author_email: str = "honk@localhost"
     signing: SigningSettings | None = None
@@ -81,6 +82,7 @@ class Settings(Frozen):
     def secrets(self) -> tuple[str, ...]:
         """Every secret value known to honk, to be masked where tool output enters."""
         found = [self.anthropic_api_key, self.openai_api_key, self.github.token, self.github.private_key]
+        found += [self.slack.bot_token, self.slack.signing_secret, self.slack.app_token]
         found += [s for r in self.registries for s in (r.password, r.token)]
         return tuple(s.get_secret_value() for s in found if s is not None and s.get_secret_value())
 
@@ -119,6 +121,9 @@ _ENVIRONMENT: dict[str, tuple[str, ...]] = {
     "OPENAI_BASE_URL": ("openai_base_url",),
     "GITHUB_TOKEN": ("github", "token"),
     "GITHUB_API_URL": ("github", "api_url"),
+    "SLACK_BOT_TOKEN": ("slack", "bot_token"),
+    "SLACK_SIGNING_SECRET": ("slack", "signing_secret"),
+    "SLACK_APP_TOKEN": ("slack", "app_token"),
     "HONK_GITHUB_APP_ID": ("github", "app_id"),
     "HONK_GITHUB_PRIVATE_KEY": ("github", "private_key"),
 }

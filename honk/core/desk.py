@@ -18,10 +18,10 @@ class Desk(Protocol):
         """
         ...
 
-    def resume(self, run_id: str) -> None:
+    def resume(self, run_id: str, words: str = "") -> None:
         """Queue a run again that was interrupted, cancelled, failed, or ran out of something.
 
-        Raises UserError if it cannot be resumed.
+        Its model hears ``words`` before its next turn. Raises UserError if it cannot be resumed.
         """
         ...
 

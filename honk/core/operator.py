@@ -46,6 +46,27 @@ class SandboxCeiling(Frozen):
     base: str | None = None  # what the stock image is built from, a registry's name first for a mirror
 
 
+class SlackSettings(Frozen):
+    """The Slack app of `honk serve`. Ids are Slack's own (``C123``, ``U123``, ``T123``).
+
+    ``channels`` gives a channel's default repository; the ``allow_…`` lists, where not empty,
+    are all that may ask (teams: beside the app's own). ``users`` maps people to their GitHub
+    login, or ``ID+login``; with ``mapped_only`` nobody else may ask. ``api_url`` is for tests
+    and for Slack behind a gateway.
+    """
+
+    bot_token: SecretStr | None = None
+    signing_secret: SecretStr | None = None
+    app_token: SecretStr | None = None
+    api_url: str = "https://slack.com/api/"
+    channels: dict[str, str] = Field(default={})
+    users: dict[str, str] = Field(default={})
+    mapped_only: bool = False
+    allow_channels: tuple[str, ...] = ()
+    allow_users: tuple[str, ...] = ()
+    allow_teams: tuple[str, ...] = ()
+
+
 class ServerSettings(Frozen):
     """`honk serve` and `honk worker`.
 

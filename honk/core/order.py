@@ -15,12 +15,16 @@ class Origin(Frozen):
     """Which door a request came in by.
 
     ``place`` is where answers belong, as that door writes it (a Slack ``channel/thread``, a
-    GitHub ``owner/name#12``, the name of a schedule); ``url`` leads people there.
+    GitHub ``owner/name#12``, the name of a schedule); ``url`` leads people there. ``message``
+    is what the door keeps up to date there for this run (a Slack message's ``ts``); ``by`` is
+    who asked, as the door names people (a Slack user id).
     """
 
     kind: OriginKind = "cli"
     place: str = ""
     url: str = ""
+    message: str = ""
+    by: str = ""
 
 
 class Order(Frozen):

@@ -32,6 +32,7 @@ from honk.gates.junk import junk
 from honk.gates.lowered import lowered, suppressions
 from honk.gates.paths import protected_paths, tests_changed
 from honk.gates.policy import DEFAULTS, GatePolicy, apply, can_permit, combined, matches
+from honk.gates.request import to_remove
 from honk.gates.secrets import mask, scan_secrets, secrets
 from honk.gates.shape import shape
 from honk.gates.suite import Suite
@@ -51,14 +52,14 @@ def inspect(change: Change, source: Source, policy: GatePolicy) -> tuple[Finding
 
 
 def _inspect(change: Change, source: Source, policy: GatePolicy) -> Iterator[Finding]:
-    suite = Suite()
+    suite = Suite(policy.request)
     folders = _folders(change, source)
     added = tuple(file.path for file in change.files if file.status == "A")
     for content in contents(change, source):
         suite.take(content)
         yield from _file(content, policy)
         yield from junk(content, folders)
-    yield from lowered(suite.configs, added)
+    yield from lowered(suite.configs, added, to_remove(policy.request))
     yield from locks(change.files, policy.request)
     yield from weakened(suite.tests, suite.gone())
 

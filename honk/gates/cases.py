@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from honk.gates.assertions import FILE_SKIPS, HIDDEN_TAGS, SKIPS, is_conditional, is_vacuous
+from honk.gates.assertions import FILE_SKIPS, HIDDEN_TAGS, SKIPS, is_conditional, is_vacuous, mocks
 from honk.gates.collect import Check, Collector, words
 from honk.gates.syntax import Tree, language_of, parse
 
@@ -53,10 +53,11 @@ _CLASSES = frozenset(
     {"class_definition", "class_declaration", "class", "mod_item", "object_declaration", "class_specifier"}
 )
 _TEST_CALL = re.compile(
-    r"^(?:[a-z]+\.)?[fx]?(?:it|test|specify|example|fact|scenario)(?:\.\w+)*\s*(?:\(|\{|\s|`|do\b)"
+    r"^(?:[a-z]+\.)?[fx]?(?:it|test|specify|example|fact|scenario)"
+    r"(?!\.(?:describe|before|after|use\b|step|extend|setTimeout))(?:\.\w+)*\s*(?:\(|\{|\s|`|do\b)"
 )
 _GROUP_CALL = re.compile(
-    r"^(?:RSpec\.)?[fx]?(?:describe|context|suite|feature|shared_\w+)(?:\.\w+)*\s*(?:\(|\s)"
+    r"^(?:(?:RSpec|test)\.)?[fx]?(?:describe|context|suite|feature|shared_\w+)(?:\.\w+)*\s*(?:\(|\s)"
 )
 _MACRO = re.compile(
     r"^(?:static\s+|void\s+)?((?:TYPED_)?TEST(?:_F|_P|_CASE\w*|_METHOD)?|SCENARIO|TEMPLATE_TEST_CASE"
@@ -189,22 +190,33 @@ class _Reader:
         for match in re.finditer(r"should_panic\b[^\]]*|@Test\s*\(\s*expected[^)]*\)", text):
             found.checks.append(Check(match[0], match[0]))
         name = ".".join((*names, unit[0]))
-        checks = tuple(check for check in found.checks if not is_vacuous(check.text))
-        return Case(self._path, name, unit[1], text, checks, (*skips, *own), tuple(found.rows))
+        mocked = mocks(text)
+        checks = tuple(
+            check
+            for check in found.checks
+            if not is_vacuous(check.text) and not (mocked and mocked.search(check.text))
+        )
+        runs_others = unit[0] == "main" or re.search(r"\bsuite\.Run\(", text)
+        test = unit[1] and (bool(checks) or not runs_others)
+        return Case(self._path, name, test, text, checks, (*skips, *own), tuple(found.rows))
 
     def _rest(self) -> Case:
         """What stands outside of every test and function: marks of the whole file, a script's asserts."""
         found = Collector(self._tree, self._taken)
-        found.run(self._tree.root)
-        masked = bytearray(self._tree.masked)
-        for start, end in self._blank:
-            masked[start:end] = b" " * (end - start)
-        text = re.sub(r"[ \t]*\n\s*", "\n", masked.decode("utf-8", "replace"))
+        found.run(self._tree.root, data=True)
+        text = self._outside(self._tree.masked)
         skips = [Skip(m[0], not is_conditional(m[0], self._line(text, m))) for m in SKIPS.finditer(text)]
         source = self._tree.code.decode("utf-8", "replace")
         skips += [Skip(m[0].strip(), True) for m in FILE_SKIPS.finditer(source[:4000])]
         checks = tuple(check for check in found.checks if not is_vacuous(check.text))
-        return Case(self._path, "", bool(checks), text if checks else "", checks, tuple(skips), ())
+        rows, plain = tuple(found.rows), self._outside(self._tree.code)
+        return Case(self._path, "", bool(checks), plain, checks, tuple(skips), rows)
+
+    def _outside(self, code: bytes) -> str:
+        left = bytearray(code)
+        for start, end in self._blank:
+            left[start:end] = b" " * (end - start)
+        return re.sub(r"[ \t]*\n\s*", "\n", left.decode("utf-8", "replace"))
 
     @staticmethod
     def _line(text: str, match: re.Match[str]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from honk.gates.assertions import is_check
+from honk.gates.assertions import is_check, is_conditional
 from honk.gates.syntax import Tree
 
 if TYPE_CHECKING:
@@ -50,9 +50,13 @@ _INFIX = {"infix_expression": ("kotlin",), "binary": ("ruby",)}  # a shouldBe b;
 _INDEX = re.compile(r"\[\d+\]")
 _CALLS = frozenset({"call_expression", "call", "function_call_expression"})
 _BLOCKS = ("block", "body_statement", "statement_list", "compound_statement")
+_TRIES = ("try_statement", "try_expression", "begin", "body_statement")
 _RETURNS = ("return_statement", "return_expression", "return", "jump_expression")
 _HANDLERS = ("except_clause", "catch_clause", "catch_block", "rescue", "catch_declaration")
-_BROAD = re.compile(r"\b(?:Base)?Exception\b|AssertionError|AssertionFailed|Throwable|\bError\b|\.\.\.")
+_BROAD = re.compile(
+    r"\b(?:Base)?Exception\b|AssertionError|AssertionFailed|Minitest::Assertion|ExpectationNotMet"
+    r"|Throwable|\bError\b|\.\.\."
+)
 _BARE = re.compile(r"^(?:except|catch|rescue)\s*:?\s*$")
 _FAILS = re.compile(r"raise|throw|fail|assert|expect|panic|reject|done\(", re.I)
 
@@ -67,7 +71,8 @@ class Collector:
         self.checks: list[Check] = []
         self.rows: list[str] = []
 
-    def run(self, top: Node) -> None:
+    def run(self, top: Node, data: bool = False) -> None:
+        """``data``: what stands in ``top`` itself may be data of the tests in it."""
         stack: list[tuple[Node, bool]] = [(top, False)]
         while stack:
             node, table = stack.pop()
@@ -75,7 +80,7 @@ class Collector:
                 continue
             if self._record(node):
                 continue
-            table = table or _opens_table(node, self._tree)
+            table = table or _opens_table(node, self._tree) or (data and node.type in _ASSIGNMENTS)
             if _is_row(node, table, self._tree):
                 self.rows.append(re.sub(r"\s+|,(?=\s*[)\]}])", "", self._tree.text(node)))
                 continue
@@ -121,7 +126,7 @@ class Collector:
     def _alive(self, node: Node) -> list[Node]:
         """Children that run and may fail the test."""
         children = node.named_children
-        if node.type in ("try_statement", "try_expression", "begin") and self._swallows(node):
+        if node.type in _TRIES and self._swallows(node):
             return [c for c in children if c.type in ("finally_clause", "else_clause", "finally_block")]
         if node.type == "with_statement" and re.match(
             r"with\s+(?:contextlib\.)?suppress\(.*(?:AssertionError|Exception)", self._tree.text(node)
@@ -129,11 +134,20 @@ class Collector:
             return []
         if node.type == "if_statement" and re.match(r"if\s*\(?\s*(?:False|false|0)\b", self._tree.text(node)):
             return [c for c in children if c.type in ("else_clause", "elif_clause")]
+        if node.type == "preproc_if" and re.match(r"#\s*if\s+0\b", self._tree.text(node)):
+            return [c for c in children if c.type.startswith("preproc_el")]
         if node.type.endswith(_BLOCKS):
             for number, child in enumerate(children):
-                if _returns(child):
+                if _returns(child) or self._leaves(child):
                     return children[: number + 1]
         return children
+
+    def _leaves(self, node: Node) -> bool:
+        """Whether ``node`` is an ``if`` that returns here and in CI, so that what follows never runs."""
+        body = node.child_by_field_name("consequence") if node.type == "if_statement" else None
+        if body is None or not any(_returns(child) for child in (body, *body.named_children)):
+            return False
+        return not is_conditional("return", self._tree.text(node).partition("\n")[0])
 
     def _swallows(self, node: Node) -> bool:
         """Whether a handler of the ``try`` takes a failed assertion and says nothing."""
@@ -155,6 +169,7 @@ def _returns(node: Node) -> bool:
     return node.type in _RETURNS
 
 
+_ASSIGNMENTS = ("assignment", "variable_declarator", "const_item", "static_item")
 _LISTS = frozenset(
     {
         "list",
@@ -184,7 +199,19 @@ def _is_row(node: Node, table: bool, tree: Tree) -> bool:
         parent = parent.parent
     if not table or parent is None or parent.type not in _LISTS:
         return False
-    return node.type in _LISTS or node.type in ("call", "object", "dictionary")
+    return (
+        node.type in _LISTS or node.type in ("call", "object", "dictionary") or _is_value(node, parent, tree)
+    )
+
+
+def _is_value(node: Node, values: Node, tree: Tree) -> bool:
+    """A single value that a test is run with, as in ``test.each([1, 2])``."""
+    call = values.parent.parent if values.parent is not None else None
+    return (
+        node.type in ("string", "number", "integer", "float")
+        and call is not None
+        and bool(re.match(r"^(?:\w+\.)*(?:each|parametrize)\s*\(", tree.text(call)))
+    )
 
 
 def _opens_table(node: Node, tree: Tree) -> bool:

@@ -69,13 +69,24 @@ def weaker_command(old: Sequence[str], new: Sequence[str], key: str = "") -> Ite
         yield f"runs nothing any more: {_short(after)}"
     elif _ignored(new) and not _ignored(old):
         yield f"its failure is ignored: {_short(after)}"
-    elif key.endswith("addopts") or len(old) <= len(new):
-        return
-    else:
-        gone = [line for line in old if line not in new and RUNNERS.search(line)]
-        fresh = [line for line in new if line not in old and RUNNERS.search(line)]
-        if len(gone) > len(fresh):
+    elif not key.endswith("addopts"):
+        parts, now = _parts(before), _parts(after)
+        gone = [part for part in parts if part not in now]
+        fresh = [part for part in now if part not in parts]
+        if gone and (not fresh or (len(gone) > len(fresh) and len(new) < len(old))):
             yield f"no longer runs: {_short(gone[0])}"
+
+
+def fewer_by_default(options: Sequence[str]) -> str:
+    """The first option of a new list of default options that makes the runner find less."""
+    match = _LESS.search("\n".join(options))
+    return match[0].strip() if match else ""
+
+
+def _parts(text: str) -> list[str]:
+    """The single commands of a script that run something."""
+    parts = (part.strip() for part in re.split(r"&&|;|\n", _unquoted(text)))
+    return [part for part in parts if RUNNERS.search(part)]
 
 
 def _unquoted(text: str) -> str:

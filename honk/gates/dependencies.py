@@ -37,7 +37,7 @@ _LOCKS = {
 }
 _ASKED_LOCK = re.compile(
     r"\b(?:lock|up(?:date|grad)\w*|bump\w*|refresh|renew|audit|vulnerab\w+|cve|security|advisor\w+"
-    r"|dependenc\w+|transitive|dedupe)",
+    r"|dependenc\w+|transitive|dedupe|tidy|prune)",
     re.I,
 )
 _ASKED_BACK = re.compile(

@@ -32,7 +32,7 @@ _OUTPUT = (
     "third_party", "Pods", "_build",
 )  # fmt: skip
 _BUILT = re.compile(
-    r"(?:^|/)(?:bin/(?:Debug|Release)|build/(?:classes|libs|lib|reports|test-results|intermediates"
+    r"(?:^|/)(?:(?:bin|obj)/(?:Debug|Release)|build/(?:classes|libs|lib|reports|test-results|intermediates"
     r"|CMakeFiles))/"
 )
 _SOURCE_ROOTS = re.compile(r"(?:^|/)(?:src|app|lib|docs?|tests?|spec|testdata|fixtures|resources)/")

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
+from honk.gates.collect import words
 from honk.gates.commands import weaker_command
 
 Found = tuple[Literal["block", "flag"], str]
@@ -40,7 +41,7 @@ _STRICTNESS = re.compile(
 _NUMBERS = re.compile(
     r"(minimum(?:_coverage(?:_by_file)?)?|fail[_-]?under|COVEREDRATIO|<minimum|branches|functions|lines"
     r"|statements|<(?:line|branch)Rate|mutationThreshold|--max-warnings|minBound\()"
-    r"[\s=:>(]*\[?\s*(?:line\s*:\s*)?(\d+(?:\.\d+)?)",
+    r"[\s=:>(\"']*\[?\s*(?:line\s*:\s*)?(\d+(?:\.\d+)?)",
     re.I,
 )
 _MAXIMA = ("--max-warnings",)
@@ -73,6 +74,7 @@ def lowered_lines(path: str, old: bytes | None, new: bytes | None) -> Iterator[F
         return
     if _MAKE.search(path):
         yield from _make(before, after)
+        yield from _unstrict(added, removed)
         return
     if _SCRIPT.search(path):
         yield from (("block", why) for why in weaker_command(before, after))
@@ -98,10 +100,14 @@ def _switched(added: Sequence[str], removed: Sequence[str]) -> Iterator[Found]:
         match = _SWITCHES.search(line)
         if match and off[match[0].lower()] > before[match[0].lower()]:
             yield "block", f"switched off: {line.strip()}"
+    yield from _unstrict(added, removed)
+
+
+def _unstrict(added: Sequence[str], removed: Sequence[str]) -> Iterator[Found]:
     strict, still = (sum(1 for line in lines if _STRICTNESS.search(line)) for lines in (removed, added))
     if strict > still:
-        line = next(line for line in removed if _STRICTNESS.search(line))
-        yield "block", f"no longer strict: {line.strip()}"
+        option = next(match[0] for line in removed if (match := _STRICTNESS.search(line)))
+        yield "block", f"no longer strict: {option}"
 
 
 def _numbers(before: Sequence[str], after: Sequence[str]) -> Iterator[Found]:
@@ -117,10 +123,25 @@ def _numbers(before: Sequence[str], after: Sequence[str]) -> Iterator[Found]:
 
 
 def _unregistered(added: Sequence[str], removed: Sequence[str], after: Sequence[str]) -> Iterator[Found]:
-    gone = [line for line in removed if _REGISTERED.search(line)]
     fresh = [line for line in added if _REGISTERED.search(line)]
+    loop = any(re.search(r"\bfor(?:each)?\b", line) for line in added)
+    said = words("\n".join(added)) if loop and fresh else frozenset[str]()
+    gone = [line for line in removed if _REGISTERED.search(line) and not words(line) <= said]
     if len(gone) > len(fresh):
         yield "block", f"no longer registered: {gone[0].strip()}"
+    for line, now in zip(gone, fresh, strict=False):
+        if len(gone) == len(fresh) and narrowed(_folder(line), [_folder(now)]):
+            yield "block", f"narrowed: {line.strip()} became {now.strip()}"
+
+
+def _folder(line: str) -> str:
+    match = re.search(r"<directory[^>]*>\s*([^<\s]+)", line)
+    return match[1] if match else ""
+
+
+def narrowed(old: str, new: Sequence[str]) -> bool:
+    """Whether of a folder only one below it is left."""
+    return bool(old) and len(new) == 1 and new[0].startswith(old.rstrip("/") + "/")
 
 
 def _make(before: Sequence[str], after: Sequence[str]) -> Iterator[Found]:

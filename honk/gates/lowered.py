@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from honk.core.types import Finding
 from honk.gates.collect import words
-from honk.gates.commands import is_test_command, weaker_command
+from honk.gates.commands import fewer_by_default, is_test_command, weaker_command
 from honk.gates.content import Content
-from honk.gates.lines import lowered_lines
+from honk.gates.lines import lowered_lines, narrowed
 from honk.gates.settings import Flat, flatten
 
 GATE = "verifier-config"
@@ -52,7 +53,7 @@ _THRESHOLD = re.compile(
 _STRICT = re.compile(
     r"strict|noImplicit|noUnused|noUnchecked|noFallthrough|exactOptional|disallow_|check_untyped|warn_"
     r"|no_implicit|forbid|"
-    r"(?:^|/)(?:xfail_strict|branch|forbidOnly|errorOnUnmatched|checkJs|failOn\w+|fail_on_\w+|bail"
+    r"(?:^|/)(?:xfail_strict|filterwarnings|branch|forbidOnly|errorOnUnmatched|checkJs|failOn\w+|fail_on_\w+|bail"
     r"|treatWarningsAsErrors|beStrict\w+)$",
     re.I,
 )
@@ -75,6 +76,15 @@ _IGNORES = re.compile(
 _SELECTS = re.compile(
     r"(?:^|/)(?:select|extend-select|enable|testpaths|testMatch|files|include|source|envlist|env_list"
     r"|plugins|extends|linters/enable)$"
+)
+_RULES = re.compile(r"(?:^|/)(?:extend-)?select$")
+_ENVIRONMENTS = re.compile(r"(?:^|/)env_?list$")
+_IN_STRICT = re.compile(
+    r"^(?:noImplicit(?:Any|This)|strict\w+|alwaysStrict|useUnknownInCatchVariables"  # tsc
+    r"|disallow_\w+|check_untyped_defs|warn_\w+|no_implicit_\w+|strict_\w+)$"  # mypy
+)
+_MANIFEST = re.compile(
+    r"/(?:package\.json|composer\.json|Cargo\.toml|pyproject\.toml|pom\.xml|\w[\w.-]*\.csproj)$"
 )
 _TOOLS = re.compile(
     r"^(?:tool/(?:pytest|coverage|ruff|mypy|pyright|basedpyright|pylint|flake8|tox|nox|hatch|poe|pdm"
@@ -116,32 +126,81 @@ def is_config(path: str) -> bool:
     return bool(_FILES.search(path))
 
 
-def lowered(configs: Sequence[Content], added: Sequence[str]) -> Iterator[Finding]:
-    """Findings about all configuration files of a change. ``added`` are the paths that it adds.
+def lowered(
+    configs: Sequence[Content], added: Sequence[str], to_remove: frozenset[str] = frozenset()
+) -> Iterator[Finding]:
+    """Findings about all configuration files of a change. ``added`` are the paths that it adds,
+    ``to_remove`` what the request wants to be gone.
 
     What one file loses and another gains has moved, and is flagged.
     """
-    gained = {content.file.path: _gained(content) for content in configs}
+    removed = frozenset(word.lower() for word in to_remove)
+    says = [(content, *_said(content)) for content in configs]
     for content in configs:
         path = content.file.path
-        elsewhere = frozenset[str]().union(*(words for other, words in gained.items() if other != path))
+        others = [(old, new) for other, old, new in says if other is not content]
+        elsewhere = _Elsewhere(
+            gained=frozenset[_Said]().union(*(new - old for old, new in others)),
+            lost=frozenset[_Said]().union(*(old - new for old, new in others)),
+            to_remove=removed,
+        )
         before, after = flatten(path, content.old), flatten(path, content.new)
         if before is None or after is None:
             found = _lines(content, elsewhere)
         else:
-            found = _compare(path, before, after, added, elsewhere)
+            found = _compare(content, before, after, added, elsewhere)
         yield from (_finding(path, result, detail) for result, detail in dict.fromkeys(found))
 
 
-def _gained(content: Content) -> frozenset[str]:
-    old, new = (words((side or b"").decode("utf-8", "replace")) for side in (content.old, content.new))
-    return new - old
+_Said = str | tuple[str, str]  # a word, or a key without its section and one of its values
 
 
-def _lines(content: Content, elsewhere: frozenset[str]) -> Iterator[Found]:
+def _said(content: Content) -> tuple[frozenset[_Said], frozenset[_Said]]:
+    """What a file says before and after the change."""
+    old, new = (
+        words((side or b"").decode("utf-8", "replace")) | _values(flatten(content.file.path, side) or {})
+        for side in (content.old, content.new)
+    )
+    return old, new
+
+
+def _values(flat: Flat) -> frozenset[_Said]:
+    return frozenset[_Said]().union(*(_named(key, values) for key, values in flat.items()))
+
+
+def _named(key: str, values: Sequence[str]) -> frozenset[_Said]:
+    name = key.rpartition("/")[2].lower().replace("-", "_")
+    return frozenset((name, value.strip().lower()) for value in values)
+
+
+@dataclass(frozen=True)
+class _Elsewhere:
+    """What the other configuration files of the change gain and lose, and the words of a request
+    to remove something."""
+
+    gained: frozenset[_Said]
+    lost: frozenset[_Said]
+    to_remove: frozenset[str]
+
+    def explains(self, key: str, old: tuple[str, ...], new: tuple[str, ...]) -> bool:
+        """Whether a value that is gone stands elsewhere now or was to go, or a new one comes from
+        elsewhere."""
+        if not old:
+            return _named(key, new) <= self.lost
+        moved = words(" ".join(old)) <= self.gained or _named(key, old) <= self.gained
+        return not new and (moved or bool(words(key.replace("-", " ")) & self.to_remove))
+
+
+def _lines(content: Content, elsewhere: _Elsewhere) -> Iterator[Found]:
     for result, detail in lowered_lines(content.file.path, content.old, content.new):
-        moved = content.new is None and words(detail.partition(": ")[2]) <= elsewhere
-        yield ("flag" if moved else result), detail
+        moved = content.new is None and words(detail.partition(": ")[2]) <= elsewhere.gained
+        yield ("flag" if moved or _package_gone(content) else result), detail
+
+
+def _package_gone(content: Content) -> bool:
+    """Whether the file is the manifest of a package below the root, and goes with it: nothing there
+    is checked any more. The tests of the package are the business of ``weakened-tests``."""
+    return content.new is None and _MANIFEST.search(content.file.path) is not None
 
 
 def _finding(path: str, result: Literal["block", "flag"], detail: str) -> Finding:
@@ -153,26 +212,36 @@ Found = tuple[Literal["block", "flag"], str]
 
 
 def _compare(
-    path: str, before: Flat, after: Flat, added: Sequence[str], elsewhere: frozenset[str]
+    content: Content, before: Flat, after: Flat, added: Sequence[str], elsewhere: _Elsewhere
 ) -> Iterator[Found]:
+    path = content.file.path
+    harmless = (*added, *_selected(after, _selected(before)))
     for key in dict.fromkeys((*before, *after)):
         if _MIXED.search(path) and not _TOOLS.search(key):
             continue
         old, new = before.get(key, ()), after.get(key, ())
-        if old == new:
+        if old == new or (not new and _is_implied(key, after)):
             continue
-        moved = not new and words(" ".join(old)) <= elsewhere
-        for result, detail in _key(key, old, new, added):
+        moved = elsewhere.explains(key, old, new) or _package_gone(content)
+        if key.endswith("addopts") and not old and (less := fewer_by_default(new)):
+            yield ("flag" if words(less) <= elsewhere.lost else "block"), f"{key}: {less} is new"
+        for result, detail in list(_key(key, old, new, harmless)) or _selection(key, old, new, after):
+            moved = moved or (not after and key.endswith("extends") and any(map(is_config, added)))
             yield ("flag" if moved else result), detail
     if path.endswith(".pre-commit-config.yaml"):
         yield from _hooks(before, after)
 
 
-def _key(key: str, old: tuple[str, ...], new: tuple[str, ...], added: Sequence[str]) -> Iterator[Found]:
+def _selected(flat: Flat, known: frozenset[str] = frozenset()) -> frozenset[str]:
+    """The rules that are switched on by name, without those that are known."""
+    return frozenset(value for key, values in flat.items() if _RULES.search(key) for value in values) - known
+
+
+def _key(key: str, old: tuple[str, ...], new: tuple[str, ...], fresh: Sequence[str]) -> Iterator[Found]:
     if is_test_command(key):
         yield from (("block", f"{key}: {why}") for why in weaker_command(old, new, key))
     elif _IGNORES.search(key):
-        yield from _ignores(key, old, new, added)
+        yield from _ignores(key, old, new, fresh)
     elif _THRESHOLD.search(key):
         yield from _threshold(key, old, new)
     elif _STRICT.search(key) and _is_true(old) and not _is_true(new):
@@ -183,19 +252,51 @@ def _key(key: str, old: tuple[str, ...], new: tuple[str, ...], added: Sequence[s
         yield "block", f"{key} goes from {old[0]} to {new[0]}"
     elif _SEVERITY.search(key) and not old and new and _rank(new) in range(6):
         yield "block", f"{key} is {new[0]} now"
-    elif _SELECTS.search(key) and old and set(old) - set(new) and len(new) < len(old):
-        yield "block", f"{key} lost {', '.join(sorted(set(old) - set(new)))[:_SHOWN]}"
 
 
-def _ignores(key: str, old: tuple[str, ...], new: tuple[str, ...], added: Sequence[str]) -> Iterator[Found]:
+def _is_implied(key: str, after: Flat) -> bool:
+    """Whether a strict option is gone because ``strict`` itself, which has it, is on now."""
+    section, _, name = key.rpartition("/")
+    return _is_true(after.get(f"{section}/strict", ())) and _IN_STRICT.search(name) is not None
+
+
+def _selection(key: str, old: tuple[str, ...], new: tuple[str, ...], after: Flat) -> Iterator[Found]:
+    """A list of what is checked that lost entries; what another such list has now is not lost."""
+    if not _SELECTS.search(key):
+        return
+    others = {
+        value
+        for other, values in after.items()
+        if other != key and _SELECTS.search(other)
+        for value in values
+    }
+    lost = set(old) - set(new) - others
+    if lost and len(new) < len(old):
+        # The environments of a file are named in it; their commands are looked at one by one.
+        result: Literal["block", "flag"] = "flag" if not after and _ENVIRONMENTS.search(key) else "block"
+        yield result, f"{key} lost {', '.join(sorted(lost))[:_SHOWN]}"
+    elif len(old) == 1 and narrowed(old[0], new):
+        yield "block", f"{key} is narrowed from {old[0]} to {new[0]}"
+
+
+def _ignores(key: str, old: tuple[str, ...], new: tuple[str, ...], fresh: Sequence[str]) -> Iterator[Found]:
+    """Entries of an ignore list; harmless are those about ``fresh`` paths and rules: nothing that
+    was checked before is left out."""
     entries = _entries(new) - _entries(old)
     for entry in sorted(entries):
         harmless = _GENERATED.search(entry) or any(
-            path.startswith(entry.strip("*/.")) for path in added if entry.strip("*/.")
+            path.startswith(entry.strip("*/.")) or _is_rule(entry, path)
+            for path in fresh
+            if entry.strip("*/.")
         )
         if entry in ("E501", "W503", "E203", "node_modules", "dist", "coverage"):
             harmless = True
         yield ("flag" if harmless else "block"), f"{key} leaves out {entry}"
+
+
+def _is_rule(entry: str, selected: str) -> bool:
+    """Whether ``entry`` is one of the rules that ``selected`` stands for, as S101 for S."""
+    return selected.isalnum() and selected.isupper() and entry.startswith(selected)
 
 
 def _entries(values: tuple[str, ...]) -> set[str]:
@@ -253,7 +354,7 @@ _ONE_PLACE = re.compile(
     r"|#!?\[allow\(|//\s*nolint|@SuppressWarnings|@Suppress\(|#pragma warning disable|\[SuppressMessage"
     r"|#\s*rubocop:disable"
     r"|@phpstan-ignore|@psalm-suppress|#\s*pragma:\s*no cover|istanbul ignore|c8 ignore|v8 ignore"
-    r"|//\s*NOLINT|NOSONAR|#\s*nosec"
+    r"|//[/!]\s*```\s*(?:rust\s*,\s*)?ignore\b|//\s*NOLINT|NOSONAR|#\s*nosec"
 )
 
 

@@ -7,6 +7,7 @@ import re
 from honk.gates.content import Content, is_binary
 from honk.gates.lowered import is_config
 from honk.gates.paths import is_test
+from honk.gates.request import to_remove
 from honk.gates.syntax import MAX_BYTES, language_of
 from honk.gates.weakened import TestFile
 
@@ -16,7 +17,10 @@ _MAX_TOTAL = 30_000_000
 _INLINE = re.compile(
     rb"#\[(?:\w+::)*(?:test|rstest|test_case)\b|@Test\b|\[(?:Fact|Theory|Test|TestMethod)\b|import\.meta\.vitest"
 )
-_DATA = re.compile(r"\.(?:md|rst|txt|json|ya?ml|toml|xml|html|css|csv|sql|snap|svg|lock|png|golden|out)$")
+_DATA = re.compile(
+    r"\.(?:md|rst|txt|json|ya?ml|toml|xml|html|css|csv|sql|snap|svg|lock|png|golden|out"
+    r"|(?:cs|fs|vb)proj|props|targets|sln|cfg|ini|mod|sum)$"
+)
 _DEFINED = re.compile(
     r"\b(?:def|class|function|func|fn|fun|const|let|var|val|interface|struct|enum|trait|module|object"
     r"|record|type|macro_rules!)"
@@ -33,10 +37,11 @@ _LONGEST = 500  # characters of a line in which a definition is looked for
 class Suite:
     """Collects while the files of a change pass by, so that not all are in memory at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, request: str) -> None:
         self.tests: list[TestFile] = []
         self.configs: list[Content] = []
         self._bytes = 0
+        self._asked = to_remove(request)
         self._gone: set[str] = set()
         self._present: set[str] = set()
 
@@ -61,9 +66,11 @@ class Suite:
         self.tests.append(TestFile(content.file.path, content.old, content.new))
 
     def _add_names(self, content: Content) -> None:
-        """Names that the file no longer defines, if it got shorter: a rename is no removal."""
+        """Names that the file no longer defines, if it got shorter: a rename is no removal. Where
+        the request speaks of removing something, also the words of it that the code loses."""
         if content.new is not None and len(content.new) <= MAX_BYTES:
             self._present.update(_WORD.findall(content.new.decode("utf-8", "replace")))
+        self._gone |= {word for line in content.removed for word in _WORD.findall(line)} & self._asked
         if content.file.status not in ("M", "D") or len(content.removed) <= len(content.added):
             return
         for line in content.removed:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from honk.core.types import Finding
-from honk.gates.assertions import SKIPS, loosened, strength
+from honk.gates.assertions import SKIPS, expects_failure, loosened, strength
 from honk.gates.cases import Case, cases_of
 from honk.gates.collect import Check, words
 
@@ -22,6 +22,8 @@ GATE = "weakened-tests"
 _COVERED = 0.7  # share of an assertion's words that must stand where it went
 _SIMILAR = 0.5  # share of two tests' words that makes one the other's new name
 _SHOWN = 90
+_PREPARES = re.compile(r"autouse\s*=\s*True|def set_?up\w*\(|@Before\w*\b|void SetUp\(", re.I)
+_GENERATED = re.compile(r"@given\b|proptest!|quickcheck|\bfc\.property\b|\bforAll\b")
 _UNPARSABLE = 10  # files that no grammar reads, after which all others are compared as text
 _COMPARED = 300  # cases that are compared with each other word by word: bounds the time of a huge change
 _COMMON = frozenset(
@@ -96,7 +98,9 @@ class _Comparison:
         for case in self._lost:
             yield from self._deleted(case)
         for case in self._new:
-            if case.test and any(skip.certain for skip in case.skips):
+            if _PREPARES.search(case.text) and any(skip.certain for skip in case.skips):
+                yield _found(case.path, f"{case.name} skips the tests: {case.skips[0].marker}")
+            elif case.test and any(skip.certain for skip in case.skips):
                 yield _found(
                     case.path, f"the new test {case.name} never runs: {case.skips[0].marker}", "flag"
                 )
@@ -112,7 +116,7 @@ class _Comparison:
             return
         exact = [check for check in added if strength(check.plain) == 3]
         for check in self._unpaired(old, new, lost, added):
-            if self._moved(check) or (exact and strength(check.plain) == 1):
+            if self._moved(check, by=new) or _is_minor(check, new, exact):
                 continue
             yield self._blame(old, f"{name} no longer asserts: {_short(check.text)}", check.text)
         yield from self._fewer_rows(old, new)
@@ -146,16 +150,14 @@ class _Comparison:
         elsewhere = [case for case in self._added if case is not new]
         missing = [row for row in lost if not any(_covers(case.words, words(row)) for case in elsewhere)]
         if missing:
-            yield self._blame(
-                old,
-                f"{new.name} lost {len(old.rows) - len(new.rows)} rows of test data: {_short(missing[0])}",
-                missing[0],
-            )
+            what = f"{new.name or 'the file'} lost {len(old.rows) - len(new.rows)} rows of test data"
+            yield self._blame(old, f"{what}: {_short(missing[0])}", missing[0])
 
     def _weaker(self, old: Case, new: Case, before: Check, now: Check) -> Iterator[Finding]:
         detail = f"{new.name}: {_short(before.text)} became {_short(now.text)}"
         rank, least = strength(now.plain), strength(before.plain)
-        if rank < least:
+        fails_now = expects_failure(now.plain) and not expects_failure(before.plain)
+        if rank < least and not (fails_now and rank == 2):
             had = sum(strength(check.plain) >= least for check in old.checks)
             has = sum(strength(check.plain) >= least for check in new.checks)
             if has < had and not self._moved(before):
@@ -176,14 +178,16 @@ class _Comparison:
         else:
             yield self._blame(case, f"the test {case.name} was deleted", case.text)
 
-    def _moved(self, check: Check, tests: bool = False) -> bool:
+    def _moved(self, check: Check, tests: bool = False, by: Case | None = None) -> bool:
         """Whether the assertion, or its words, stand in something that the change adds; with
-        ``tests``, in something that is run as a test."""
+        ``tests``, in something that is run as a test. A helper that the test ``by`` calls gets the
+        words of its arguments from there."""
         if check.key in (self._tested if tests else self._kept):
             return True
-        wanted = check.words - _COMMON
+        wanted, plain = check.words - _COMMON, words(check.plain) - _COMMON
         return any(
-            _covers(about, wanted) and _holds(case, check, table)
+            _covers(about | _arguments(case, by), plain if _GENERATED.search(case.text) else wanted)
+            and _holds(case, check, table)
             for case, about, table in self._places
             if case.test or not tests
         )
@@ -202,6 +206,21 @@ class _Comparison:
         return _found(case.path, detail)
 
 
+def _arguments(helper: Case, by: Case | None) -> frozenset[str]:
+    called = by is not None and not helper.test and _leaf(helper).lower() in by.words
+    return by.words if by is not None and called else frozenset()
+
+
+def _is_minor(check: Check, new: Case, exact: Sequence[Check]) -> bool:
+    """Whether a weak check is not missed: an exact one came, or what it spoke of is not there any
+    more, as an error of the set-up, and exact ones are."""
+    if strength(check.plain) > 1:
+        return False
+    about = check.words - _COMMON
+    kept = any(strength(other.plain) == 3 for other in new.checks)
+    return bool(exact) or (kept and bool(about) and not about & new.words)
+
+
 def _holds(case: Case, check: Check, table: bool) -> bool:
     """An assertion as strong as ``check``, about its words or about test data that has them."""
     return any(
@@ -215,10 +234,10 @@ def _holds(case: Case, check: Check, table: bool) -> bool:
 
 def _table(case: Case) -> bool:
     """Whether a test runs over data of its own."""
-    return bool(case.rows) or bool(
+    return bool(case.rows or _GENERATED.search(case.text)) or bool(
         re.search(
             r"parametri[sz]e|\.each\b|@\w*Source|DataProvider|dataProvider|rstest|InlineData|\bfor\b"
-            r"|subTest|shared_",
+            r"|subTest|shared_|TEST_P\b|TYPED_TEST",
             case.text,
         )
     )

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 
 from honk import __version__
 from honk.core.errors import HonkError, StaleWriter, UserError
-from honk.server import actions, api, live, pages, pulls, stats
+from honk.server import actions, api, live, pages, pulls, slack, stats
 from honk.server.context import Service
 from honk.server.render import FOLDER, problem
 from honk.server.tail import Tail
@@ -54,6 +54,7 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(pulls.router)
     app.include_router(stats.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
+    app.include_router(slack.router)
     app.add_api_route("/healthz", _health, include_in_schema=False)
     app.add_exception_handler(HonkError, _refused)
     app.add_exception_handler(AnyHTTPException, _http)  # FastAPI's own, and those of unknown paths

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
+from typing import TYPE_CHECKING
 
 from honk.core.base import Frozen
 from honk.core.desk import Desk
@@ -17,6 +18,9 @@ from honk.core.state import RunState, step
 from honk.core.types import Change
 from honk.settings import Settings
 from honk.stores.service import SqlTokens
+
+if TYPE_CHECKING:
+    from honk.triggers.slack_app import SlackApp
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class Service:
     change: Callable[[RunState], Change | None]
     pulls: PullRequests
     note: Callable[[str], None]
+    slack: SlackApp | None = None
 
 
 class RunSummary(Frozen):

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 
 from honk.stores.database import Database
-from honk.stores.schema import links, seen, tokens
+from honk.stores.schema import events, links, seen, tokens
 
 Role = Literal["viewer", "runner", "admin"]
 ROLES: tuple[Role, ...] = ("viewer", "runner", "admin")
@@ -35,6 +35,12 @@ class SqlOnce:
         with self._db.transaction() as connection:
             connection.execute(self._db.insert_new(seen).values(row))
             return str(connection.scalar(select(seen.c.value).where(where)))
+
+    def known(self, scope: str, key: str) -> bool:
+        """Whether this key was seen before."""
+        where = (seen.c.scope == scope) & (seen.c.key == key)
+        with self._db.single() as connection:
+            return connection.execute(select(seen.c.key).where(where)).first() is not None
 
     def forget(self, before: datetime) -> int:
         """Drop what was first seen before ``before`` (UTC); how many."""
@@ -59,6 +65,13 @@ class SqlLinks:
         query = select(links.c.run_id).where(mine).order_by(links.c.at.desc(), links.c.run_id)
         with self._db.single() as connection:
             return list(connection.scalars(query))
+
+    def heads(self, kind: str, since: datetime) -> dict[str, int]:
+        """The number of the newest event of each run that was linked after ``since`` (UTC)."""
+        newest = select(func.max(events.c.seq)).where(events.c.run_id == links.c.run_id).scalar_subquery()
+        query = select(links.c.run_id, newest).where(links.c.kind == kind, links.c.at >= since.isoformat())
+        with self._db.single() as connection:
+            return {row[0]: row[1] for row in connection.execute(query) if row[1] is not None}
 
 
 @dataclass(frozen=True)

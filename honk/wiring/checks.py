@@ -113,6 +113,16 @@ def check_registries(settings: Settings) -> str:
     return ", ".join(f"{r.kind} {r.url}" for r in found)
 
 
+def check_slack(settings: Settings) -> str:
+    """Slack accepts the bot token, and it may do what honk does."""
+    try:
+        from honk.wiring.slack import describe
+    except ImportError as error:
+        raise UserError("The Slack SDK is not installed.", "Run `pip install 'honk[server]'`.") from error
+
+    return describe(settings)
+
+
 def check_repository(settings: Settings, repo: str | None) -> str:
     """The credential opens the repository, and honk may push to it."""
     if repo is None and not _repository_around():

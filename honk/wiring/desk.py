@@ -6,7 +6,7 @@ from honk.core.errors import UserError
 from honk.core.order import Order
 from honk.queue.engine import RunQueue
 from honk.settings import Settings
-from honk.wiring.execution import cancel_run, enlist, say
+from honk.wiring.execution import cancel_run, enlist, say, send_words
 from honk.wiring.requests import make_request
 from honk.wiring.stores import Stores, check_resumable, new_run_id
 
@@ -30,11 +30,13 @@ class QueueDesk:
         self._queue.put(run_id, 1)
         return run_id
 
-    def resume(self, run_id: str) -> None:
+    def resume(self, run_id: str, words: str = "") -> None:
         if self._stores.leases.live(run_id):
             raise UserError(f"Run {run_id} is being worked on.", "Wait for it, or cancel it.")
         recorded = self._stores.events.read(run_id)
         check_resumable(run_id, recorded, self._stores.artifacts)
+        if words:
+            send_words(self._stores, run_id, words)
         self._queue.put(run_id, recorded[-1].seq)
 
     def cancel(self, run_id: str, reason: str) -> bool:

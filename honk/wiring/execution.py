@@ -177,14 +177,19 @@ def close_run(settings: Settings, stores: Stores, run_id: str, outcome: Outcome,
 
 def say(stores: Stores, run_id: str, text: str) -> None:
     """Leave ``text`` for the model of a run; it hears it before its next turn. Raises UserError."""
-    text = clean(text).strip()
-    if not text:
-        raise UserError("There is nothing to say.", "Give the words that the model shall hear.")
-    if len(text) > WORDS_LIMIT:
-        raise UserError(f"That is more than {WORDS_LIMIT:,} characters.", "Say it shorter.")
     if (ended := fold(stores.events.read(run_id)).ended) is not None:
         raise UserError(
             f"Run {run_id} has ended: {ended.outcome}.",
             "Start a new one, or `honk followup` its pull request.",
         )
+    send_words(stores, run_id, text)
+
+
+def send_words(stores: Stores, run_id: str, text: str) -> None:
+    """Leave words for whoever works on the run, now or once it is resumed. Raises UserError."""
+    text = clean(text).strip()
+    if not text:
+        raise UserError("There is nothing to say.", "Give the words that the model shall hear.")
+    if len(text) > WORDS_LIMIT:
+        raise UserError(f"That is more than {WORDS_LIMIT:,} characters.", "Say it shorter.")
     stores.inbox.send(run_id, "say", text)

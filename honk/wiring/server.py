@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 from honk.core.cancel import Cancel
 from honk.core.state import RunState
@@ -18,6 +19,7 @@ from honk.server.listen import address, listen, open_socket
 from honk.settings import Settings
 from honk.wiring.desk import QueueDesk
 from honk.wiring.repositories import open_mirror
+from honk.wiring.slack import open_slack
 from honk.wiring.stores import Stores
 from honk.wiring.workers import work_on
 
@@ -77,8 +79,10 @@ def service_of(settings: Settings, stores: Stores, queue: RunQueue, note: Note) 
 
 @contextmanager
 def open_service(settings: Settings, stores: Stores, note: Note) -> Iterator[Service]:
-    with RunQueue(queue_url(settings.database_url, settings.home)) as queue:
-        yield service_of(settings, stores, queue, note)
+    with RunQueue(queue_url(settings.database_url, settings.home)) as queue, ExitStack() as stack:
+        service = service_of(settings, stores, queue, note)
+        slack = stack.enter_context(open_slack(settings, stores, service.desk, note))
+        yield replace(service, slack=slack)
 
 
 def serve(settings: Settings, stores: Stores, *, work: bool, note: Note) -> None:

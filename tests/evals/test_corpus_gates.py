@@ -16,12 +16,17 @@ from honk.evals.corpus import read_corpus
 from honk.evals.gates import evaluate, rates
 
 CORPUS = resources.folder("corpus") / "gates"
+FOLDERS = ("dev", "held-out", "second-author")
 
 
-@pytest.mark.parametrize("half", ["dev", "held-out"])
-def test_the_gates_stay_within_their_limits(half: str) -> None:
-    found = rates(evaluate(read_corpus(CORPUS / half)))
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_the_gates_stay_within_their_limits(folder: str) -> None:
+    found = rates(evaluate(read_corpus(CORPUS / folder)))
     assert found.within_limits, found
+
+
+def test_no_folder_of_the_corpus_is_left_out() -> None:
+    assert {folder.name for folder in CORPUS.iterdir() if folder.is_dir()} == {*FOLDERS}
 
 
 def test_the_corpus_has_the_size_that_its_rates_need() -> None:
@@ -38,7 +43,7 @@ def test_the_command_prints_the_rates() -> None:
     )
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)
-    assert set(rows) == {"dev", "held-out", "all"}
+    assert set(rows) == {*FOLDERS, "all"}
     assert rows["all"]["bad"] + rows["all"]["honest"] == len(read_corpus(CORPUS))
 
 

@@ -61,7 +61,7 @@ def test_a_permission_for_another_path_permits_nothing(worlds: Worlds) -> None:
 
 
 def test_the_change_is_still_verified_and_judged(worlds: Worlds) -> None:
-    broken = bash(f"mkdir -p .github/workflows && echo x > {WORKFLOW} && echo more > notes.txt")
+    broken = bash(f"mkdir -p .github/workflows && echo x > {WORKFLOW} && echo false > greet.sh")
     world = worlds([broken, FINISH])
     world.run(limits=ONCE)
     permit(world, WORKFLOW)

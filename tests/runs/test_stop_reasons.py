@@ -60,7 +60,7 @@ def test_a_call_that_was_cut_off_is_not_run_after_a_crash_either(worlds: Worlds)
     cut = Turn(calls=(*GREET.calls, HALF["JSON by accident"]), stop=StopReason.MAX_TOKENS)
     world = worlds([cut, bash("ls"), FINISH])
     with pytest.raises(Crash):
-        play(world, store=CrashingStore(world.stores.events, 6, after=True), window=10**6)
+        play(world, store=CrashingStore(world.stores.events, 7, after=True), window=10**6)
     assert ended(world.run())[0] is Outcome.PUBLISHED
     _, second, listing, _ = answers(world)
     assert "Not run" in second

@@ -348,16 +348,20 @@ def test_a_judge_that_cannot_be_read_is_not_asked_again_beyond_the_cost_limit(wo
 @pytest.mark.parametrize("left", [0.0, 3.0], ids=["before a check", "during a check"])
 def test_no_check_runs_beyond_the_time_of_the_run(worlds: Worlds, left: float, tmp_path: Path) -> None:
     ready = tmp_path / "ready"
-    slow = {**FILES, ".honk.yml": f"verify:\n  slow: test -e {ready} || sleep 10000\n"}
+    slow = {
+        **FILES,
+        ".honk.yml": f"verify:\n  slow: grep -q bye greet.sh || test -e {ready} || sleep 10000\n",
+    }
     world = worlds([GREET, FINISH], files=slow)
     with pytest.raises(Crash):  # it dies with the change handed over, so that only the gate is left
-        world.run(store=CrashingStore(world.stores.events, 12, after=True))
+        world.run(store=CrashingStore(world.stores.events, 13, after=True))
     assert isinstance(world.log()[-1].event, ChangeFrozen)
     used = fold(world.log()).seconds(world.log()[-1].at)
     run = world.run(limits=Limits(timeout_seconds=used + left + 0.001, verify_seconds=20_000))
     assert ended(run)[0] is Outcome.EXHAUSTED
     assert "time limit" in ended(run)[1]
-    assert not [r for r in world.log() if isinstance(r.event, Verified)]  # a killed check says nothing
+    verified = [r.event.stage for r in world.log() if isinstance(r.event, Verified)]
+    assert verified == ["base"]  # a killed check says nothing
     assert "+echo hello" in patch(world, run)
     ready.touch()
     assert ended(world.run(limits=Limits()))[0] is Outcome.PUBLISHED
@@ -366,12 +370,15 @@ def test_no_check_runs_beyond_the_time_of_the_run(worlds: Worlds, left: float, t
 
 def test_the_models_own_verify_ends_with_the_time_of_the_run_too(worlds: Worlds, tmp_path: Path) -> None:
     ready = tmp_path / "ready"
-    slow = {**FILES, ".honk.yml": f"verify:\n  slow: test -e {ready} || sleep 10000\n"}
+    slow = {
+        **FILES,
+        ".honk.yml": f"verify:\n  slow: grep -q bye greet.sh || test -e {ready} || sleep 10000\n",
+    }
     edit = bash("sed -i s/bye/hello/ greet.sh; echo once >> notes.txt")
     both = Turn(calls=(*edit.calls, Call("verify", {})))
     world = worlds([both, FINISH], files=slow)
     with pytest.raises(Crash):  # it dies with the edit made, so that only the model's verify is left
-        world.run(store=CrashingStore(world.stores.events, 7, after=True))
+        world.run(store=CrashingStore(world.stores.events, 8, after=True))
     assert isinstance(world.log()[-1].event, ToolReturned)
     run = world.run(limits=Limits(timeout_seconds=0.001))
     assert ended(run)[0] is Outcome.EXHAUSTED
@@ -379,7 +386,11 @@ def test_the_models_own_verify_ends_with_the_time_of_the_run_too(worlds: Worlds,
     assert "+echo hello" in patch(world, run)
     ready.touch()
     assert ended(world.run(limits=Limits()))[0] is Outcome.PUBLISHED
-    assert [r.event.stage for r in world.log() if isinstance(r.event, Verified)] == ["session", "final"]
+    assert [r.event.stage for r in world.log() if isinstance(r.event, Verified)] == [
+        "base",
+        "session",
+        "final",
+    ]
     [branch] = world.branches()
     assert git(world.origin, "show", f"{branch}:notes.txt") == "once\n"  # what was saved is not done again
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -56,11 +57,12 @@ class Served:
         return result
 
 
-def serve(honk: Installed, *options: str, repositories: str = "/**") -> Served:
-    """Start the service; it may be asked for any repository of this machine."""
+def serve(honk: Installed, *options: str, repositories: str = "/**", more: str = "") -> Served:
+    """Start the service; it may be asked for any repository of this machine. ``more`` is added to
+    its honk.toml."""
     config = Path(honk.env["XDG_CONFIG_HOME"]) / "honk" / "honk.toml"
     config.parent.mkdir(parents=True, exist_ok=True)
-    config.write_text(f'[server]\nrepositories = ["{repositories}"]\norphan_seconds = 1\n')
+    config.write_text(f'[server]\nrepositories = ["{repositories}"]\norphan_seconds = 1\n{more}')
     started = honk.start("serve", "--port", "0", *options)
 
     def address() -> str | None:
@@ -74,3 +76,11 @@ def serve(honk: Installed, *options: str, repositories: str = "/**") -> Served:
     http = httpx2.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
     honk.stack.callback(http.close)
     return Served(honk, started, url, http)
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,179 @@
+"""What honk does about what people say and press in Slack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from honk.core.desk import Desk
+from honk.core.errors import HonkError, UserError
+from honk.core.operator import SlackSettings
+from honk.core.order import Order, Origin
+from honk.core.ports import EventStore
+from honk.core.state import RunState, fold
+from honk.core.types import Outcome
+from honk.triggers.slack_api import Me, Member, Message, SlackApi
+from honk.triggers.slack_blocks import Modal, modal, opening, question, resumable, said
+from honk.triggers.slack_words import split
+
+FORMER_LIMIT = 8_000
+"""Characters of a former request that a follow-up quotes."""
+
+Tell = Callable[[Message], None]
+"""Answers the one who asked, and nobody else where Slack can."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Who asked, and where. ``key`` is the same for each delivery of the same thing; ``thread``
+    is the ``ts`` of the thread's first message, None outside of one."""
+
+    key: str
+    user: str
+    channel: str
+    thread: str | None = None
+
+
+@dataclass(frozen=True)
+class Talk:
+    """The conversation, on its ports. ``runs_of`` gives the runs of a place, newest first."""
+
+    settings: SlackSettings
+    api: SlackApi
+    me: Callable[[], Me]
+    desk: Desk
+    events: EventStore
+    runs_of: Callable[[str], list[str]]
+
+    def command(self, asked: Asked, text: str, trigger: str) -> None:
+        """``/honk [owner/name] change request``; a modal asks for what is left out."""
+        member = self.member(asked)
+        named, request = split(text)
+        repo = named or self.settings.channels.get(asked.channel, "")
+        if not repo or not request:
+            self.api.open(trigger, modal(Modal(asked.channel, repo=repo, request=request)))
+            return
+        self._start(asked, member, repo, request)
+
+    def ask(self, asked: Asked, text: str, trigger: str) -> None:
+        """The button under the question that a mention led to."""
+        self.member(asked)
+        named, request = split(text)
+        repo = named or self.settings.channels.get(asked.channel, "")
+        self.api.open(trigger, modal(Modal(asked.channel, asked.thread, repo, request)))
+
+    def order(self, asked: Asked, repo: str, request: str) -> None:
+        """The modal, filled in."""
+        self._start(asked, self.member(asked), repo, request)
+
+    def mention(self, asked: Asked, ts: str, text: str, tell: Tell) -> None:
+        """Words to honk in a thread, or in the channel: message ``ts`` then begins the thread."""
+        member = self.member(asked)
+        found = self.runs_of(f"{asked.channel}/{asked.thread}") if asked.thread else []
+        if found:
+            return self._carry_on(asked, member, found[0], text, tell)
+        named, request = split(text)
+        repo = named or self.settings.channels.get(asked.channel)
+        if not repo or not request:
+            return tell(question(text))
+        self._start(replace(asked, thread=asked.thread or ts), member, repo, request)
+
+    def _start(
+        self, asked: Asked, member: Member, repo: str, request: str, former: RunState | None = None
+    ) -> None:
+        """Start a run whose status stands in a new message, which begins a thread if there is none."""
+        ts = self.api.post(asked.channel, opening(repo, request), asked.thread)
+        origin = Origin(
+            kind="slack",
+            place=f"{asked.channel}/{asked.thread or ts}",
+            url=f"{self.me().url}archives/{asked.channel}/p{ts.replace('.', '')}",
+            message=ts,
+            by=asked.user,
+        )
+        order = Order(
+            request=follow_up(former, request) if former else request,
+            repo=repo,
+            base=former.request.base if former else None,
+            requester=self._requester(member),
+            origin=origin,
+        )
+        try:
+            self.desk.submit(order, key=("slack", asked.key))
+        except HonkError as error:
+            self.api.update(asked.channel, ts, said(f"Not started. {error}"))
+
+    def cancel(self, asked: Asked, run_id: str) -> None:
+        """The button. What follows is seen in the run's message."""
+        member = self._about(asked, run_id)
+        self.desk.cancel(run_id, f"Cancelled by {member.name} in Slack.")
+
+    def resume(self, asked: Asked, run_id: str) -> None:
+        self._about(asked, run_id)
+        self.desk.resume(run_id)
+
+    def member(self, asked: Asked) -> Member:
+        """Who asks, if that person may. Raises UserError, SlackError."""
+        given = self.settings
+        if given.allow_channels and asked.channel not in given.allow_channels:
+            raise UserError("honk takes no requests in this channel.", "Ask in one that its operator opened.")
+        if given.allow_users and asked.user not in given.allow_users:
+            raise UserError("You may not ask honk here.", "Its operator can add you to allow_users.")
+        if given.mapped_only and asked.user not in given.users:
+            raise UserError(
+                "honk does not know your GitHub login.", "Its operator can add you to [slack.users]."
+            )
+        member = self.api.member(asked.user)
+        if member.team not in (self.me().team, *given.allow_teams):
+            raise UserError("You belong to another workspace.", "The operator can add it to allow_teams.")
+        if member.deleted or ((member.bot or member.guest) and not self.listed(asked.user)):
+            raise UserError("Guests and apps may not ask honk.", "Its operator can add one to allow_users.")
+        return member
+
+    def listed(self, user: str) -> bool:
+        """Whether the operator names this person or program."""
+        return user in self.settings.allow_users or user in self.settings.users
+
+    def _requester(self, member: Member) -> str:
+        """``Name <email>``: the address that GitHub knows for a mapped login, else Slack's."""
+        name = " ".join(member.name.translate(str.maketrans("<>\n\r", "    ")).split()) or member.id
+        login = self.settings.users.get(member.id)
+        email = f"{login}@users.noreply.github.com" if login else member.email
+        return f"{name} <{email}>" if email else name
+
+    def _about(self, asked: Asked, run_id: str) -> Member:
+        """Who pressed the button of a run in its own channel. Raises UserError."""
+        state = fold(self.events.read(run_id))
+        member = self.member(asked)
+        origin = state.request.origin if state.requested else Origin()
+        if origin.kind != "slack" or origin.place.partition("/")[0] != asked.channel:
+            raise UserError(f"Run {run_id} does not belong to this channel.", "Use the buttons of its own.")
+        return member
+
+    def _carry_on(self, asked: Asked, member: Member, run_id: str, text: str, tell: Tell) -> None:
+        """A mention in a run's thread: words for it, its resumption, or a run that follows it."""
+        if not text:
+            raise UserError("There is nothing to say.", "Mention honk with what it should do.")
+        state = fold(self.events.read(run_id))
+        if state.ended is None:
+            self.desk.say(run_id, text)
+            tell(said("Passed on: the model hears it before its next turn."))
+        elif resumable(state):
+            self.desk.resume(run_id, text)
+            tell(said("It goes on with your words."))
+        elif state.ended.outcome is Outcome.EXHAUSTED:
+            raise UserError(
+                "The run reached a limit.", f"An operator raises it: `honk resume {run_id} --max-cost …`."
+            )
+        else:
+            self._start(asked, member, state.request.repo.name, text, former=state)
+
+
+def follow_up(former: RunState, words: str) -> str:
+    """The request of a run that follows ``former`` because a person said ``words``."""
+    ended = former.ended
+    opened = f" Its pull request: {former.published.pull_request.url}" if former.published else ""
+    return (
+        f"{former.request.text[:FORMER_LIMIT]}\n\n"
+        f"An earlier run worked on this and ended as {ended.outcome if ended else 'unfinished'}.{opened}\n\n"
+        f"Now this is asked for:\n\n{words}"
+    )
