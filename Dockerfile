@@ -44,7 +44,7 @@ USER 10100:10100
 WORKDIR /var/lib/honk
 VOLUME /var/lib/honk
 EXPOSE 8417
-# For the server; compose.yml and the manifests turn it off where a worker runs.
+# For the server; compose.yml turns it off where a worker runs, Kubernetes has probes of its own.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python3", "-c", "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ['HONK_PORT'] + '/healthz', timeout=4)"]
 ENTRYPOINT ["tini", "--", "honk"]

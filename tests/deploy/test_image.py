@@ -7,11 +7,13 @@ import os
 import subprocess
 from pathlib import Path
 
+import psycopg
 import pytest
+import yaml
 
 from honk.testing.scripted import Hang
 from tests.deploy.conftest import UID, Installation
-from tests.e2e.installed import docker_client, until
+from tests.e2e.installed import CHECKOUT, docker_client, until
 from tests.world import APPROVE, FINISH, GREET
 
 pytestmark = [pytest.mark.docker, pytest.mark.full]
@@ -42,6 +44,16 @@ def test_the_image_holds_honk_for_an_ordinary_user_and_nothing_of_this_machine(i
     assert "://" not in history.replace("http://127.0.0.1:", "")
 
 
+def wanted_workers(database: str) -> int:
+    """What KEDA reads of the queue, by the query of its manifest."""
+    file = CHECKOUT / "deploy" / "kubernetes" / "keda" / "scaledobject.yaml"
+    scaled = next(yaml.safe_load_all(file.read_text()))
+    with psycopg.connect(database) as connection:
+        row = connection.execute(scaled["spec"]["triggers"][0]["metadata"]["query"]).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 @pytest.mark.parametrize("installation", [([GREET, Hang(), FINISH], [APPROVE])], indirect=True)
 def test_a_killed_workers_run_is_finished_by_another_container(installation: Installation) -> None:
     server = installation.start("serve", "--workers", "0", name="server")
@@ -52,6 +64,7 @@ def test_a_killed_workers_run_is_finished_by_another_container(installation: Ins
     body = {"request": "say hello", "repo": str(installation.origin)}
     run_id = http.post("/api/v1/runs", json=body).json()["run_id"]
     assert installation.service.hanging.wait(150), first.logs().decode()
+    assert wanted_workers(installation.database) == 1
     second = installation.start("worker", name="second")
     first.kill("KILL")
 
@@ -66,6 +79,7 @@ def test_a_killed_workers_run_is_finished_by_another_container(installation: Ins
         cwd=installation.origin, capture_output=True, text=True, check=True,
     ).stdout.split()  # fmt: skip
     assert heads == [result["branch"]]
+    assert wanted_workers(installation.database) == 0
     second.stop(timeout=60)
     assert second.wait()["StatusCode"] == 0
     assert "unfinished runs go back" in second.logs().decode()
