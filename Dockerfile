@@ -12,17 +12,13 @@ ARG BASE=debian:bookworm-slim
 FROM ${BASE} AS build
 RUN apt-get update \
     && apt-get install -y --no-install-recommends python3 python3-venv ca-certificates
-COPY pyproject.toml README.md LICENSE /src/
-COPY honk /src/honk
-COPY prompts /src/prompts
-COPY sandbox /src/sandbox
-COPY deploy/constraints.txt /src/
+COPY . /src/
 RUN --mount=type=secret,id=ca --mount=type=secret,id=pip \
     if [ -f /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi \
     && if [ -f /run/secrets/pip ]; then export PIP_CONFIG_FILE=/run/secrets/pip; fi \
     && python3 -m venv /opt/honk \
     && /opt/honk/bin/python -m pip install --no-cache-dir --disable-pip-version-check \
-        --constraint /src/constraints.txt '/src[server,postgres]' \
+        --constraint /src/deploy/constraints.txt '/src[server,postgres]' \
     && /opt/honk/bin/python -m pip uninstall --yes --quiet pip
 
 FROM ${BASE}

@@ -101,6 +101,13 @@ def test_what_is_installed_is_pinned_within_what_honk_allows() -> None:
         assert pins[canonicalize_name(wanted.name)] in wanted.specifier, text
 
 
+def test_the_image_is_built_from_all_that_the_wheel_holds() -> None:
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    sent = (ROOT / ".dockerignore").read_text().splitlines()
+    for name in (*wheel["packages"], *wheel["force-include"], "pyproject.toml", "deploy/constraints.txt"):
+        assert f"!{name}" in sent, name
+
+
 @pytest.mark.parametrize("file", MANIFESTS, ids=lambda p: p.name)
 def test_manifests_fit_the_schemas_of_kubernetes(file: Path) -> None:
     import kubernetes_validate
