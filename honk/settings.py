@@ -16,6 +16,7 @@ import platformdirs
 from pydantic import Field, SecretStr, ValidationError
 
 from honk.core.base import Frozen
+from honk.core.ci import CiJob, ci_job
 from honk.core.errors import UserError
 from honk.core.limits import Limits
 from honk.core.operator import Price, Registry, SandboxCeiling, ServerSettings, SlackSettings
@@ -78,6 +79,11 @@ class Settings(Frozen):
         """The person's own git configuration, if there is one."""
         file = self.user_home / ".gitconfig"
         return file if file.is_file() else None
+
+    @property
+    def ci(self) -> CiJob | None:
+        """The CI job that this process belongs to."""
+        return ci_job(self.environment)
 
     def secrets(self) -> tuple[str, ...]:
         """Every secret value known to honk, to be masked where tool output enters."""

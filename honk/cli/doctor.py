@@ -73,6 +73,7 @@ def _checks(settings: Settings, repo: str | None) -> list[tuple[str, Callable[[]
         looks.append(("slack", lambda: checks.check_slack(settings)))
     if settings.github.configured or repo is not None:
         looks.append(("repository", lambda: checks.check_repository(settings, repo)))
+        looks.append(("workflows", lambda: checks.check_workflows(settings, repo)))
     return looks
 
 

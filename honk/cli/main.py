@@ -37,6 +37,10 @@ MaxCost = Annotated[float | None, typer.Option("--max-cost", help="Dollars.", mi
 MaxTurns = Annotated[int | None, typer.Option("--max-turns", help="Model calls of the session.", min=1)]
 Timeout = Annotated[str | None, typer.Option("--timeout", help="Wall clock, such as 90s, 45m or 2h.")]
 Record = Annotated[Path | None, typer.Option("--record", help="Write a session that replay: plays.")]
+Report = Annotated[
+    Path | None,
+    typer.Option("--report", help="Folder for result, log, patch and summary; in CI also the job's own."),
+]
 Judge = Annotated[str | None, typer.Option("--judge", help="Model of the judge, 'same' or 'off'.")]
 
 
@@ -90,6 +94,7 @@ def run(
     ] = False,
     judge: Judge = None,
     record: Record = None,
+    report: Report = None,
     json: Json = False,
     config: Config = None,
 ) -> None:
@@ -100,7 +105,7 @@ def run(
         request=request, repo=repo, base=base, model=model, verify=tuple(verify or ()), image=image,
         draft=draft, dry_run=dry_run, max_cost=max_cost, max_turns=max_turns, timeout=timeout,
         untested=untested, allow=tuple(allow or ()), broken_base=broken_base, depth=depth, fork=fork,
-        judge=judge, record=record, json=json, config=config,
+        judge=judge, record=record, report=report, json=json, config=config,
     )  # fmt: skip
     raise typer.Exit(run_command(options))
 

@@ -13,14 +13,17 @@ from pathlib import Path
 
 from honk import settings as settings_module
 from honk import wiring
+from honk.cli import ci
 from honk.cli.show import find_run
 from honk.cli.view import View
 from honk.core.cancel import Cancel
+from honk.core.ci import CiJob
 from honk.core.errors import UserError
 from honk.core.limits import Limits
 from honk.core.order import Order
-from honk.core.types import EXIT_CODES
+from honk.core.types import EXIT_CODES, Request
 from honk.runs.result import result
+from honk.settings import Settings
 
 USAGE = 2
 """Exit code of wrong usage or configuration, also where it shows after a run has begun."""
@@ -50,6 +53,7 @@ class Options:
     fork: bool
     judge: str | None
     record: Path | None
+    report: Path | None
     json: bool
     config: Path | None
 
@@ -89,13 +93,15 @@ def _choice(option: str, value: str, allowed: tuple[str, ...]) -> None:
         raise UserError(f"{option} takes {' or '.join(allowed)}, not {value!r}.", "See `honk run --help`.")
 
 
-def _order(options: Options) -> Order:
+def _order(options: Options, job: CiJob | None) -> Order:
     _choice("--untested", options.untested, ("refuse", "draft"))
     _choice("--broken-base", options.broken_base, ("continue", "skip"))
     max_cost = None if options.max_cost is None else _dollars(options.max_cost)
     timeout = None if options.timeout is None else seconds(options.timeout)
     given = {name: value for name, value in vars(options).items() if name in Order.model_fields}
     text = sys.stdin.read() if options.request == "-" else options.request
+    if job is not None:
+        given |= {"origin": job.origin, "requester": job.person}
     return Order.model_construct(**{**given, "request": text, "max_cost": max_cost, "timeout": timeout})
 
 
@@ -122,13 +128,23 @@ def interrupts(cancel: Cancel) -> Iterator[None]:
 def run_command(options: Options) -> int:
     settings = settings_module.load(options.config)
     cancel = Cancel()
+    if options.report is not None:
+        ci.open_report(options.report)
     with interrupts(cancel), wiring.open_stores(settings) as stores:
         with View() as view:
-            asked = wiring.make_request(_order(options), settings)
-            for notice in asked.notices:
+            asked = wiring.make_request(_order(options, settings.ci), settings)
+            for notice in (*asked.notices, *_about_token(asked.request, settings)):
                 view.notice(notice)
             done = wiring.begin(settings, stores, asked.request, view, cancel=cancel, record=options.record)
+        if options.report is not None:
+            found = result(done.run.id, done.run.state, stores.artifacts)
+            ci.write_report(options.report, found, stores.events.read(done.run.id), settings.ci)
         return finish(done, stores, json=options.json)
+
+
+def _about_token(request: Request, settings: Settings) -> list[str]:
+    note = ci.token_note(settings.ci) if request.repo.forge == "github" and not request.dry_run else ""
+    return [note] if note else []
 
 
 def resume_command(

@@ -32,6 +32,9 @@ _FRESH = timedelta(minutes=10)  # a token must outlive the longest fetch or push
 _LIMITED = "The rate limit of this credential is used up. Continue later with `honk resume`."
 _STATUS = "Look at GitHub's status page, then continue with `honk resume`."
 
+# What GitHub answers (403) to a workflow's own token where that setting is off.
+ACTIONS_REFUSED = "not permitted to create or approve pull requests"
+
 # What an installation token is asked for. "contents" is the push, "pull_requests" the rest.
 PERMISSIONS = {"contents": "write", "pull_requests": "write"}
 
@@ -248,6 +251,12 @@ def _hint(error: GithubException, headers: dict[str, str]) -> str:
         return _LIMITED
     if "archived" in words:
         return "An archived repository is read-only. Have it unarchived first."
+    if ACTIONS_REFUSED in words:
+        return (
+            "Allow it in the repository's (or organisation's) Settings > Actions > General > Workflow"
+            ' permissions > "Allow GitHub Actions to create and approve pull requests", or use a'
+            " GitHub App or a fine-grained token, with which checks start as well."
+        )
     if error.status == 403:
         wanted = headers.get("x-accepted-github-permissions")
         return f"Give the credential the permission {wanted or 'that this needs'}."

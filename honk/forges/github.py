@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from honk.core.errors import ForgeError, UserError
 from honk.core.types import Proposal, PullRequest, PushAccess, RepoRef
-from honk.forges.api import PERMISSIONS, Api, App
+from honk.forges.api import ACTIONS_REFUSED, PERMISSIONS, Api, App
 from honk.forges.text import fit
 
 if TYPE_CHECKING:
@@ -107,6 +107,24 @@ class GitHubForge:
                 return self._fork(found)
         return PushAccess(url=found.clone_url, owner=found.owner.login)
 
+    def workflows_may_open(self, repo: RepoRef) -> bool | None:
+        """Whether a workflow's own token may open pull requests in ``repo``; None: not to be seen.
+
+        GitHub shows this setting to administrators only.
+        """
+        found = self._repository(repo.name)
+        path = f"{found.url}/actions/permissions/workflow"
+        try:
+            _, data = self._api.call(
+                "reading the workflow permissions",
+                lambda: found.requester.requestJsonAndCheck("GET", path),
+            )
+        except ForgeError as error:
+            if error.status not in (403, 404):
+                raise
+            return None
+        return bool(data["can_approve_pull_request_reviews"])
+
     def _visible(self, name: str) -> Repository:
         """The repository, which may have been renamed: an App's token is not scoped by name yet."""
         if not self._api.app:
@@ -158,7 +176,7 @@ class GitHubForge:
         try:
             self._api.call("an invalid request that asks for permission", request)
         except ForgeError as error:
-            if error.status not in (403, 404, 409, 422):
+            if error.status not in (403, 404, 409, 422) or ACTIONS_REFUSED in error.message:
                 raise
             return error.status in (409, 422)
         return True

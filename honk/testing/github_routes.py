@@ -65,6 +65,7 @@ class Routes:
             ("POST", "/forks", self._fork),
             ("GET", r"/git/ref/(?P<ref>.+)", self._ref),
             ("POST", "/git/refs", self._new_ref),
+            ("GET", "/actions/permissions/workflow", self._workflow_permissions),
         ]
 
     def handle(
@@ -146,6 +147,23 @@ class Routes:
         _demand(asked, "contents")
         raise Refused(422, "Object does not exist")  # the fake makes no refs: git does
 
+    def _workflow_permissions(self, asked: Asked) -> Reply:
+        """For administrators; a fine-grained token needs administration: read."""
+        token, repo = asked.token, asked.repo
+        if repo.roles.get(token.login) != "admin" or (
+            token.grants is not None and token.grants.get("administration") not in ("read", "write")
+        ):
+            raise (
+                _not_accessible(token)
+                if token.grants is not None
+                else Refused(403, "Must have admin rights to Repository.")
+            )
+        body = {
+            "default_workflow_permissions": "read",
+            "can_approve_pull_request_reviews": repo.workflows_may_open,
+        }
+        return Reply(200, body)
+
     # ---- pull requests ----------------------------------------------------------------
 
     def _list(self, asked: Asked) -> Reply:
@@ -178,6 +196,8 @@ class Routes:
     def _open(self, asked: Asked) -> Reply:
         _demand(asked, "pull_requests", role=False)
         repo, body = asked.repo, asked.body
+        if asked.token.workflow and not repo.workflows_may_open:
+            raise Refused(403, "GitHub Actions is not permitted to create or approve pull requests.")
         owner, _, branch = str(body["head"]).rpartition(":")
         head_repo = repo if not owner or owner == repo.owner else self._fork_for(repo, owner)
         if head_repo is None or not head_repo.head(branch):

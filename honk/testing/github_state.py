@@ -67,6 +67,7 @@ class Repo:
     pulls: list[Pull] = field(default_factory=list)
     parent: Repo | None = None
     polls: int = 0
+    workflows_may_open: bool = True  # the setting for a workflow's own token
 
     @property
     def full_name(self) -> str:
@@ -111,6 +112,7 @@ class Token:
     repos: frozenset[int] | None = None
     expires: datetime | None = None
     sso: bool = False  # the organisation has not authorised it
+    workflow: bool = False  # a workflow's own GITHUB_TOKEN
 
     def may_see(self, repo: Repo) -> bool:
         if self.repos is not None and repo.id not in self.repos:

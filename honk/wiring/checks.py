@@ -139,6 +139,34 @@ def check_repository(settings: Settings, repo: str | None) -> str:
     return f"{resolved.name}: push allowed"
 
 
+def check_workflows(settings: Settings, repo: str | None) -> str:
+    """Whether a workflow's own token may open pull requests in the repository.
+
+    Only a job that runs with that token needs it: for others it is said, and no fault.
+    """
+    if repo is None and not _repository_around():
+        return "no repository to look at"
+    found = target(repo, settings, base=None)
+    if found.repo.forge == "local":
+        return "none (local forge)"
+    forge = open_forge(settings, cancel=Cancel(), notice=_quiet)
+    try:
+        allowed = forge.workflows_may_open(forge.resolve(found.repo))
+    finally:
+        forge.close()
+    where = 'Settings > Actions > General > "Allow GitHub Actions to create and approve pull requests"'
+    if allowed is None:
+        return f"only an administrator's credential can see {where}"
+    if allowed:
+        return "a workflow's own token may open pull requests, on which no checks start by themselves"
+    if settings.ci is not None and settings.ci.own_token is not False:
+        raise UserError(
+            "A workflow's own token may not open pull requests in this repository.",
+            f"Turn on {where}, or use a GitHub App or a fine-grained token.",
+        )
+    return f"a workflow's own token may not open pull requests ({where}); an App or another token may"
+
+
 def _repository_around() -> bool:
     from honk.git.local import describe
 

@@ -15,6 +15,7 @@ from tests.world import git
 
 pytestmark = pytest.mark.docker
 
+NAMES = ("home", "database", "git", "engine", "image", "model", "registries")
 OK = Turn("ok")
 CONFIG = '[[registries]]\nkind = "pypi"\nurl = "/"\n'
 
@@ -38,8 +39,7 @@ def test_all_is_good(install: Installer, hub: Hub) -> None:
     done = honk.honk("doctor", "--repo", "acme/app")
     assert done.code == 0, done.out + done.err
     assert [line.split(":")[0] for line in done.out.splitlines()] == [
-        f"ok  {name}"
-        for name in ("home", "database", "git", "engine", "image", "model", "registries", "repository")
+        f"ok  {name}" for name in (*NAMES, "repository", "workflows")
     ]
     assert "acme/app: push allowed" in done.out
     elsewhere = honk.honk("doctor", "--json")  # a credential, but no repository around to try it on
@@ -84,6 +84,18 @@ def no_push_right(honk: Installed, hub: Hub) -> None:
     hub.fake.repos[1].roles["ada"] = "read"
 
 
+def workflow_may_not_open(honk: Installed, hub: Hub) -> None:
+    """A job with the workflow's own token; the setting is seen by what GitHub refuses."""
+    hub.fake.repos[1].workflows_may_open = False
+    grants = {"metadata": "read", "contents": "write", "pull_requests": "write"}
+    token = hub.fake.add_token("github-actions[bot]", prefix="ghs_", grants=grants, workflow=True)
+    honk.env |= {"GITHUB_TOKEN": token, "GITHUB_ACTIONS": "true"}
+
+
+def not_signed_on(honk: Installed, hub: Hub) -> None:
+    honk.env["GITHUB_TOKEN"] = hub.fake.add_token("ada", scopes=("repo",), sso=True)
+
+
 def wrong_token(honk: Installed, hub: Hub) -> None:
     honk.env["GITHUB_TOKEN"] = "ghp_" + "0" * 36
 
@@ -99,8 +111,9 @@ RARER = [
     (no_key, {"model"}, "ANTHROPIC_API_KEY"),
     (no_price, {"model"}, 'price."anthropic:claude-of-our-own"'),
     (service_down, {"model"}, "127.0.0.1:9"),
-    (wrong_token, {"repository"}, "GITHUB_TOKEN"),
-    (no_token, {"repository"}, "Set GITHUB_TOKEN"),
+    (wrong_token, {"repository", "workflows"}, "GITHUB_TOKEN"),
+    (no_token, {"repository", "workflows"}, "Set GITHUB_TOKEN"),
+    (not_signed_on, {"repository", "workflows"}, "/orgs/acme/sso?authorization_request="),
 ]
 
 
@@ -111,6 +124,7 @@ RARER = [
         (no_engine, {"engine", "image"}, "DOCKER_HOST"),
         (wrong_key, {"model"}, "Check ANTHROPIC_API_KEY"),
         (no_push_right, {"repository"}, "write access"),
+        (workflow_may_not_open, {"repository"}, "Allow GitHub Actions to create and approve"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -138,3 +152,24 @@ def test_the_repository_around_here_is_known_by_its_origin(install: Installer, h
     done = honk.honk("doctor", cwd=clone)
     assert "ok  repository: acme/app: push allowed" in done.out
     git(clone, "status")
+
+
+@pytest.mark.parametrize(
+    ("admin", "allowed", "words"),
+    [
+        (True, False, "may not open pull requests"),
+        pytest.param(True, True, "on which no checks start by themselves", marks=pytest.mark.full),
+        pytest.param(False, False, "only an administrator's credential can see", marks=pytest.mark.full),
+    ],
+)
+def test_the_setting_for_workflows_is_told(
+    install: Installer, hub: Hub, admin: bool, allowed: bool, words: str
+) -> None:
+    honk = prepare(install, hub)
+    repo = hub.fake.repos[1]
+    repo.workflows_may_open = allowed
+    repo.roles["ada"] = "admin" if admin else "write"
+    done = honk.honk("doctor", "--repo", "acme/app", "--json")
+    assert done.code == 0, done.out
+    [told] = [finding for finding in json.loads(done.out) if finding["name"] == "workflows"]
+    assert told["good"] and words in told["detail"]
