@@ -60,6 +60,8 @@ class Settings(Frozen):
     sandbox: SandboxCeiling = SandboxCeiling()
     server: ServerSettings = ServerSettings()
     slack: SlackSettings = SlackSettings()
+    remote: str | None = None  # URL of a `honk serve` that does the runs
+    token: SecretStr | None = None  # of that service
     author_name: str = "honk"
     author_email: str = "honk@localhost"
     signing: SigningSettings | None = None
@@ -83,6 +85,7 @@ class Settings(Frozen):
         """Every secret value known to honk, to be masked where tool output enters."""
         found = [self.anthropic_api_key, self.openai_api_key, self.github.token, self.github.private_key]
         found += [self.slack.bot_token, self.slack.signing_secret, self.slack.app_token]
+        found += [self.token]
         found += [s for r in self.registries for s in (r.password, r.token)]
         return tuple(s.get_secret_value() for s in found if s is not None and s.get_secret_value())
 
@@ -107,6 +110,8 @@ _ENVIRONMENT: dict[str, tuple[str, ...]] = {
     "HONK_HOST": ("server", "host"),
     "HONK_PORT": ("server", "port"),
     "HONK_URL": ("server", "url"),
+    "HONK_REMOTE": ("remote",),
+    "HONK_TOKEN": ("token",),
     "HONK_NO_INSTALL": ("no_install",),
     "GIT_SSL_CAINFO": ("ca_file",),
     "https_proxy": ("proxy",),

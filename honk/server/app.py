@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 
-from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
 from honk import __version__
+from honk.core.api import Problem
 from honk.core.errors import HonkError, StaleWriter, UserError
 from honk.server import api, slack
 from honk.server.context import Service
@@ -70,29 +73,47 @@ def _health() -> dict[str, str]:
 
 
 async def _guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    length = request.headers.get("content-length", "0")
-    if request.method not in ("GET", "HEAD") and (not length.isdigit() or int(length) > BODY_LIMIT):
-        return JSONResponse({"message": "The body is too large.", "hint": ""}, 413)
-    response = await call_next(request)
+    response = _body_refused(request) or await call_next(request)
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     return response
 
 
+def _body_refused(request: Request) -> Response | None:
+    """A body without a length could be of any."""
+    if request.method in ("GET", "HEAD"):
+        return None
+    length = request.headers.get("content-length")
+    if length is None and "transfer-encoding" in request.headers:
+        return _problem(411, "The body has no Content-Length.", "Send it in one piece, not in chunks.")
+    if length is not None and not (re.fullmatch("[0-9]{1,9}", length) and int(length) <= BODY_LIMIT):
+        return _problem(413, "The body is too large.", f"{BODY_LIMIT} bytes are the most.")
+    return None
+
+
+def _problem(status: int, message: str, hint: str = "", headers: Mapping[str, str] | None = None) -> Response:
+    body = Problem(message=_text(message), hint=_text(hint))
+    return JSONResponse(body.model_dump(), status, dict(headers or {}))
+
+
+def _text(text: str) -> str:
+    """Text that UTF-8 can write: callers may send, and are told of, half an emoji."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HonkError)
     status = 409 if isinstance(error, StaleWriter) else 422 if isinstance(error, UserError) else 503
-    return JSONResponse({"message": error.message, "hint": error.hint}, status)
+    return _problem(status, error.message, error.hint)
 
 
 def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return JSONResponse({"message": str(error.detail), "hint": ""}, error.status_code, error.headers)
+    return _problem(error.status_code, str(error.detail), headers=error.headers)
 
 
 def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
-    hint = "The format is at /api/v1/openapi.json."
-    return JSONResponse({"message": f"{where}: {first['msg']}", "hint": hint}, 422)
+    return _problem(422, f"{where}: {first['msg']}", "The format is at /api/v1/openapi.json.")

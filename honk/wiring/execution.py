@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from honk import __version__
+from honk.core.api import WORDS_LIMIT
 from honk.core.cancel import Cancel
 from honk.core.errors import UserError
 from honk.core.events import PathsAllowed, Recorded, RunEnded, RunRequested
@@ -27,9 +28,6 @@ from honk.wiring.services import clear_sandboxes, services
 from honk.wiring.stores import Stores, check_resumable, new_run_id
 
 CANCELLED = "Cancelled by `honk cancel`."
-
-WORDS_LIMIT = 20_000
-"""Characters that a person may say to a model at once."""
 
 
 class Watcher(Protocol):

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
 from honk.core.cancel import Cancel
+from honk.core.state import fold
+from honk.core.types import Change
 from honk.queue.engine import RunQueue, queue_url
 from honk.queue.worker import Worker
+from honk.runs.patch import change_so_far
 from honk.server.app import create_app
 from honk.server.context import Runs, Service
 from honk.server.listen import address, listen, open_socket
 from honk.settings import Settings
 from honk.wiring.desk import QueueDesk
+from honk.wiring.repositories import open_mirror
 from honk.wiring.slack import open_slack
 from honk.wiring.stores import Stores
 from honk.wiring.workers import work_on
+
+if TYPE_CHECKING:
+    from honk.triggers.slack_app import SlackApp
 
 Note = Callable[[str], None]
 
@@ -40,21 +48,43 @@ def open_worker(settings: Settings, stores: Stores, note: Note) -> Iterator[Work
         yield worker
 
 
+def change_of(settings: Settings, stores: Stores, run_id: str) -> Change | None:
+    """What a run has changed so far; None before its first change.
+
+    Raises GitError or StoreError if mirror and artifact are gone.
+    """
+    state = fold(stores.events.read(run_id))
+    if state.base is None:
+        return None
+    if state.frozen is not None:
+        return state.frozen.change
+    with open_mirror(settings, state.base.base.repo) as mirror:
+        return change_so_far(state, mirror, stores.artifacts)
+
+
+def service_of(
+    settings: Settings, stores: Stores, queue: RunQueue, note: Note, *, slack: SlackApp | None = None
+) -> Service:
+    """What the web application works with."""
+    return Service(
+        settings=settings,
+        desk=QueueDesk(settings, stores, queue),
+        events=stores.events,
+        leases=stores.leases,
+        artifacts=stores.artifacts,
+        tokens=stores.tokens,
+        runs=Runs(stores.events, stores.leases),
+        change=lambda run_id: change_of(settings, stores, run_id),
+        note=note,
+        slack=slack,
+    )
+
+
 @contextmanager
 def open_service(settings: Settings, stores: Stores, note: Note) -> Iterator[Service]:
     with RunQueue(queue_url(settings.database_url, settings.home)) as queue, ExitStack() as stack:
-        desk = QueueDesk(settings, stores, queue)
-        yield Service(
-            settings=settings,
-            desk=desk,
-            events=stores.events,
-            leases=stores.leases,
-            artifacts=stores.artifacts,
-            tokens=stores.tokens,
-            runs=Runs(stores.events, stores.leases),
-            note=note,
-            slack=stack.enter_context(open_slack(settings, stores, desk, note)),
-        )
+        slack = open_slack(settings, stores, QueueDesk(settings, stores, queue), note)
+        yield service_of(settings, stores, queue, note, slack=stack.enter_context(slack))
 
 
 def serve(settings: Settings, stores: Stores, *, work: bool, note: Note) -> None:
