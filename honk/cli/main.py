@@ -269,6 +269,19 @@ def worker(
 
 
 @app.command()
+def mcp(
+    workers: Annotated[
+        int | None, typer.Option("--workers", help="Runs at once in this process; 0: none. [2]", min=0)
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Offer honk's tools to another agent (Model Context Protocol) on stdin and stdout."""
+    from honk.cli.serve import mcp_command
+
+    raise typer.Exit(mcp_command(workers, config))
+
+
+@app.command()
 def token(
     name: Annotated[str, typer.Argument(help="Whose token it is.")],
     role: Annotated[str, typer.Option("--role", help="viewer, runner or admin.")] = "runner",
@@ -310,7 +323,7 @@ def schema(
 
 COMMANDS = frozenset(
     {"run", "resume", "approve", "cancel", "say", "runs", "show", "logs", "diff", "init", "doctor"}
-    | {"eval", "prune", "schema", "serve", "worker", "token"}
+    | {"eval", "prune", "schema", "serve", "worker", "mcp", "token"}
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, Protocol
 
 from honk.core.cancel import Cancel
@@ -310,6 +311,16 @@ class PullRequestTable(Protocol):
 # ---- stores ---------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Head:
+    """The newest event of a run."""
+
+    run_id: str
+    seq: int
+    kind: str
+    at: datetime
+
+
 class EventStore(Protocol):
     """The log. One writer for each run, fenced."""
 
@@ -321,6 +332,10 @@ class EventStore(Protocol):
 
     def runs(self) -> list[str]:
         """Ids of all runs, newest first."""
+        ...
+
+    def heads(self) -> list[Head]:
+        """The newest event of each run, in no order: what has changed, without reading it all."""
         ...
 
 

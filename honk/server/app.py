@@ -11,13 +11,17 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
 from honk import __version__
 from honk.core.api import Problem
 from honk.core.errors import HonkError, StaleWriter, UserError
 from honk.server import api, slack
+from honk.server.auth import Viewer
 from honk.server.context import Service
+from honk.server.mcp import Door
 from honk.server.tail import Tail
+from honk.telemetry.metrics import FORMAT, Metrics
 
 BODY_LIMIT = 1 << 20
 """Bytes of a request's body. Larger orders are no change requests."""
@@ -49,6 +53,10 @@ def create_app(service: Service) -> FastAPI:
     app.state.tail = Tail(service.events)
     app.include_router(api.router)
     app.include_router(slack.router)
+    app.state.mcp = Door(service)
+    app.router.routes.append(Route("/mcp", app.state.mcp, methods=["GET", "POST", "DELETE"]))
+    app.state.metrics = Metrics(service.events, service.leases)
+    app.add_api_route("/metrics", _metrics, include_in_schema=False)
     app.add_api_route("/healthz", _health, include_in_schema=False)
     app.add_exception_handler(HonkError, _refused)
     app.add_exception_handler(HTTPException, _http)
@@ -61,7 +69,8 @@ def create_app(service: Service) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     task = asyncio.create_task(app.state.tail.run())
     try:
-        yield
+        async with app.state.mcp.open():
+            yield
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):
@@ -70,6 +79,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 def _health() -> dict[str, str]:
     return {"status": "ok", "version": __version__}
+
+
+def _metrics(request: Request, who: Viewer) -> Response:
+    text: bytes = request.app.state.metrics.text()
+    return Response(text, media_type=FORMAT)
 
 
 async def _guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:

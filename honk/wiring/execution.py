@@ -26,6 +26,7 @@ from honk.settings import Settings
 from honk.wiring.repositories import open_mirror
 from honk.wiring.services import clear_sandboxes, services
 from honk.wiring.stores import Stores, check_resumable, new_run_id
+from honk.wiring.watching import trace
 
 CANCELLED = "Cancelled by `honk cancel`."
 
@@ -86,7 +87,9 @@ def begin(
         run.listen(watcher.event)
         run.record(RunRequested(honk=__version__, request=request, replayed=prepared.replayed))
         with Keeper(run.id, run.fence, stores.leases, stores.inbox, cancel, run.hear):
-            return _execute(run, prepared.services)
+            executed = _execute(run, prepared.services)
+    trace(settings, stores, run_id, watcher.notice)
+    return executed
 
 
 def carry_on(
@@ -128,7 +131,9 @@ def carry_on(
         if permitted is not None:
             run.record(permitted)  # first, so that a crash cannot lose it
         runs.resume(run, limits(run.state.limits))
-        return _execute(run, prepared.services)
+        executed = _execute(run, prepared.services)
+    trace(settings, stores, run_id, watcher.notice)
+    return executed
 
 
 def enlist(stores: Stores, request: Request, run_id: str | None = None) -> str:

@@ -20,6 +20,7 @@ from honk.wiring.desk import QueueDesk
 from honk.wiring.repositories import open_mirror
 from honk.wiring.slack import open_slack
 from honk.wiring.stores import Stores
+from honk.wiring.watching import open_herald
 from honk.wiring.workers import work_on
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ def serve(settings: Settings, stores: Stores, *, work: bool, note: Note) -> None
     """Serve until a signal comes."""
     with ExitStack() as stack:
         service = stack.enter_context(open_service(settings, stores, note))
+        stack.enter_context(open_herald(settings, stores, note))
         if work:
             stack.enter_context(open_worker(settings, stores, note))
         opened = stack.enter_context(open_socket(settings.server.host, settings.server.port))
