@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal, Protocol
 
 from honk.core.cancel import Cancel
-from honk.core.events import Event, Recorded
+from honk.core.events import Event, Head, Recorded
 from honk.core.messages import Completion, Dialect, ModelRequest, TextDelta
 from honk.core.state import RunState
 from honk.core.types import (
@@ -311,16 +310,6 @@ class PullRequestTable(Protocol):
 # ---- stores ---------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Head:
-    """The newest event of a run."""
-
-    run_id: str
-    seq: int
-    kind: str
-    at: datetime
-
-
 class EventStore(Protocol):
     """The log. One writer for each run, fenced."""
 
@@ -335,7 +324,7 @@ class EventStore(Protocol):
         ...
 
     def heads(self) -> list[Head]:
-        """The newest event of each run, in no order: what has changed, without reading it all."""
+        """The newest event of each run, in no order."""
         ...
 
 

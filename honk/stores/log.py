@@ -9,8 +9,7 @@ from sqlalchemy import Connection, bindparam, exists, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from honk.core.errors import StaleWriter, StoreError
-from honk.core.events import EVENT, Event, Recorded, to_json
-from honk.core.ports import Head
+from honk.core.events import EVENT, Event, Head, Recorded, to_json
 from honk.stores.database import Database
 from honk.stores.schema import events, runs
 

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from honk.core.errors import StaleWriter, StoreError
-from honk.core.events import Event, Recorded, to_json
-from honk.core.ports import Head, Word
+from honk.core.events import Event, Head, Recorded, to_json
+from honk.core.ports import Word
 from honk.core.types import PullRequestRecord
 
 

@@ -10,9 +10,8 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import unquote
 
 from honk.core.errors import HonkError
-from honk.core.events import RunEnded
+from honk.core.events import Head, RunEnded
 from honk.core.operator import Webhook
-from honk.core.ports import Head
 from honk.core.state import fold
 from honk.runs.result import result
 from honk.settings import Settings
