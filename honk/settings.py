@@ -19,7 +19,15 @@ from honk.core.base import Frozen
 from honk.core.ci import CiJob, ci_job
 from honk.core.errors import UserError
 from honk.core.limits import Limits
-from honk.core.operator import Price, Registry, SandboxCeiling, ServerSettings, SlackSettings
+from honk.core.operator import (
+    OtelSettings,
+    Price,
+    Registry,
+    SandboxCeiling,
+    ServerSettings,
+    SlackSettings,
+    Webhook,
+)
 from honk.core.repoconfig import RepoConfig
 from honk.core.rules import GateMode, GateName
 
@@ -61,6 +69,10 @@ class Settings(Frozen):
     sandbox: SandboxCeiling = SandboxCeiling()
     server: ServerSettings = ServerSettings()
     slack: SlackSettings = SlackSettings()
+    remote: str | None = None  # URL of a `honk serve` that does the runs
+    token: SecretStr | None = None  # of that service
+    webhooks: tuple[Webhook, ...] = ()
+    otel: OtelSettings = OtelSettings()
     author_name: str = "honk"
     author_email: str = "honk@localhost"
     signing: SigningSettings | None = None
@@ -89,6 +101,7 @@ class Settings(Frozen):
         """Every secret value known to honk, to be masked where tool output enters."""
         found = [self.anthropic_api_key, self.openai_api_key, self.github.token, self.github.private_key]
         found += [self.slack.bot_token, self.slack.signing_secret, self.slack.app_token]
+        found += [self.token, self.otel.headers, *(hook.secret for hook in self.webhooks)]
         found += [s for r in self.registries for s in (r.password, r.token)]
         return tuple(s.get_secret_value() for s in found if s is not None and s.get_secret_value())
 
@@ -113,6 +126,14 @@ _ENVIRONMENT: dict[str, tuple[str, ...]] = {
     "HONK_HOST": ("server", "host"),
     "HONK_PORT": ("server", "port"),
     "HONK_URL": ("server", "url"),
+    "HONK_REMOTE": ("remote",),
+    "HONK_TOKEN": ("token",),
+    "HONK_LOG": ("server", "log"),
+    "OTEL_EXPORTER_OTLP_ENDPOINT": ("otel", "endpoint"),
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": ("otel", "traces_endpoint"),
+    "OTEL_EXPORTER_OTLP_HEADERS": ("otel", "headers"),
+    "OTEL_SERVICE_NAME": ("otel", "service_name"),
+    "OTEL_SDK_DISABLED": ("otel", "disabled"),
     "HONK_NO_INSTALL": ("no_install",),
     "GIT_SSL_CAINFO": ("ca_file",),
     "https_proxy": ("proxy",),

@@ -25,6 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "testing": {"core"},
     "prompts": {"resources"},
     "settings": {"core"},
+    "client": {"core"},
     "agent": {"core", "prompts"},
     "runs": {"core", "prompts", "agent"},
     "queue": {"core", "runs"},
@@ -58,6 +59,8 @@ VENDORS: dict[str, str] = {
     "sse_starlette": "server",
     "mcp": "server",
     "tree_sitter": "gates",
+    "prometheus_client": "telemetry",
+    "opentelemetry": "telemetry",
 }
 
 

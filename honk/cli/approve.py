@@ -7,8 +7,8 @@ from pathlib import Path
 
 from honk import settings as settings_module
 from honk import wiring
+from honk.cli.places import only
 from honk.cli.run import finish, interrupts
-from honk.cli.show import find_run
 from honk.cli.view import View
 from honk.core.cancel import Cancel
 from honk.core.errors import UserError
@@ -23,7 +23,7 @@ def approve_command(prefix: str, globs: tuple[str, ...], *, json: bool, config: 
     settings = settings_module.load(config)
     cancel = Cancel()
     with interrupts(cancel), wiring.open_stores(settings) as stores:
-        run_id = find_run(stores, prefix)
+        run_id = only(prefix, stores.events.runs())
 
         def permission(state: RunState) -> PathsAllowed:
             return PathsAllowed(globs=_permitted(run_id, state, globs), by=_person())

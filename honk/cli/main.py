@@ -27,6 +27,10 @@ Json = Annotated[
     bool, typer.Option("--json", help="One JSON object on stdout; people's output goes to stderr.")
 ]
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, or the beginning of it.")]
+Remote = Annotated[
+    str | None,
+    typer.Option("--remote", help="URL of a honk serve with the runs; '': none. [HONK_REMOTE]"),
+]
 Repo = Annotated[
     str | None,
     typer.Option(
@@ -97,6 +101,7 @@ def run(
     report: Report = None,
     json: Json = False,
     config: Config = None,
+    remote: Remote = None,
 ) -> None:
     """Turn a change request into a verified pull request."""
     from honk.cli.run import Options, run_command
@@ -105,7 +110,7 @@ def run(
         request=request, repo=repo, base=base, model=model, verify=tuple(verify or ()), image=image,
         draft=draft, dry_run=dry_run, max_cost=max_cost, max_turns=max_turns, timeout=timeout,
         untested=untested, allow=tuple(allow or ()), broken_base=broken_base, depth=depth, fork=fork,
-        judge=judge, record=record, report=report, json=json, config=config,
+        judge=judge, record=record, report=report, json=json, config=config, remote=remote,
     )  # fmt: skip
     raise typer.Exit(run_command(options))
 
@@ -119,11 +124,13 @@ def resume(
     record: Record = None,
     json: Json = False,
     config: Config = None,
+    remote: Remote = None,
 ) -> None:
     """Go on with a run after a crash, a failure, a cancellation or a limit."""
     from honk.cli.run import resume_command
 
-    code = resume_command(run_id, max_cost, max_turns, timeout, record=record, json=json, config=config)
+    limits = (max_cost, max_turns, timeout)
+    code = resume_command(run_id, *limits, record=record, json=json, config=config, remote=remote)
     raise typer.Exit(code)
 
 
@@ -144,11 +151,11 @@ def approve(
 
 
 @app.command()
-def cancel(run_id: RunId, config: Config = None) -> None:
+def cancel(run_id: RunId, config: Config = None, remote: Remote = None) -> None:
     """Stop a run in order: container gone, patch kept."""
     from honk.cli.run import cancel_command
 
-    raise typer.Exit(cancel_command(run_id, config))
+    raise typer.Exit(cancel_command(run_id, config, remote))
 
 
 @app.command()
@@ -156,19 +163,20 @@ def runs(
     limit: Annotated[int, typer.Option("--limit", "-n", help="How many, newest first.", min=1)] = 20,
     json: Json = False,
     config: Config = None,
+    remote: Remote = None,
 ) -> None:
     """List runs, newest first."""
     from honk.cli.show import runs_command
 
-    raise typer.Exit(runs_command(limit, json=json, config=config))
+    raise typer.Exit(runs_command(limit, json=json, config=config, remote=remote))
 
 
 @app.command()
-def show(run_id: RunId, json: Json = False, config: Config = None) -> None:
+def show(run_id: RunId, json: Json = False, config: Config = None, remote: Remote = None) -> None:
     """Show one run: request, outcome, evidence, pull request."""
     from honk.cli.show import show_command
 
-    raise typer.Exit(show_command(run_id, json=json, config=config))
+    raise typer.Exit(show_command(run_id, json=json, config=config, remote=remote))
 
 
 @app.command()
@@ -177,19 +185,20 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more until the run ends.")] = False,
     json: Json = False,
     config: Config = None,
+    remote: Remote = None,
 ) -> None:
     """Print the log of a run: the model's words, its tool calls and their results."""
     from honk.cli.show import logs_command
 
-    raise typer.Exit(logs_command(run_id, follow=follow, json=json, config=config))
+    raise typer.Exit(logs_command(run_id, follow=follow, json=json, config=config, remote=remote))
 
 
 @app.command()
-def diff(run_id: RunId, config: Config = None) -> None:
+def diff(run_id: RunId, config: Config = None, remote: Remote = None) -> None:
     """Print the change of a run, or the work so far, as a patch for `git apply`."""
     from honk.cli.show import diff_command
 
-    raise typer.Exit(diff_command(run_id, config))
+    raise typer.Exit(diff_command(run_id, config, remote))
 
 
 @app.command()
@@ -230,11 +239,12 @@ def say(
     run_id: RunId,
     words: Annotated[str, typer.Argument(help="What the model shall hear before its next turn.")],
     config: Config = None,
+    remote: Remote = None,
 ) -> None:
     """Tell the model of a run something while it works."""
     from honk.cli.run import say_command
 
-    raise typer.Exit(say_command(run_id, words, config))
+    raise typer.Exit(say_command(run_id, words, config, remote))
 
 
 @app.command()
@@ -261,6 +271,19 @@ def worker(
     from honk.cli.serve import worker_command
 
     raise typer.Exit(worker_command(workers, config))
+
+
+@app.command()
+def mcp(
+    workers: Annotated[
+        int | None, typer.Option("--workers", help="Runs at once in this process; 0: none. [2]", min=0)
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Offer honk's tools to another agent (Model Context Protocol) on stdin and stdout."""
+    from honk.cli.serve import mcp_command
+
+    raise typer.Exit(mcp_command(workers, config))
 
 
 @app.command()
@@ -305,7 +328,7 @@ def schema(
 
 COMMANDS = frozenset(
     {"run", "resume", "approve", "cancel", "say", "runs", "show", "logs", "diff", "init", "doctor"}
-    | {"eval", "prune", "schema", "serve", "worker", "token"}
+    | {"eval", "prune", "schema", "serve", "worker", "mcp", "token"}
 )
 
 

@@ -14,11 +14,12 @@ from pathlib import Path
 from honk import settings as settings_module
 from honk import wiring
 from honk.cli import ci
-from honk.cli.show import find_run
+from honk.cli.places import only, open_place
 from honk.cli.view import View
 from honk.core.cancel import Cancel
 from honk.core.ci import CiJob
 from honk.core.errors import UserError
+from honk.core.events import RunEnded
 from honk.core.limits import Limits
 from honk.core.order import Order
 from honk.core.types import EXIT_CODES, Request
@@ -56,6 +57,7 @@ class Options:
     report: Path | None
     json: bool
     config: Path | None
+    remote: str | None = None
 
 
 def seconds(text: str) -> float:
@@ -74,7 +76,7 @@ def _raised(max_cost: float | None, max_turns: int | None, timeout: str | None) 
     """What the options of `honk resume` make of a run's limits."""
     changes: dict[str, float] = {}
     if max_cost is not None:
-        changes["max_cost_usd"] = _dollars(max_cost)
+        changes["max_cost_usd"] = dollars(max_cost)
     if max_turns is not None:
         changes["max_turns"] = max_turns
     if timeout is not None:
@@ -82,7 +84,7 @@ def _raised(max_cost: float | None, max_turns: int | None, timeout: str | None) 
     return lambda limits: limits.model_copy(update=changes)
 
 
-def _dollars(value: float) -> float:
+def dollars(value: float) -> float:
     if value <= 0:
         raise UserError("--max-cost must be more than 0 dollars.", "Give it in dollars, like 2.5.")
     return value
@@ -93,10 +95,10 @@ def _choice(option: str, value: str, allowed: tuple[str, ...]) -> None:
         raise UserError(f"{option} takes {' or '.join(allowed)}, not {value!r}.", "See `honk run --help`.")
 
 
-def _order(options: Options, job: CiJob | None) -> Order:
+def order_of(options: Options, job: CiJob | None = None) -> Order:
     _choice("--untested", options.untested, ("refuse", "draft"))
     _choice("--broken-base", options.broken_base, ("continue", "skip"))
-    max_cost = None if options.max_cost is None else _dollars(options.max_cost)
+    max_cost = None if options.max_cost is None else dollars(options.max_cost)
     timeout = None if options.timeout is None else seconds(options.timeout)
     given = {name: value for name, value in vars(options).items() if name in Order.model_fields}
     text = sys.stdin.read() if options.request == "-" else options.request
@@ -125,14 +127,23 @@ def interrupts(cancel: Cancel) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def elsewhere(settings: Settings, remote: str | None) -> str | None:
+    """URL of the service that does the work; ``--remote ''`` means none."""
+    return (settings.remote if remote is None else remote) or None
+
+
 def run_command(options: Options) -> int:
     settings = settings_module.load(options.config)
+    if url := elsewhere(settings, options.remote):
+        from honk.cli.remote import run_there
+
+        return run_there(settings, url, options)
     cancel = Cancel()
     if options.report is not None:
         ci.open_report(options.report)
     with interrupts(cancel), wiring.open_stores(settings) as stores:
         with View() as view:
-            asked = wiring.make_request(_order(options, settings.ci), settings)
+            asked = wiring.make_request(order_of(options, settings.ci), settings)
             for notice in (*asked.notices, *_about_token(asked.request, settings)):
                 view.notice(notice)
             done = wiring.begin(settings, stores, asked.request, view, cancel=cancel, record=options.record)
@@ -156,11 +167,17 @@ def resume_command(
     record: Path | None,
     json: bool,
     config: Path | None,
+    remote: str | None,
 ) -> int:
     settings = settings_module.load(config)
+    if url := elsewhere(settings, remote):
+        from honk.cli.remote import resume_there
+
+        given = {"max-cost": max_cost, "max-turns": max_turns, "timeout": timeout, "record": record}
+        return resume_there(settings, url, prefix, given, json=json)
     cancel = Cancel()
     with interrupts(cancel), wiring.open_stores(settings) as stores:
-        run_id = find_run(stores, prefix)
+        run_id = only(prefix, stores.events.runs())
         with View() as view:
             done = wiring.carry_on(
                 settings,
@@ -175,22 +192,20 @@ def resume_command(
         return finish(done, stores, json=json)
 
 
-def cancel_command(prefix: str, config: Path | None) -> int:
-    settings = settings_module.load(config)
-    with wiring.open_stores(settings) as stores:
-        run_id = find_run(stores, prefix)
-        if wiring.cancel_run(settings, stores, run_id):
+def cancel_command(prefix: str, config: Path | None, remote: str | None) -> int:
+    with open_place(config, remote) as place:
+        run_id = place.find(prefix)
+        if place.cancel(run_id):
             print(f"Run {run_id} had no process any more and is cancelled.", file=sys.stderr)
         else:
             print(f"Run {run_id} is asked to stop.", file=sys.stderr)
     return 0
 
 
-def say_command(prefix: str, words: str, config: Path | None) -> int:
-    settings = settings_module.load(config)
-    with wiring.open_stores(settings) as stores:
-        run_id = find_run(stores, prefix)
-        wiring.say(stores, run_id, words)
+def say_command(prefix: str, words: str, config: Path | None, remote: str | None) -> int:
+    with open_place(config, remote) as place:
+        run_id = place.find(prefix)
+        place.say(run_id, words)
         print(f"Run {run_id} hears it before its next turn.", file=sys.stderr)
     return 0
 
@@ -202,12 +217,19 @@ def finish(done: wiring.Executed, stores: wiring.Stores, *, json: bool) -> int:
     if json:
         print(result(run.id, run.state, stores.artifacts).model_dump_json())
         return code
-    more = [f"honk show {run.id}"]
-    if ended.patch is not None:
-        more.append(f"honk diff {run.id}")
+    more = further(run.id, ended)
     if run.state.base is not None and run.state.pushed is not None:
         where = run.state.base.base.repo
         folder = f"-C {where.name} " if where.forge == "local" else ""
         more.append(f"git {folder}log -p -1 {run.state.base.branch}")
-    print("\nLook further:\n" + "\n".join(f"  {line}" for line in more), file=sys.stderr)
+    look_further(more)
     return code
+
+
+def further(run_id: str, ended: RunEnded) -> list[str]:
+    """Commands that tell more about an ended run."""
+    return [f"honk show {run_id}", *([f"honk diff {run_id}"] if ended.patch is not None else [])]
+
+
+def look_further(commands: list[str]) -> None:
+    print("\nLook further:\n" + "\n".join(f"  {line}" for line in commands), file=sys.stderr)

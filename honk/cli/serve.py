@@ -1,12 +1,13 @@
-"""`honk serve | worker | token`."""
+"""`honk serve | worker | mcp | token`."""
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -23,8 +24,20 @@ def _needs_extra() -> UserError:
     return UserError("The service's packages are not installed.", "Run `pip install 'honk[server]'`.")
 
 
-def note(text: str) -> None:
+def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
+
+
+def _log(settings: Settings) -> Callable[[str], None]:
+    """Where the service notes what happens. As JSON, what its packages log is in the same form."""
+    if settings.server.log == "text":
+        return _say
+    from honk.telemetry.logs import structured
+
+    logging.basicConfig(level=logging.WARNING, handlers=[structured(sys.stderr)], force=True)
+    own = logging.getLogger("honk.service")
+    own.setLevel(logging.INFO)
+    return own.info
 
 
 def serve_command(host: str | None, port: int | None, workers: int | None, config: Path | None) -> int:
@@ -36,8 +49,9 @@ def serve_command(host: str | None, port: int | None, workers: int | None, confi
         raise _needs_extra() from error
 
     with wiring.open_stores(settings) as stores, _signals():
+        note = _log(settings)
         if not any(info.role == "admin" for info in stores.tokens.all()):
-            _first_token(settings, stores)
+            _first_token(settings, stores, note)
         serve(settings, stores, work=workers != 0, note=note)
     return 0
 
@@ -49,7 +63,7 @@ def _settings(config: Path | None, host: str | None, port: int | None, workers: 
     return settings.model_copy(update={"server": settings.server.model_copy(update=changes)})
 
 
-def _first_token(settings: Settings, stores: wiring.Stores) -> None:
+def _first_token(settings: Settings, stores: wiring.Stores, note: Callable[[str], None]) -> None:
     """A service without any token would be closed to everyone: make one, readable by its owner."""
     token = stores.tokens.create(ADMIN, "admin")
     file = settings.home / TOKEN_FILE
@@ -69,10 +83,24 @@ def worker_command(workers: int | None, config: Path | None) -> int:
 
     with wiring.open_stores(settings) as stores, ExitStack() as stack:
         stop = stack.enter_context(_signals())
+        note = _log(settings)
         stack.enter_context(open_worker(settings, stores, note))
         note(f"Working on up to {settings.server.workers} runs at once.")
         stop.wait()
         note("Stopping; unfinished runs go back to the queue.")
+    return 0
+
+
+def mcp_command(workers: int | None, config: Path | None) -> int:
+    """Tools for other agents on standard input and output, until it ends."""
+    settings = _settings(config, None, None, workers)
+    try:
+        from honk.wiring.mcp import serve_stdio
+    except ImportError as error:
+        raise _needs_extra() from error
+
+    with wiring.open_stores(settings) as stores, _signals() as stop:
+        serve_stdio(settings, stores, work=workers != 0, stop=stop, note=_log(settings))
     return 0
 
 

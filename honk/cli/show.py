@@ -4,89 +4,46 @@ from __future__ import annotations
 
 import json as jsonlib
 import sys
-import time
+from dataclasses import asdict
 from pathlib import Path
 
-from honk import settings as settings_module
-from honk.cli.view import lines
+from honk.cli.places import open_place
 from honk.core.errors import UserError
-from honk.core.events import Recorded, RunEnded, ToolReturned
+from honk.core.events import Recorded, ToolReturned
+from honk.core.lines import lines
 from honk.core.plain import clean
 from honk.core.state import RunState, fold
 from honk.core.types import Check
-from honk.runs.patch import change_so_far, patch_bytes
 from honk.runs.publish import differences
-from honk.runs.result import result
-from honk.wiring import Stores, open_mirror, open_stores
 
-POLL_SECONDS = 0.3
 ANSWER_LINES = 10
 """Lines of a tool's result that `honk logs` prints from its beginning, and from its end."""
 
 
-def find_run(stores: Stores, prefix: str) -> str:
-    """The run whose id is or begins with ``prefix``. Raises UserError if none or several do."""
-    ids = stores.events.runs()
-    found = [run_id for run_id in ids if run_id.startswith(prefix)] if prefix else []
-    if prefix in found:
-        return prefix
-    if not found:
-        raise UserError(f"There is no run {prefix}.", "`honk runs` lists them.")
-    if len(found) > 1:
-        raise UserError(f"{prefix} fits several runs: {', '.join(found[:5])}.", "Give more of the id.")
-    return found[0]
-
-
-def _open(config: Path | None) -> Stores:
-    return open_stores(settings_module.load(config))
-
-
-def status(run_id: str, state: RunState, stores: Stores) -> str:
-    """One word: the outcome of an ended run, else whether somebody works on it."""
-    if state.ended is not None:
-        return str(state.ended.outcome)
-    return "running" if stores.leases.live(run_id) else "interrupted"
-
-
-def runs_command(limit: int, *, json: bool, config: Path | None) -> int:
-    with _open(config) as stores:
-        rows = []
-        for run_id in stores.events.runs()[:limit]:
-            state = fold(stores.events.read(run_id))
-            if state.requested is None:
-                continue
-            pull_request = state.published.pull_request.url if state.published else None
-            rows.append(
-                {
-                    "run_id": run_id,
-                    "status": status(run_id, state, stores),
-                    "repo": state.request.repo.name,
-                    "request": state.request.text,
-                    "cost_usd": round(state.cost_usd, 6),
-                    "pull_request": pull_request,
-                }
-            )
+def runs_command(limit: int, *, json: bool, config: Path | None, remote: str | None) -> int:
+    with open_place(config, remote) as place:
+        rows = place.rows(limit)
     if json:
-        print(jsonlib.dumps(rows))
+        print(jsonlib.dumps([asdict(row) for row in rows]))
         return 0
     for row in rows:
-        request = clean(" ".join(str(row["request"]).split()))[:60]
-        print(f"{row['run_id']}  {row['status']:<12} ${row['cost_usd']:<8.4f} {row['repo']}: {request}")
+        request = clean(" ".join(row.request.split()))[:60]
+        print(f"{row.run_id}  {row.status:<12} ${row.cost_usd:<8.4f} {row.repo}: {request}")
     if not rows:
         print("No runs yet.", file=sys.stderr)
     return 0
 
 
-def show_command(prefix: str, *, json: bool, config: Path | None) -> int:
-    with _open(config) as stores:
-        run_id = find_run(stores, prefix)
-        state = fold(stores.events.read(run_id))
+def show_command(prefix: str, *, json: bool, config: Path | None, remote: str | None) -> int:
+    with open_place(config, remote) as place:
+        run_id = place.find(prefix)
+        state = fold(place.read(run_id))
         if json:
             if state.ended is None:
                 raise UserError(f"Run {run_id} has not ended.", f"Follow it with `honk logs -f {run_id}`.")
-            print(result(run_id, state, stores.artifacts).model_dump_json())
+            print(place.result(run_id, state).model_dump_json())
             return 0
-        print(clean("\n".join(_describe(run_id, state, status(run_id, state, stores)))))
+        print(clean("\n".join(_describe(run_id, state, place.status(run_id, state)))))
     return 0
 
 
@@ -132,22 +89,12 @@ def _ended(check: Check) -> str:
     return ", ".join(said)
 
 
-def logs_command(prefix: str, *, follow: bool, json: bool, config: Path | None) -> int:
-    with _open(config) as stores:
-        run_id = find_run(stores, prefix)
-        after = 0
-        while True:
-            recorded = stores.events.read(run_id, after)
-            for item in recorded:
-                _print_event(item, json=json)
-            after = recorded[-1].seq if recorded else after
-            if not follow or (recorded and isinstance(recorded[-1].event, RunEnded)):
-                return 0
-            if not recorded and not stores.leases.live(run_id):
-                if not isinstance(stores.events.read(run_id)[-1].event, RunEnded):
-                    print(f"The run was interrupted; `honk resume {run_id}` goes on.", file=sys.stderr)
-                return 0
-            time.sleep(POLL_SECONDS)
+def logs_command(prefix: str, *, follow: bool, json: bool, config: Path | None, remote: str | None) -> int:
+    with open_place(config, remote) as place:
+        run_id = place.find(prefix)
+        for item in place.follow(run_id) if follow else place.read(run_id):
+            _print_event(item, json=json)
+    return 0
 
 
 def _print_event(item: Recorded, *, json: bool) -> None:
@@ -167,19 +114,11 @@ def _answer(event: ToolReturned) -> list[str]:
     return [f"  {'!' if event.result.error else '|'} {line}" for line in text]
 
 
-def diff_command(prefix: str, config: Path | None) -> int:
+def diff_command(prefix: str, config: Path | None, remote: str | None) -> int:
     """The frozen change, else the last checkpoint; nothing at all is said on stderr."""
-    settings = settings_module.load(config)
-    with open_stores(settings) as stores:
-        run_id = find_run(stores, prefix)
-        state = fold(stores.events.read(run_id))
-        patch = b""
-        if state.ended is not None and state.ended.patch is not None:
-            patch = stores.artifacts.get(state.ended.patch)
-        elif state.base is not None:
-            with open_mirror(settings, state.base.base.repo) as mirror:
-                change = change_so_far(state, mirror, stores.artifacts)
-            patch = b"" if change is None else patch_bytes(change)
+    with open_place(config, remote) as place:
+        run_id = place.find(prefix)
+        patch = place.patch(run_id)
     if not patch:
         print(f"Run {run_id} has no change.", file=sys.stderr)
         return 0

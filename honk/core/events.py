@@ -7,6 +7,7 @@ in ``tests/fixtures/logs`` still has it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -226,6 +227,16 @@ class Recorded(Frozen):
     seq: int
     at: datetime
     event: Event
+
+
+@dataclass(frozen=True)
+class Head:
+    """The newest event of a run: what has changed, without reading all of it."""
+
+    run_id: str
+    seq: int
+    kind: str
+    at: datetime
 
 
 def _mend(value: object) -> object:

@@ -74,7 +74,8 @@ class ServerSettings(Frozen):
     what may be asked for from outside (none: any ``owner/name`` of the configured forge);
     ``workers`` is how many runs one process works on at once; a run that was taken
     ``orphan_seconds`` ago and has no living owner goes to another worker; ``replay`` lets
-    callers name recorded sessions, which only demonstrations want.
+    callers name recorded sessions, which only demonstrations want; ``log`` is the form of the
+    service's own log.
     """
 
     host: str = "127.0.0.1"
@@ -84,3 +85,33 @@ class ServerSettings(Frozen):
     workers: int = Field(default=2, ge=1)
     orphan_seconds: float = Field(default=40.0, gt=0)
     replay: bool = False
+    log: Literal["text", "json"] = "text"
+
+
+class Webhook(Frozen):
+    """Another service that is told when a run ends. ``secret``: ``whsec_BASE64``, or any text."""
+
+    url: str = Field(pattern=r"^https?://")
+    secret: SecretStr = Field(min_length=16)
+
+
+class OtelSettings(Frozen):
+    """Where traces go, by the standard OTEL_… variables; nowhere without an endpoint.
+
+    ``endpoint`` is the collector's base URL, ``traces_endpoint`` the whole one of traces;
+    ``headers`` as ``name=value,…`` with percent-encoded values.
+    """
+
+    endpoint: str | None = None
+    traces_endpoint: str | None = None
+    headers: SecretStr = SecretStr("")
+    service_name: str = "honk"
+    disabled: bool = False
+
+    @property
+    def url(self) -> str | None:
+        """Of the traces signal; None: traces are off."""
+        if self.disabled:
+            return None
+        base = None if self.endpoint is None else f"{self.endpoint.rstrip('/')}/v1/traces"
+        return self.traces_endpoint or base

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from honk.core.cancel import Cancel
-from honk.core.events import Event, Recorded
+from honk.core.events import Event, Head, Recorded
 from honk.core.messages import Completion, Dialect, ModelRequest, TextDelta
 from honk.core.pulls import PullRequestRecord
 from honk.core.state import RunState
@@ -327,6 +327,10 @@ class EventStore(Protocol):
 
     def runs(self) -> list[str]:
         """Ids of all runs, newest first."""
+        ...
+
+    def heads(self) -> list[Head]:
+        """The newest event of each run, in no order."""
         ...
 
 

@@ -7,45 +7,48 @@ from collections.abc import AsyncIterator
 from itertools import islice
 from typing import Annotated
 
-from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
-from fastapi.responses import PlainTextResponse
+from fastapi import APIRouter, Header, HTTPException, Path, Query, Request, Response, Security
+from fastapi.security import HTTPBearer
 from pydantic import Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
+from honk.core.api import Cancelling, Problem, RunSummary, Started, Words
 from honk.core.base import Frozen
+from honk.core.events import Recorded
 from honk.core.order import Order, Origin
+from honk.core.plain import clean
 from honk.core.state import RunState
 from honk.core.types import RunResult
 from honk.runs.result import result
 from honk.server.auth import Runner, ServiceOf, Viewer
-from honk.server.context import RunSummary, Service
+from honk.server.context import Service, work
 from honk.server.tail import Tail
 
-router = APIRouter(prefix="/api/v1")
-
-RUN_ID = r"[0-9a-f]{10}"
+Answers = dict[int | str, dict[str, object]]
 
 
-class Problem(Frozen):
-    """What every refusal says: what happened, and what to do next."""
-
-    message: str
-    hint: str = ""
+def _problems(**said: str) -> Answers:
+    """Refusals for the OpenAPI document: ``s404="when"``."""
+    return {int(name[1:]): {"model": Problem, "description": when} for name, when in said.items()}
 
 
-class Started(Frozen):
-    run_id: str
-    url: str
+COMMON = _problems(
+    s401="No token, or none that is known",
+    s403="The token's role may not do this",
+    s422="The request cannot be used; the message says what to change",
+    s503="Engine, forge, mirror or store failed; the message says which",
+)
+BODY = _problems(s400="The body is no JSON", s411="The body has no Content-Length", s413="It is too large")
+UNKNOWN = _problems(s404="There is no such run, or it has no such thing")
+NOT_NOW = _problems(s409="The run is not in a state for this")
 
+_bearer = HTTPBearer(auto_error=False, description="A token of `honk token`.")  # for the document alone
+router = APIRouter(prefix="/api/v1", dependencies=[Security(_bearer)], responses=COMMON)
 
-class Words(Frozen):
-    text: str = Field(min_length=1, max_length=20_000)
+MOST = 2**31 - 1
+"""Above any number of runs and of events; a database's integers end there or later."""
 
-
-class Cancelling(Frozen):
-    """``ended``: the run has ended already; otherwise it was asked to stop."""
-
-    ended: bool
+RunId = Annotated[str, Path(pattern=r"^[0-9a-f]{10}$", examples=["5f2c9a01be"])]
 
 
 def known(service: Service, run_id: str) -> RunState:
@@ -61,53 +64,55 @@ def run_url(service: Service, request: Request, run_id: str) -> str:
     return f"{base.rstrip('/')}/runs/{run_id}"
 
 
-@router.post("/runs", status_code=202, responses={422: {"model": Problem}})
+@router.post("/runs", status_code=202, responses=BODY)
 def start(
     order: Order,
     service: ServiceOf,
     who: Runner,
     request: Request,
-    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+    idempotency_key: Annotated[str | None, Header(pattern=r"^[!-~]{1,200}$")] = None,
 ) -> Started:
     """Queue a run. The same ``Idempotency-Key`` of the same token starts it once."""
     key = None if idempotency_key is None else (f"api:{who.name}", idempotency_key)
-    origin = Origin(kind="api", place=order.origin.place, url=order.origin.url)
+    origin = Origin(kind="api", place=clean(order.origin.place), url=clean(order.origin.url))
     asked = order.model_copy(update={"origin": origin, "requester": order.requester or who.name})
     run_id = service.desk.submit(asked, key=key)
     return Started(run_id=run_id, url=run_url(service, request, run_id))
 
 
+class Listed(Frozen):
+    """Which runs to list; ``prefix`` is the beginning of their ids. A misspelt filter is refused."""
+
+    status: str | None = None
+    repo: str | None = None
+    requester: str | None = None
+    prefix: str | None = Field(default=None, pattern=r"^[0-9a-f]{0,10}$")
+    limit: int = Field(default=50, ge=1, le=500)
+    offset: int = Field(default=0, ge=0, le=MOST)
+
+
 @router.get("/runs")
-def runs(
-    service: ServiceOf,
-    who: Viewer,
-    status: str | None = None,
-    repo: str | None = None,
-    requester: str | None = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
-    offset: Annotated[int, Query(ge=0)] = 0,
-) -> list[RunSummary]:
+def runs(service: ServiceOf, who: Viewer, listed: Annotated[Listed, Query()]) -> list[RunSummary]:
     """Runs, newest first."""
-    wanted = {"status": status, "repo": repo, "requester": requester}
-    filters = {name: value for name, value in wanted.items() if value}
+    filters = listed.model_dump(include={"status", "repo", "requester"}, exclude_none=True)
 
     def fits(summary: RunSummary) -> bool:
-        return all(getattr(summary, name) == value for name, value in filters.items())
+        return all(getattr(summary, name) == value for name, value in filters.items() if value)
 
-    found = filter(fits, service.runs.summaries())
-    return list(islice(found, offset, offset + limit))
+    found = filter(fits, service.runs.summaries(listed.prefix or ""))
+    return list(islice(found, listed.offset, listed.offset + listed.limit))
 
 
-@router.get("/runs/{run_id}", responses={404: {"model": Problem}})
-def run(run_id: str, service: ServiceOf, who: Viewer) -> RunSummary:
+@router.get("/runs/{run_id}", responses=UNKNOWN)
+def run(run_id: RunId, service: ServiceOf, who: Viewer) -> RunSummary:
     known(service, run_id)
     summary = service.runs.summary(run_id)
     assert summary is not None
     return summary
 
 
-@router.get("/runs/{run_id}/result", responses={404: {"model": Problem}, 409: {"model": Problem}})
-def run_result(run_id: str, service: ServiceOf, who: Viewer) -> RunResult:
+@router.get("/runs/{run_id}/result", responses=UNKNOWN | NOT_NOW)
+def run_result(run_id: RunId, service: ServiceOf, who: Viewer) -> RunResult:
     """What ``honk run --json`` prints; 409 until the run has ended."""
     state = known(service, run_id)
     if state.ended is None:
@@ -115,29 +120,41 @@ def run_result(run_id: str, service: ServiceOf, who: Viewer) -> RunResult:
     return result(run_id, state, service.artifacts)
 
 
-@router.get("/runs/{run_id}/patch", response_class=PlainTextResponse, responses={404: {"model": Problem}})
-def patch(run_id: str, service: ServiceOf, who: Viewer) -> Response:
-    """The work of an ended run as a patch for ``git apply``."""
-    state = known(service, run_id)
-    change = state.frozen or state.last_change
-    if state.ended is not None and state.ended.patch is not None:
-        data = service.artifacts.get(state.ended.patch)
-    elif change is not None:
-        data = change.change.patch.encode("utf-8", "surrogateescape")
-    else:
-        raise HTTPException(404, f"Run {run_id} has no change yet.")
+_PATCH: Answers = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
+
+
+@router.get("/runs/{run_id}/patch", response_class=Response, responses=UNKNOWN | _PATCH)
+def patch(run_id: RunId, service: ServiceOf, who: Viewer) -> Response:
+    """The work of a run, also so far, as a patch for ``git apply``; 404 where there is none."""
+    data = work(service, run_id, known(service, run_id))
+    if not data:
+        raise HTTPException(404, f"Run {run_id} has no change.")
     headers = {"Content-Disposition": f'attachment; filename="{run_id}.patch"'}
     return Response(data, media_type="text/plain; charset=utf-8", headers=headers)
 
 
-@router.get("/runs/{run_id}/events", responses={404: {"model": Problem}})
+_LOG: Answers = {
+    200: {
+        "description": "The log",
+        "content": {
+            "application/json": {
+                "schema": {"type": "array", "items": {"$ref": "#/components/schemas/Recorded"}}
+            },
+            "text/event-stream": {"schema": {"type": "string"}},
+        },
+    },
+    204: {"description": "Nothing comes after Last-Event-ID any more"},
+}
+
+
+@router.get("/runs/{run_id}/events", response_model=list[Recorded], responses=UNKNOWN | _LOG)
 async def events(
-    run_id: str,
+    run_id: RunId,
     service: ServiceOf,
     who: Viewer,
     request: Request,
-    after: Annotated[int, Query(ge=0)] = 0,
-    last_event_id: Annotated[str | None, Header()] = None,
+    after: Annotated[int, Query(ge=0, le=MOST)] = 0,
+    last_event_id: Annotated[int | None, Header(ge=0, le=MOST)] = None,
 ) -> Response:
     """The log: a JSON list, or with ``Accept: text/event-stream`` a stream that goes on until the
     run ends and that ``Last-Event-ID`` resumes."""
@@ -146,8 +163,8 @@ async def events(
         found = await asyncio.to_thread(service.events.read, run_id, after)
         body = "[" + ",".join(recorded.model_dump_json() for recorded in found) + "]"
         return Response(body, media_type="application/json")
-    if last_event_id is not None and last_event_id.isdigit():
-        after = int(last_event_id)
+    if last_event_id is not None:
+        after = last_event_id
         if state.ended is not None and not await asyncio.to_thread(service.events.read, run_id, after):
             return Response(status_code=204)  # an EventSource then stops asking
     return EventSourceResponse(_stream(request.app.state.tail, run_id, after), ping=15)
@@ -160,23 +177,23 @@ async def _stream(tail: Tail, run_id: str, after: int) -> AsyncIterator[ServerSe
         )
 
 
-@router.post("/runs/{run_id}/cancel", responses={404: {"model": Problem}, 422: {"model": Problem}})
-def cancel(run_id: str, service: ServiceOf, who: Runner) -> Cancelling:
+@router.post("/runs/{run_id}/cancel", responses=UNKNOWN | NOT_NOW)
+def cancel(run_id: RunId, service: ServiceOf, who: Runner) -> Cancelling:
     """Stop a run in order: container gone, patch kept."""
     known(service, run_id)
     return Cancelling(ended=service.desk.cancel(run_id, f"Cancelled by {who.name}."))
 
 
-@router.post("/runs/{run_id}/resume", status_code=202, responses={404: {"model": Problem}})
-def resume(run_id: str, service: ServiceOf, who: Runner, request: Request) -> Started:
+@router.post("/runs/{run_id}/resume", status_code=202, responses=UNKNOWN | NOT_NOW)
+def resume(run_id: RunId, service: ServiceOf, who: Runner, request: Request) -> Started:
     """Queue a run again that was cancelled, failed, or ran out of something."""
     known(service, run_id)
     service.desk.resume(run_id)
     return Started(run_id=run_id, url=run_url(service, request, run_id))
 
 
-@router.post("/runs/{run_id}/say", status_code=202, responses={404: {"model": Problem}})
-def say(run_id: str, words: Words, service: ServiceOf, who: Runner) -> Response:
+@router.post("/runs/{run_id}/say", status_code=202, response_class=Response, responses=UNKNOWN | BODY)
+def say(run_id: RunId, words: Words, service: ServiceOf, who: Runner) -> Response:
     """Words for the model of a run, which hears them before its next turn."""
     known(service, run_id)
     service.desk.say(run_id, words.text)

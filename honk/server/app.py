@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException as AnyHTTPException
+from starlette.routing import Route
 
 from honk import __version__
 from honk.core.errors import HonkError, StaleWriter, UserError
 from honk.server import actions, api, live, pages, pulls, slack, stats
+from honk.server.auth import Viewer
 from honk.server.context import Service
+from honk.server.mcp import Door
 from honk.server.render import FOLDER, problem
 from honk.server.tail import Tail
+from honk.telemetry.metrics import FORMAT, Metrics
 
 BODY_LIMIT = 1 << 20
 """Bytes of a request's body. Larger orders are no change requests."""
@@ -55,6 +59,10 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(stats.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     app.include_router(slack.router)
+    app.state.mcp = Door(service)
+    app.router.routes.append(Route("/mcp", app.state.mcp, methods=["GET", "POST", "DELETE"]))
+    app.state.metrics = Metrics(service.events, service.leases)
+    app.add_api_route("/metrics", _metrics, include_in_schema=False)
     app.add_api_route("/healthz", _health, include_in_schema=False)
     app.add_exception_handler(HonkError, _refused)
     app.add_exception_handler(AnyHTTPException, _http)  # FastAPI's own, and those of unknown paths
@@ -67,7 +75,8 @@ def create_app(service: Service) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     task = asyncio.create_task(app.state.tail.run())
     try:
-        yield
+        async with app.state.mcp.open():
+            yield
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):
@@ -78,14 +87,30 @@ def _health() -> dict[str, str]:
     return {"status": "ok", "version": __version__}
 
 
+def _metrics(request: Request, who: Viewer) -> Response:
+    text: bytes = request.app.state.metrics.text()
+    return Response(text, media_type=FORMAT)
+
+
 async def _guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    length = request.headers.get("content-length", "0")
-    if request.method not in ("GET", "HEAD") and (not length.isdigit() or int(length) > BODY_LIMIT):
-        return JSONResponse({"message": "The body is too large.", "hint": ""}, 413)
-    response = await call_next(request)
+    response = _body_refused(request) or await call_next(request)
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     return response
+
+
+def _body_refused(request: Request) -> Response | None:
+    """A body without a length could be of any."""
+    if request.method in ("GET", "HEAD"):
+        return None
+    length = request.headers.get("content-length")
+    if length is None and "transfer-encoding" in request.headers:
+        return problem(
+            request, 411, "The body has no Content-Length.", "Send it in one piece, not in chunks."
+        )
+    if length is not None and not (re.fullmatch("[0-9]{1,9}", length) and int(length) <= BODY_LIMIT):
+        return problem(request, 413, "The body is too large.", f"{BODY_LIMIT} bytes are the most.")
+    return None
 
 
 def _refused(request: Request, error: Exception) -> Response:

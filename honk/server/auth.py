@@ -21,13 +21,19 @@ def service(request: Request) -> Service:
 ServiceOf = Annotated[Service, Depends(service)]
 
 
+def bearer(request: Request) -> TokenInfo | None:
+    """Whose token the Authorization header has, or None."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return service(request).tokens.who(token.strip()) if scheme.lower() == "bearer" else None
+
+
 def identity(request: Request) -> TokenInfo | None:
     """Whose token came with the request, or None."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
-        token = request.cookies.get(COOKIE, "")
-        if token and request.method not in ("GET", "HEAD") and not own_page(request):
-            raise HTTPException(403, "A page of another site may not do this.")
+    if request.headers.get("authorization", "").lower().startswith("bearer "):
+        return bearer(request)
+    token = request.cookies.get(COOKIE, "")
+    if token and request.method not in ("GET", "HEAD") and not own_page(request):
+        raise HTTPException(403, "A page of another site may not do this.")
     return service(request).tokens.who(token.strip()) if token else None
 
 
@@ -38,14 +44,18 @@ def own_page(request: Request) -> bool:
     return origin.partition("://")[2] == request.headers.get("host", "")
 
 
+def check_role(found: TokenInfo | None, role: Role) -> TokenInfo:
+    """Raises 401 without a token, 403 with one that may not do what needs ``role``."""
+    if found is None:
+        raise HTTPException(401, "A token is needed.", {"WWW-Authenticate": "Bearer"})
+    if ROLES.index(found.role) < ROLES.index(role):
+        raise HTTPException(403, f"The token {found.name} is a {found.role}; this needs a {role}.")
+    return found
+
+
 def _needs(role: Role) -> Callable[[Request], TokenInfo]:
-    def check(request: Request) -> TokenInfo:
-        found = identity(request)
-        if found is None:
-            raise HTTPException(401, "A token is needed.", {"WWW-Authenticate": "Bearer"})
-        if ROLES.index(found.role) < ROLES.index(role):
-            raise HTTPException(403, f"The token {found.name} is a {found.role}; this needs a {role}.")
-        return found
+    def check(request: Request) -> TokenInfo:  # FastAPI reads the annotations
+        return check_role(identity(request), role)
 
     return check
 

@@ -9,13 +9,13 @@ from datetime import datetime
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from honk.core.base import Frozen
+from honk.core.api import RunSummary
 from honk.core.desk import Desk
-from honk.core.order import Origin
 from honk.core.ports import Artifacts, EventStore, Leases
 from honk.core.review import PullRequests
 from honk.core.state import RunState, step
 from honk.core.types import Change
+from honk.runs.patch import patch_bytes
 from honk.settings import Settings
 from honk.stores.service import SqlTokens
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Service:
-    """One running `honk serve`. ``note`` is its operator's log, ``change`` the work so far."""
+    """One running `honk serve`. ``note`` is its operator's log, ``change`` the work of a run so far."""
 
     settings: Settings
     desk: Desk
@@ -40,25 +40,12 @@ class Service:
     slack: SlackApp | None = None
 
 
-class RunSummary(Frozen):
-    """One line of the list of runs. ``status`` is the outcome of an ended run, else ``running``
-    or ``waiting`` (for a worker, or for somebody to resume it). Money in dollars, times in UTC."""
-
-    run_id: str
-    status: str
-    reason: str
-    repo: str
-    request: str
-    requester: str
-    origin: Origin
-    model: str
-    created_at: datetime
-    updated_at: datetime
-    turns: int
-    cost_usd: float
-    pull_request: str | None
-    pull_number: int | None
-    replayed: bool
+def work(service: Service, run_id: str, state: RunState) -> bytes:
+    """What ``honk diff`` prints; empty if there is no change yet. Raises GitError or StoreError."""
+    if state.ended is not None and state.ended.patch is not None:
+        return service.artifacts.get(state.ended.patch)
+    change = service.change(state)
+    return b"" if change is None else patch_bytes(change)
 
 
 class Runs:
@@ -119,8 +106,8 @@ class Runs:
             return str(state.ended.outcome)
         return "running" if self._leases.live(run_id) else "waiting"
 
-    def summaries(self) -> Iterable[RunSummary]:
-        """Of all runs, newest first."""
+    def summaries(self, prefix: str = "") -> Iterable[RunSummary]:
+        """Of all runs whose ids begin so, newest first."""
         for run_id in self._events.runs():
-            if (summary := self.summary(run_id)) is not None:
+            if run_id.startswith(prefix) and (summary := self.summary(run_id)) is not None:
                 yield summary

@@ -14,7 +14,8 @@ from honk.core.order import OriginKind
 from honk.core.types import Change, Outcome
 from honk.server.api import known
 from honk.server.auth import COOKIE, ServiceOf, Viewer, identity, own_page
-from honk.server.context import RunSummary
+from honk.core.api import RunSummary
+from honk.server.context import 
 from honk.server.panel import panel
 from honk.server.render import fragment, page
 from honk.server.sidebyside import file_diffs, one_file, sections

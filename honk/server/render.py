@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from honk import __version__
+from honk.core.api import Problem
 from honk.core.errors import HonkError
 from honk.server.auth import identity
 from honk.server.markdown import markdown
@@ -73,12 +74,22 @@ def from_htmx(request: Request) -> bool:
     return request.headers.get("hx-request") == "true"
 
 
+_PROGRAMS = ("/api/", "/healthz", "/metrics", "/mcp", "/slack/", "/github/")
+"""Paths that programs ask for, not people."""
+
+
+def _text(text: str) -> str:
+    """Text that UTF-8 can write: callers may send, and are told of, half an emoji."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def problem(
     request: Request, status: int, message: str, hint: str = "", headers: dict[str, str] | None = None
 ) -> Response:
     """A refusal, in the form that who asked can read: JSON for programs, a page for people."""
-    if request.url.path.startswith("/api/") or request.url.path == "/healthz":
-        return JSONResponse({"message": message, "hint": hint}, status, headers)
+    if request.url.path.startswith(_PROGRAMS):
+        body = Problem(message=_text(message), hint=_text(hint))
+        return JSONResponse(body.model_dump(), status, headers)
     if status == 401:
         return _to_login(request)
     if from_htmx(request):  # it shows what came with success only

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, exists, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from honk.core.errors import StaleWriter, StoreError
-from honk.core.events import EVENT, Event, Recorded, to_json
+from honk.core.events import EVENT, Event, Head, Recorded, to_json
 from honk.stores.database import Database
 from honk.stores.schema import events, runs
 
@@ -39,6 +39,10 @@ _RUNS = (
     select(runs.c.run_id)
     .where(exists().where(events.c.run_id == runs.c.run_id))
     .order_by(runs.c.created_at.desc(), runs.c.run_id.desc())
+)
+_newest = select(events.c.run_id, func.max(events.c.seq).label("seq")).group_by(events.c.run_id).subquery()
+_HEADS = select(events.c.run_id, events.c.seq, events.c.kind, events.c.at).join(
+    _newest, (events.c.run_id == _newest.c.run_id) & (events.c.seq == _newest.c.seq)
 )
 
 
@@ -77,6 +81,12 @@ class SqlEventStore:
         """Ids of all runs that have events, newest first."""
         with self._db.single() as connection:
             return list(connection.scalars(_RUNS))
+
+    def heads(self) -> list[Head]:
+        """The newest event of each run, in no order."""
+        with self._db.single() as connection:
+            rows = connection.execute(_HEADS).all()
+        return [Head(run_id, seq, kind, datetime.fromisoformat(at)) for run_id, seq, kind, at in rows]
 
 
 def _recorded(run_id: str, seq: int, at: str, body: str) -> Recorded:

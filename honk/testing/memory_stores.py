@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from honk.core.errors import StaleWriter, StoreError
-from honk.core.events import Event, Recorded, to_json
+from honk.core.events import Event, Head, Recorded, to_json
 from honk.core.ports import Word
 from honk.core.pulls import PullRequestRecord
 
@@ -45,6 +45,11 @@ class MemoryStore:
     def runs(self) -> list[str]:
         with self._lock:
             return [run_id for run_id in reversed(self._fences) if self._logs.get(run_id)]
+
+    def heads(self) -> list[Head]:
+        with self._lock:
+            newest = [log[-1] for log in self._logs.values() if log]
+        return [Head(last.run_id, last.seq, last.event.kind, last.at) for last in newest]
 
     def claim(self, run_id: str, owner: str) -> int:
         with self._lock:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from honk import __version__
+from honk.core.api import WORDS_LIMIT
 from honk.core.cancel import Cancel
 from honk.core.errors import UserError
 from honk.core.events import PathsAllowed, Recorded, RunEnded, RunRequested
@@ -25,11 +26,9 @@ from honk.settings import Settings
 from honk.wiring.repositories import open_mirror
 from honk.wiring.services import clear_sandboxes, services
 from honk.wiring.stores import Stores, check_resumable, new_run_id
+from honk.wiring.watching import trace
 
 CANCELLED = "Cancelled by `honk cancel`."
-
-WORDS_LIMIT = 20_000
-"""Characters that a person may say to a model at once."""
 
 
 class Watcher(Protocol):
@@ -88,7 +87,9 @@ def begin(
         run.listen(watcher.event)
         run.record(RunRequested(honk=__version__, request=request, replayed=prepared.replayed))
         with Keeper(run.id, run.fence, stores.leases, stores.inbox, cancel, run.hear):
-            return _execute(run, prepared.services)
+            executed = _execute(run, prepared.services)
+    trace(settings, stores, run_id, watcher.notice)
+    return executed
 
 
 def carry_on(
@@ -130,7 +131,9 @@ def carry_on(
         if permitted is not None:
             run.record(permitted)  # first, so that a crash cannot lose it
         runs.resume(run, limits(run.state.limits))
-        return _execute(run, prepared.services)
+        executed = _execute(run, prepared.services)
+    trace(settings, stores, run_id, watcher.notice)
+    return executed
 
 
 def enlist(stores: Stores, request: Request, run_id: str | None = None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from honk.core.cancel import Cancel
 from honk.core.state import RunState
@@ -21,7 +21,11 @@ from honk.wiring.desk import QueueDesk
 from honk.wiring.repositories import open_mirror
 from honk.wiring.slack import open_slack
 from honk.wiring.stores import Stores
+from honk.wiring.watching import open_herald
 from honk.wiring.workers import work_on
+
+if TYPE_CHECKING:
+    from honk.triggers.slack_app import SlackApp
 
 Note = Callable[[str], None]
 
@@ -61,7 +65,9 @@ def change_of(settings: Settings, stores: Stores, state: RunState) -> Change | N
         return change_so_far(state, mirror, stores.artifacts)
 
 
-def service_of(settings: Settings, stores: Stores, queue: RunQueue, note: Note) -> Service:
+def service_of(
+    settings: Settings, stores: Stores, queue: RunQueue, note: Note, *, slack: SlackApp | None = None
+) -> Service:
     """What the web application works with."""
     return Service(
         settings=settings,
@@ -74,21 +80,22 @@ def service_of(settings: Settings, stores: Stores, queue: RunQueue, note: Note) 
         change=lambda state: change_of(settings, stores, state),
         pulls=LocalReviews(stores.pulls, lambda repo: open_mirror(settings, repo, depth=WHOLE_HISTORY)),
         note=note,
+        slack=slack,
     )
 
 
 @contextmanager
 def open_service(settings: Settings, stores: Stores, note: Note) -> Iterator[Service]:
     with RunQueue(queue_url(settings.database_url, settings.home)) as queue, ExitStack() as stack:
-        service = service_of(settings, stores, queue, note)
-        slack = stack.enter_context(open_slack(settings, stores, service.desk, note))
-        yield replace(service, slack=slack)
+        slack = open_slack(settings, stores, QueueDesk(settings, stores, queue), note)
+        yield service_of(settings, stores, queue, note, slack=stack.enter_context(slack))
 
 
 def serve(settings: Settings, stores: Stores, *, work: bool, note: Note) -> None:
     """Serve until a signal comes."""
     with ExitStack() as stack:
         service = stack.enter_context(open_service(settings, stores, note))
+        stack.enter_context(open_herald(settings, stores, note))
         if work:
             stack.enter_context(open_worker(settings, stores, note))
         opened = stack.enter_context(open_socket(settings.server.host, settings.server.port))

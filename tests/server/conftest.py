@@ -68,7 +68,7 @@ def serve(honk: Installed, *options: str, repositories: str = "/**", more: str =
     def address() -> str | None:
         said = started.err.read_text()
         assert started.process.poll() is None, said
-        found = re.search(r"honk is at (http://\S+?)/?\n", said)
+        found = re.search(r"honk is at (http://[^\s\"]+?)/?[\"\n]", said)
         return found[1] if found else None
 
     url = until(address)

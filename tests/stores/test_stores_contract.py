@@ -98,6 +98,21 @@ def test_runs_are_listed_newest_first_and_only_once_they_have_events(stores: Any
     assert stores.log.runs() == ["b", "c", "a"]
 
 
+def test_heads_are_the_newest_events(stores: Any) -> None:
+    assert stores.log.heads() == []
+    for run_id, count in (("r1", 3), ("r2", 1)):
+        fence = stores.leases.claim(run_id, "me")
+        for n in range(1, count + 1):
+            last = stores.log.append(run_id, said(str(n)), seq=n, fence=fence)
+    stores.leases.claim("r3", "me")
+    heads = {head.run_id: head for head in stores.log.heads()}
+    assert {run_id: (head.seq, head.kind) for run_id, head in heads.items()} == {
+        "r1": (3, "instructed"),
+        "r2": (1, "instructed"),
+    }
+    assert heads["r2"].at == last.at
+
+
 def test_a_live_lease_keeps_others_out_and_names_its_owner(stores: Any) -> None:
     stores.leases.claim("r1", "somebody")
     assert stores.leases.live("r1")

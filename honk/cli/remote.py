@@ -1,0 +1,80 @@
+"""`honk run | resume --remote`: a service does the work, and here one looks on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from honk.cli.places import There, connect
+from honk.cli.run import Options, further, look_further, order_of
+from honk.cli.view import View
+from honk.client import Client
+from honk.core.errors import InfrastructureError, UserError
+from honk.core.events import RunEnded
+from honk.core.order import Order
+from honk.core.state import fold
+from honk.core.types import EXIT_CODES
+from honk.settings import Settings
+
+DETACHED = 130
+"""Exit code after Ctrl-C, as that of a run that was stopped here."""
+
+_OWNER_NAME = re.compile(r"[^/\s:.~][^/\s:]*/[^/\s:]+")
+
+
+def run_there(settings: Settings, url: str, options: Options) -> int:
+    if options.record is not None:
+        raise UserError("--record works where the run does.", "Leave it out, or run here with --remote ''.")
+    with connect(settings, url) as client, View() as view:
+        order = _placed(order_of(options), settings, view)
+        started = client.start(order)
+        view.notice(started.url)
+        return _look_on(client, started.run_id, 0, view, json=options.json)
+
+
+def _placed(order: Order, settings: Settings, view: View) -> Order:
+    """The order with a repository that means the same at the service: its name on the forge."""
+    if order.repo is not None and _OWNER_NAME.fullmatch(order.repo):
+        return order
+    from honk.wiring import target
+
+    found = target(order.repo, settings, base=order.base)
+    for notice in found.notices:
+        view.notice(notice)
+    return order.model_copy(update={"repo": found.repo.name, "requester": found.requester})
+
+
+def resume_there(
+    settings: Settings, url: str, prefix: str, given: Mapping[str, object], *, json: bool
+) -> int:
+    """``given``: options that only work where the run does."""
+    if named := [name for name, value in given.items() if value is not None]:
+        raise UserError(f"--{named[0]} works where the run does.", "Leave it out, or resume it there.")
+    with connect(settings, url) as client, View() as view:
+        run_id = There(client).find(prefix)
+        recorded = client.events(run_id)
+        client.resume(run_id)
+        view.catch_up(fold(recorded))
+        return _look_on(client, run_id, recorded[-1].seq, view, json=json)
+
+
+def _look_on(client: Client, run_id: str, after: int, view: View, *, json: bool) -> int:
+    """Show the run until it ends; its exit code. Ctrl-C leaves it alone."""
+    ended: RunEnded | None = None
+    try:
+        for recorded in client.follow(run_id, after):
+            view.event(recorded)
+            if isinstance(recorded.event, RunEnded):
+                ended = recorded.event
+    except KeyboardInterrupt:
+        view.notice(
+            f"The run goes on there. `honk cancel {run_id}` stops it, `honk logs -f {run_id}` follows it."
+        )
+        return DETACHED
+    if ended is None:
+        raise InfrastructureError(f"The log of run {run_id} ended without its end.", "Look at the service.")
+    if json:
+        print(client.result(run_id).model_dump_json())
+    else:
+        look_further(further(run_id, ended))
+    return EXIT_CODES[ended.outcome]
