@@ -16,8 +16,9 @@ from honk import settings as settings_module
 from honk.core.cancel import Cancel
 from honk.core.events import Recorded, RunRequested
 from honk.core.limits import Limits
-from honk.core.ports import EventStore, OpenSandbox
+from honk.core.ports import EventStore
 from honk.core.pulls import PullRequestRecord
+from honk.core.sandbox import OpenSandbox
 from honk.core.types import RepoRef, Request
 from honk.forges.local import LocalForge
 from honk.runs import run as runs

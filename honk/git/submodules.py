@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from honk.core.cancel import Cancel
 from honk.core.errors import Cancelled, HonkError, UserError
-from honk.core.ports import Submodule
+from honk.core.sandbox import Submodule
 from honk.core.types import RepoRef
 from honk.git.command import Git, printable
 from honk.git.names import malformed, shown, unacceptable

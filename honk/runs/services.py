@@ -10,16 +10,8 @@ from honk.agent.judge import Judge
 from honk.agent.session import Toolbox
 from honk.core.cancel import Cancel
 from honk.core.limits import Limits
-from honk.core.ports import (
-    Artifacts,
-    Baselines,
-    Inbox,
-    Mirror,
-    OpenSandbox,
-    Publisher,
-    Sandbox,
-    Submodule,
-)
+from honk.core.ports import Artifacts, Baselines, Inbox, Mirror, Publisher
+from honk.core.sandbox import OpenSandbox, Sandbox, Submodule
 from honk.core.types import (
     Base,
     Change,

@@ -10,7 +10,7 @@ import re
 
 from honk.core.errors import Exhausted
 from honk.core.events import RegistryAsked, Verified
-from honk.core.ports import Sandbox, SandboxSpec
+from honk.core.sandbox import Sandbox, SandboxSpec
 from honk.core.types import BaselineKey, Change, Check, CommandResult, Report, VerifyCommand
 from honk.runs.run import Run
 from honk.runs.services import Plan, Services

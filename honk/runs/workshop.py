@@ -7,7 +7,7 @@ from types import TracebackType
 
 from honk.core.errors import Cancelled, Exhausted, HandOverError, HonkError, InfrastructureError
 from honk.core.events import Checkpointed, RegistryAsked, SandboxStarted
-from honk.core.ports import Sandbox, SandboxSpec
+from honk.core.sandbox import Sandbox, SandboxSpec
 from honk.runs.run import Run
 from honk.runs.services import Plan, Services
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from honk.core.errors import HandOverError, HonkError, SandboxError
-from honk.core.ports import SandboxSpec, Submodule, TreeChanges
+from honk.core.sandbox import SandboxSpec, Submodule, TreeChanges
 from honk.resources import folder
 from honk.sandboxes import profile
 from honk.sandboxes.stream import attach

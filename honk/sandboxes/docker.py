@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 from honk.core.cancel import Cancel
 from honk.core.errors import Cancelled, HonkError, SandboxError
 from honk.core.operator import SandboxCeiling
-from honk.core.ports import SandboxSpec
+from honk.core.sandbox import SandboxSpec
 from honk.core.types import CommandResult
 from honk.sandboxes import companion, profile
 from honk.sandboxes.companion import Companion

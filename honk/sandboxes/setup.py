@@ -16,7 +16,7 @@ from pathlib import Path
 
 from honk.core.cancel import Cancel
 from honk.core.errors import SandboxError
-from honk.core.ports import Submodule
+from honk.core.sandbox import Submodule
 from honk.sandboxes import companion, profile
 from honk.sandboxes.build import Workbench
 from honk.sandboxes.clients import HostClients

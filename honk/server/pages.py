@@ -9,13 +9,12 @@ from urllib.parse import urlencode, urlsplit
 from fastapi import APIRouter, Form, HTTPException, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from honk.core.api import RunSummary
 from honk.core.events import ToolReturned
 from honk.core.order import OriginKind
 from honk.core.types import Change, Outcome
 from honk.server.api import known
 from honk.server.auth import COOKIE, ServiceOf, Viewer, identity, own_page
-from honk.core.api import RunSummary
-from honk.server.context import 
 from honk.server.panel import panel
 from honk.server.render import fragment, page
 from honk.server.sidebyside import file_diffs, one_file, sections

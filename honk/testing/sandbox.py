@@ -17,7 +17,7 @@ from pathlib import Path
 
 from honk.core.cancel import Cancel
 from honk.core.errors import SandboxError
-from honk.core.ports import SandboxSpec, Shell, Submodule, TreeChanges, Workspace
+from honk.core.sandbox import SandboxSpec, Shell, Submodule, TreeChanges, Workspace
 from honk.core.types import CommandResult
 from honk.testing.local import LocalShell, LocalWorkspace
 

@@ -17,7 +17,7 @@ from typing import Literal, TypeVar
 
 from honk.core.base import Frozen
 from honk.core.errors import ToolError
-from honk.core.ports import Workspace
+from honk.core.sandbox import Workspace
 from honk.core.types import CommandResult
 from honk.tools import apply_patch as v4a
 from honk.tools.tool import Answer, ToolContext

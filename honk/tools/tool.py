@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from honk.core.errors import ToolError
 from honk.core.messages import CommandOutput, ToolCall, ToolResult, ToolSpec
-from honk.core.ports import Shell, Workspace
+from honk.core.sandbox import Shell, Workspace
 
 Arguments = TypeVar("Arguments", bound=BaseModel)
 

@@ -12,7 +12,8 @@ from honk import resources
 from honk.core.cancel import Cancel
 from honk.core.errors import UserError
 from honk.core.operator import Registry
-from honk.core.ports import Leases, Mirror, Sandbox, SandboxSpec
+from honk.core.ports import Leases, Mirror
+from honk.core.sandbox import Sandbox, SandboxSpec
 from honk.planning import ImagePlan
 from honk.settings import Settings
 

@@ -16,7 +16,8 @@ from honk.agent.session import Toolbox
 from honk.core.cancel import Cancel
 from honk.core.messages import TextDelta, ToolCall, ToolResult
 from honk.core.ports import Mirror as MirrorPort
-from honk.core.ports import OpenSandbox, Publisher, Sandbox, SandboxSpec
+from honk.core.ports import Publisher
+from honk.core.sandbox import OpenSandbox, Sandbox, SandboxSpec
 from honk.core.types import Base, Finding, RepoRef, Request
 from honk.forges.context import issue_reference
 from honk.forges.text import BODY_LIMIT, sanitise, sanitise_title, units

@@ -12,7 +12,7 @@ import pytest
 
 from honk.core.cancel import Cancel
 from honk.core.events import Gated, Instructed, Verified
-from honk.core.ports import Sandbox, SandboxSpec
+from honk.core.sandbox import Sandbox, SandboxSpec
 from honk.core.types import Outcome, RunResult, VerificationResult
 from honk.runs.result import result
 from honk.runs.run import Run

@@ -14,7 +14,7 @@ import pytest
 
 from honk.core.cancel import Cancel
 from honk.core.operator import SandboxCeiling
-from honk.core.ports import SandboxSpec
+from honk.core.sandbox import SandboxSpec
 from honk.sandboxes.docker import DockerSandbox, DockerSandboxes
 from honk.sandboxes.sweep import sweep
 from tests.base import IMAGE

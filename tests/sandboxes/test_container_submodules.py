@@ -10,7 +10,7 @@ import pytest
 
 from honk.core.cancel import Cancel
 from honk.core.errors import SandboxError
-from honk.core.ports import Submodule
+from honk.core.sandbox import Submodule
 from honk.resources import folder
 from honk.sandboxes.build import Workbench
 from honk.sandboxes.clients import HostClients

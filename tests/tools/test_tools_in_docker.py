@@ -11,7 +11,7 @@ import pytest
 from honk import settings as settings_module
 from honk.core.cancel import Cancel
 from honk.core.messages import Dialect, ToolCall
-from honk.core.ports import SandboxSpec
+from honk.core.sandbox import SandboxSpec
 from honk.core.types import RepoRef
 from honk.tools import ToolContext, run_tool, toolset
 from honk.wiring import open_mirror
