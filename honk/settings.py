@@ -28,6 +28,8 @@ class GitHubSettings(Frozen):
     token: SecretStr | None = None
     app_id: str | None = None
     private_key: SecretStr | None = None  # PEM text
+    bots: tuple[str, ...] = ()  # logins of bots whose words count, such as "renovate[bot]"
+    rounds: int = Field(default=3, ge=1)  # follow-ups of one head of a pull request
 
     @property
     def configured(self) -> bool:

@@ -17,6 +17,7 @@ from honk.core.cancel import Cancel
 from honk.core.events import Recorded, RunRequested
 from honk.core.limits import Limits
 from honk.core.ports import EventStore, OpenSandbox
+from honk.core.reviews import Forge
 from honk.core.types import PullRequestRecord, RepoRef, Request
 from honk.forges.local import LocalForge
 from honk.runs import run as runs
@@ -26,6 +27,7 @@ from honk.settings import Settings
 from honk.testing.sandbox import open_folder_sandbox
 from honk.testing.scripted import Call, ScriptedModel, Step, Turn
 from honk.wiring import Stores, assemble, open_mirror, open_model, open_stores, open_submodules
+from honk.wiring.followups import link
 
 APPROVE = Turn('{"verdict": "approve", "reasons": []}')
 FINISH = Turn(calls=(Call("finish", {"title": "Say hello", "description": "It greets now."}),))
@@ -84,6 +86,7 @@ class World:
     open_sandbox: OpenSandbox = open_folder_sandbox
     image: str = "sha256:folder"
     record: Path | None = None
+    forge: Forge | None = None  # other than the local one
 
     @property
     def repo(self) -> RepoRef:
@@ -105,6 +108,7 @@ class World:
                 runs.resume(run, limits or run.state.limits)
             else:
                 request = self.request(**({"limits": limits} if limits else {}), **fields)
+                link(self.stores, request, self.run_id)
                 run.record(RunRequested(honk="0", request=request))
             self._execute(run)
             return run
@@ -128,7 +132,7 @@ class World:
                 model=opened,
                 judge=opened,
                 mirror=mirror,
-                publisher=LocalForge(self.stores.pulls),
+                publisher=self.forge or LocalForge(self.stores.pulls),
                 prepare=lambda plan, cancel: self.image,
                 bring=bring,
                 sweep=lambda: None,
@@ -184,3 +188,8 @@ class Worlds:
         settings = settings_module.load(environ=environ)
         stores = self._stack.enter_context(open_stores(settings))
         return World(root=root, service=service, settings=settings, stores=stores, origin=origin)
+
+    def rescript(self, world: World, turns: Sequence[Step], judge: Sequence[Step]) -> None:
+        """Another model for the runs of ``world`` that begin from now on."""
+        world.service = self._stack.enter_context(ScriptedModel(turns, judge))
+        world.settings = world.settings.model_copy(update={"anthropic_base_url": world.service.url})

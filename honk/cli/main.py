@@ -139,6 +139,48 @@ def approve(
 
 
 @app.command()
+def followup(
+    pull_request: Annotated[
+        str, typer.Argument(metavar="PR", help="Number, URL, or owner/name#12 of a pull request of honk's.")
+    ],
+    words: Annotated[
+        str, typer.Argument(metavar="[WORDS]", help="What else to do in it; - reads stdin.")
+    ] = "",
+    repo: Repo = None,
+    update: Annotated[
+        bool, typer.Option("--update", help="Merge the base into the branch even without conflicts.")
+    ] = False,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="anthropic:NAME, openai:NAME or replay:FILE.")
+    ] = None,
+    verify: Annotated[
+        list[str] | None,
+        typer.Option("--verify", help="Command that must pass; repeatable; replaces detection."),
+    ] = None,
+    allow: Annotated[
+        list[str] | None, typer.Option("--allow", help="Protected paths (glob) that may change; repeatable.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Everything but the push.")] = False,
+    max_cost: MaxCost = None,
+    max_turns: MaxTurns = None,
+    timeout: Timeout = None,
+    judge: Judge = None,
+    record: Record = None,
+    json: Json = False,
+    config: Config = None,
+) -> None:
+    """Continue a pull request: review remarks, failing checks, conflicts, and what you add."""
+    from honk.cli.followup import Options, followup_command
+
+    options = Options(
+        pull_request=pull_request, request=words, repo=repo, update=update, model=model,
+        verify=tuple(verify or ()), allow=tuple(allow or ()), dry_run=dry_run, max_cost=max_cost,
+        max_turns=max_turns, timeout=timeout, judge=judge, record=record, json=json, config=config,
+    )  # fmt: skip
+    raise typer.Exit(followup_command(options))
+
+
+@app.command()
 def cancel(run_id: RunId, config: Config = None) -> None:
     """Stop a run in order: container gone, patch kept."""
     from honk.cli.run import cancel_command
@@ -299,8 +341,8 @@ def schema(
 
 
 COMMANDS = frozenset(
-    {"run", "resume", "approve", "cancel", "say", "runs", "show", "logs", "diff", "init", "doctor"}
-    | {"eval", "prune", "schema", "serve", "worker", "token"}
+    {"run", "resume", "followup", "approve", "cancel", "say", "runs", "show", "logs", "diff", "init"}
+    | {"doctor", "eval", "prune", "schema", "serve", "worker", "token"}
 )
 
 

@@ -70,7 +70,7 @@ def _raised(max_cost: float | None, max_turns: int | None, timeout: str | None) 
     """What the options of `honk resume` make of a run's limits."""
     changes: dict[str, float] = {}
     if max_cost is not None:
-        changes["max_cost_usd"] = _dollars(max_cost)
+        changes["max_cost_usd"] = dollars(max_cost)
     if max_turns is not None:
         changes["max_turns"] = max_turns
     if timeout is not None:
@@ -78,7 +78,7 @@ def _raised(max_cost: float | None, max_turns: int | None, timeout: str | None) 
     return lambda limits: limits.model_copy(update=changes)
 
 
-def _dollars(value: float) -> float:
+def dollars(value: float) -> float:
     if value <= 0:
         raise UserError("--max-cost must be more than 0 dollars.", "Give it in dollars, like 2.5.")
     return value
@@ -92,7 +92,7 @@ def _choice(option: str, value: str, allowed: tuple[str, ...]) -> None:
 def _order(options: Options) -> Order:
     _choice("--untested", options.untested, ("refuse", "draft"))
     _choice("--broken-base", options.broken_base, ("continue", "skip"))
-    max_cost = None if options.max_cost is None else _dollars(options.max_cost)
+    max_cost = None if options.max_cost is None else dollars(options.max_cost)
     timeout = None if options.timeout is None else seconds(options.timeout)
     given = {name: value for name, value in vars(options).items() if name in Order.model_fields}
     text = sys.stdin.read() if options.request == "-" else options.request

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 
 from honk.core.cancel import Cancel
 from honk.core.events import Event, Recorded
+from honk.core.merging import Merging
 from honk.core.messages import Completion, Dialect, ModelRequest, TextDelta
 from honk.core.state import RunState
 from honk.core.types import (
@@ -231,8 +232,9 @@ class HandOver(Protocol):
         message: str,
         previous: str | None = None,
         deleted: Sequence[bytes] = (),
+        parents: Sequence[str] = (),
     ) -> str:
-        """Turn a tar stream into a commit on ``base``.
+        """Turn a tar stream into a commit on ``base`` (with other ``parents``, if any are named).
 
         With ``previous`` the stream holds only changed paths, laid over that commit's tree
         less ``deleted``, and a path that may not be committed is left out; without it such a
@@ -262,6 +264,10 @@ class Remote(Protocol):
         """The commit that the remote branch points to now, or None."""
         ...
 
+    def follow(self, branch: str, access: PushAccess) -> str | None:
+        """Bring what the remote branch holds now, and return its commit; None if it is gone."""
+        ...
+
     def push(self, sha: str, branch: str, access: PushAccess, expect: str | None) -> None:
         """Push exactly ``sha``; the remote must hold ``expect`` (None: nothing). Reads it back.
 
@@ -270,8 +276,8 @@ class Remote(Protocol):
         ...
 
 
-class Mirror(Source, HandOver, Remote, Protocol):
-    """One repository on the host: the three views above of one bare clone."""
+class Mirror(Source, HandOver, Remote, Merging, Protocol):
+    """One repository on the host: the four views above of one bare clone."""
 
 
 # ---- forges ---------------------------------------------------------------------------
@@ -305,6 +311,8 @@ class PullRequestTable(Protocol):
     def of_branch(self, repo: str, base: str, branch: str) -> list[PullRequestRecord]:
         """Newest first."""
         ...
+
+    def numbered(self, repo: str, number: int) -> PullRequestRecord | None: ...
 
 
 # ---- stores ---------------------------------------------------------------------------

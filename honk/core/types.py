@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from honk.core.base import Frozen
+from honk.core.followup import FollowUp
 from honk.core.limits import Limits
 from honk.core.messages import Usage
 from honk.core.order import Origin
@@ -38,7 +39,7 @@ class RepoRef(Frozen):
 class Request(Frozen):
     """A change request: who asked, in which repository, what, under which limits."""
 
-    text: str = Field(min_length=1)
+    text: str
     repo: RepoRef
     base: str | None = None  # branch; None means the remote's default branch
     requester: str = ""  # "Name <email>" where known; co-author of the commit
@@ -54,7 +55,14 @@ class Request(Frozen):
     depth: int = Field(default=50, ge=1)
     fork: bool = False
     limits: Limits = Limits()
+    followup: FollowUp | None = None  # then ``text`` is what is asked of the pull request now
     origin: Origin = Origin()
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.text and self.followup is None:
+            raise ValueError("the text of the request is empty")
+        return self
 
 
 class Outcome(StrEnum):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,6 +34,10 @@ _STATUS = "Look at GitHub's status page, then continue with `honk resume`."
 
 # What an installation token is asked for. "contents" is the push, "pull_requests" the rest.
 PERMISSIONS = {"contents": "write", "pull_requests": "write"}
+
+# What follow-ups and answers need beyond that. An App that was not granted one of these does
+# without; asking for it would cost the whole token.
+OPTIONAL = {"actions": "read", "checks": "write", "issues": "write", "statuses": "read"}
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ class Api:
         self._credential = credential
         self._wait = wait
         self._pace = pace
-        self._verify: str | bool = str(ca_file) if ca_file else True
+        self.verify: str | bool = str(ca_file) if ca_file else True
         self._clients: dict[str, Github] = {}  # by token
         self._tokens: dict[str, tuple[str, datetime]] = {}  # installation token by repository
         self._integration: GithubIntegration | None = None
@@ -102,13 +106,25 @@ class Api:
         token, until = self._tokens.get(repo, ("", datetime.min.replace(tzinfo=UTC)))
         if until - datetime.now(UTC) < _FRESH:
             name = repo.split("/", 1)[1]
-            token, until = self.mint(repo, {"repositories": [name], "permissions": PERMISSIONS})
+            token, until = self.mint(repo, PERMISSIONS, OPTIONAL, repositories=[name])
             self._tokens[repo] = (token, until)
         return token
 
-    def mint(self, repo: str, scope: dict[str, Any]) -> tuple[str, datetime]:
-        """A new installation token, and when it expires. ``scope`` is the request's body."""
-        number, _ = self.installation(repo)
+    def mint(
+        self,
+        repo: str,
+        permissions: Mapping[str, str],
+        optional: Mapping[str, str] | None = None,
+        **more: Any,
+    ) -> tuple[str, datetime]:
+        """A new installation token, and when it expires. ``optional`` permissions are asked for as
+        far as the App has them; ``more`` are further fields of the request."""
+        number, granted = self.installation(repo)
+        wanted = dict(permissions)
+        for what, level in (optional or {}).items():
+            if (has := granted.get(what)) is not None:
+                wanted[what] = has if level == "write" else "read"
+        scope = {"permissions": wanted, **more}
         _, data = self.call(
             "asking for an installation token",
             lambda: self._app().requester.requestJsonAndCheck(
@@ -184,7 +200,7 @@ class Api:
         return {
             "base_url": self._url,
             "timeout": REQUEST_SECONDS,
-            "verify": self._verify,
+            "verify": self.verify,
             "user_agent": "honk",
             "retry": None,  # here, so that a cancelled run does not sleep on
             "seconds_between_requests": None,

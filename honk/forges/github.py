@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from honk.core.errors import ForgeError, UserError
+from honk.core.followup import FailedCheck, Remark, Standing
 from honk.core.types import Proposal, PullRequest, PushAccess, RepoRef
 from honk.forges.api import PERMISSIONS, Api, App
+from honk.forges.reviews import GitHubReviews
 from honk.forges.text import fit
 
 if TYPE_CHECKING:
@@ -28,11 +31,12 @@ _NULL = "0" * 40
 
 
 class GitHubForge:
-    """Implements ``Publisher``. Needs a token or an App, which wins over a token.
+    """Implements ``Forge``. Needs a token or an App, which wins over a token.
 
     ``wait`` sleeps for some seconds and may raise ``Cancelled``. ``note`` gets a line for
     people whenever something was left out that does not matter enough to fail. ``ca_file``
-    is a CA bundle for hosts whose certificate the system does not know.
+    is a CA bundle for hosts whose certificate the system does not know. ``bots`` are those
+    whose remarks count.
     """
 
     def __init__(
@@ -45,6 +49,7 @@ class GitHubForge:
         note: Callable[[str], None] = lambda _: None,
         pace: float = 1.0,
         ca_file: Path | None = None,
+        bots: Collection[str] = (),
     ) -> None:
         credential = app or token
         if credential is None:
@@ -56,6 +61,7 @@ class GitHubForge:
         self._token = token
         self._wait = wait
         self._note = note
+        self._reviews = GitHubReviews(self._api, note, frozenset(bot.lower() for bot in bots))
 
     def close(self) -> None:
         """Close the connections. The forge can be used again afterwards."""
@@ -111,7 +117,7 @@ class GitHubForge:
         """The repository, which may have been renamed: an App's token is not scoped by name yet."""
         if not self._api.app:
             return self._repository(name)
-        token, _ = self._api.mint(name, {"permissions": {"metadata": "read"}})
+        token, _ = self._api.mint(name, {"metadata": "read"})
         return self._read(self._api.client_of(token), name)
 
     def _repository(self, name: str) -> Repository:
@@ -175,6 +181,17 @@ class GitHubForge:
             else:
                 return PushAccess(url=fork.clone_url, owner=fork.owner.login, fork=True)
         raise ForgeError(f"The fork {fork.full_name} was not ready in time.", "Continue with `honk resume`.")
+
+    # ---- what is said about a pull request ----------------------------------------------
+
+    def standing(self, repo: RepoRef, number: int) -> Standing:
+        return self._reviews.standing(repo, number)
+
+    def remarks(self, repo: RepoRef, number: int, since: datetime | None) -> tuple[Remark, ...]:
+        return self._reviews.remarks(repo, number, since)
+
+    def failures(self, repo: RepoRef, commit: str) -> tuple[FailedCheck, ...]:
+        return self._reviews.failures(repo, commit)
 
     # ---- pull requests ----------------------------------------------------------------
 

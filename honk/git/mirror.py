@@ -20,9 +20,11 @@ from types import TracebackType
 
 from honk.core.cancel import Cancel
 from honk.core.errors import GitError, UserError
+from honk.core.merging import Merged
 from honk.core.types import Base, Change, PushAccess, RepoRef, check_object_id
-from honk.git import handover, history, objects, submodules
+from honk.git import commits, handover, history, objects, submodules
 from honk.git.command import EMPTY_TREE, Git, Result, failure
+from honk.git.merging import Merger
 from honk.git.objects import REGULAR, Blobs, Entry
 from honk.git.refs import Location, check_branch, check_own_branch, location
 from honk.git.remote import Advertised, Credential, Endpoint, Network, advertised, explain, refused
@@ -36,8 +38,8 @@ _TREES = 6  # parsed trees kept: the base's, the last checkpoints'
 class Committer:
     """Who writes commits, and within which bounds."""
 
-    author: handover.Author = handover.Author()  # noqa: RUF009 -- frozen
-    signing: handover.Signing | None = None
+    author: commits.Author = commits.Author()  # noqa: RUF009 -- frozen
+    signing: commits.Signing | None = None
     caps: Caps = Caps()  # noqa: RUF009 -- frozen
 
 
@@ -111,6 +113,13 @@ class Mirror:
         ref = f"refs/heads/{check_branch(branch)}"
         return advertised(self._git, self._endpoint(access), ref).heads.get(branch)
 
+    def follow(self, branch: str, access: PushAccess) -> str | None:
+        """Bring what the remote branch holds now, and return its commit; None if it is gone."""
+        now = self.head(branch, access)
+        if now is None:
+            return None
+        return self._bring(f"refs/heads/{branch}", f"{access.url} {branch}", now, self._endpoint(access))
+
     def push(self, sha: str, branch: str, access: PushAccess, expect: str | None) -> None:
         """Push exactly ``sha`` to ``branch`` (``honk/…``), which must hold ``expect`` or already ``sha``."""
         check_object_id(sha)
@@ -176,6 +185,7 @@ class Mirror:
         message: str,
         previous: str | None = None,
         deleted: Sequence[bytes] = (),
+        parents: Sequence[str] = (),
         date: datetime | None = None,
     ) -> str:
         """Turn a tar stream into a commit on ``base``; see :mod:`honk.git.handover` for the rules.
@@ -197,7 +207,7 @@ class Mirror:
         final = handover.read_tree(parts, stream, base, previous, deleted)
         if final == self._tree(base):
             return base
-        sha = handover.write_commit(parts, final, base, start, message, date)
+        sha = handover.write_commit(parts, final, base, start, message, date, parents)
         self._remember(sha, final)
         return sha
 
@@ -208,6 +218,31 @@ class Mirror:
     def unpack(self, pack: bytes) -> None:
         """Take such a pack back in. Raises GitError."""
         objects.unpack(self._git, pack)
+
+    # ---- Merging ------------------------------------------------------------------------
+
+    def common(self, one: str, other: str) -> str | None:
+        """The newest commit that both histories have, or None; all of them is fetched if need be."""
+        found = self._merger.common(check_object_id(one), check_object_id(other))
+        if found is None:
+            self._unshallow()
+            found = self._merger.common(one, other)
+        return found
+
+    def merge(self, head: str, other: str, message: str) -> Merged:
+        """``other`` merged into ``head``; see :mod:`honk.git.merging`."""
+        self.common(head, other)  # brings the history that a merge needs
+        return self._merger.merge(head, other, message)
+
+    def carry(self, base: str, commit: str, onto: str, message: str) -> Merged:
+        """What ``commit`` changes of ``base``, as a commit on ``onto``."""
+        for sha in (base, commit, onto):
+            check_object_id(sha)
+        return self._merger.carry(base, commit, onto, message)
+
+    @property
+    def _merger(self) -> Merger:
+        return Merger(self._git, self._committer.author, self._committer.signing)
 
     # ---- inside -------------------------------------------------------------------------
 
@@ -245,7 +280,7 @@ class Mirror:
             )
         return UserError(f"{url} has no branch {base}.", f"It has: {shown}.")
 
-    def _bring(self, wanted: str, name: str, known: str) -> str:
+    def _bring(self, wanted: str, name: str, known: str, remote: Endpoint | None = None) -> str:
         """Fetch ``wanted`` with the mirror's depth and return its commit; nothing is fetched twice."""
         ref = f"refs/honk/depth-{self._depth}/{hashlib.sha256(name.encode()).hexdigest()[:32]}"
         with self._locked():
@@ -256,7 +291,7 @@ class Mirror:
                     os.utime(self._directory / ref)  # in use: `honk prune` drops old ones
                 return known
             sweep(self._directory)
-            self._fetch(self._origin, f"--depth={self._depth}", refspec=f"+{wanted}:{ref}")
+            self._fetch(remote or self._origin, f"--depth={self._depth}", refspec=f"+{wanted}:{ref}")
             return self._git.run("rev-parse", "--verify", f"{ref}^{{commit}}").decode().strip()
 
     def _fetch(self, remote: Endpoint, *options: str, refspec: str) -> None:

@@ -20,6 +20,7 @@ from honk.core.ports import (
     Sandbox,
     Submodule,
 )
+from honk.core.reviews import Reviews
 from honk.core.types import (
     Base,
     Change,
@@ -90,13 +91,28 @@ class Wording:
 
 
 @dataclass(frozen=True)
+class FollowUps:
+    """What a run that continues a pull request needs beyond others.
+
+    ``original``: the change request of the run that made a branch, empty if it is not known
+    here. ``rounds``: how many other runs followed up a commit (run id and commit given).
+    """
+
+    reviews: Reviews
+    distil: Callable[[str], str]
+    original: Callable[[str], str]
+    rounds: Callable[[str, str], int]
+
+
+@dataclass(frozen=True)
 class Services:
     mirror: Mirror
     publisher: Publisher
     model: Caller
     window: int | None  # tokens of the model's context, if known
     judge: Judge | None
-    plan: Callable[[Request, Base], Plan]
+    followups: FollowUps
+    plan: Callable[[Request, Base, str], Plan]  # the base, and the commit whose rules hold
     sweep: Callable[[], None]  # removes the sandboxes of dead processes; needs the engine
     open_sandbox: OpenSandbox
     # The verify tool, and the seconds that a command may take.

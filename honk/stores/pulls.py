@@ -46,3 +46,10 @@ class SqlPullRequests:
         with self._db.single() as connection:
             rows = connection.execute(select(table).where(here).order_by(table.c.number.desc())).mappings()
             return [PullRequestRecord.model_validate(dict(row)) for row in rows]
+
+    def numbered(self, repo: str, number: int) -> PullRequestRecord | None:
+        """The pull request ``number`` of ``repo``, or None."""
+        query = select(table).where((table.c.repo == repo) & (table.c.number == number))
+        with self._db.single() as connection:
+            row = connection.execute(query).mappings().first()
+        return PullRequestRecord.model_validate(dict(row)) if row is not None else None

@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from honk.testing.github_talk import Conversation
+
 Role = Literal["read", "write", "admin"]
 
 
@@ -67,6 +69,7 @@ class Repo:
     pulls: list[Pull] = field(default_factory=list)
     parent: Repo | None = None
     polls: int = 0
+    talk: Conversation = field(default_factory=Conversation)
 
     @property
     def full_name(self) -> str:

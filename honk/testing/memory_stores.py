@@ -115,6 +115,10 @@ class MemoryPullRequests:
             found = [r for r in self._records.values() if (r.repo, r.base, r.branch) == (repo, base, branch)]
         return sorted(found, key=lambda record: record.number, reverse=True)
 
+    def numbered(self, repo: str, number: int) -> PullRequestRecord | None:
+        with self._lock:
+            return self._records.get((repo, number))
+
 
 class MemoryArtifacts:
     def __init__(self) -> None:

@@ -121,7 +121,13 @@ def open_forge(settings: Settings, *, cancel: Cancel, notice: Notice) -> GitHubF
         app = App(id=github.app_id, private_key=github.private_key.get_secret_value())
     token = github.token.get_secret_value() if github.token else None
     return GitHubForge(
-        github.api_url, token=token, app=app, wait=cancel.wait, note=notice, ca_file=settings.ca_file
+        github.api_url,
+        token=token,
+        app=app,
+        wait=cancel.wait,
+        note=notice,
+        ca_file=settings.ca_file,
+        bots=github.bots,
     )
 
 
@@ -139,7 +145,7 @@ def open_mirror(
     ``cancel`` ends its fetches and pushes. Raises UserError for an address honk does not take.
     """
     from honk.git import mirror
-    from honk.git.handover import Author, Signing
+    from honk.git.commits import Author, Signing
     from honk.git.remote import Credential, Network
 
     credential = None

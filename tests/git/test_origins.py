@@ -13,7 +13,7 @@ import pytest
 
 from honk.core.errors import GitError, HandOverError, UserError
 from honk.core.types import PushAccess, RepoRef
-from honk.git.handover import Author, Signing
+from honk.git.commits import Author, Signing
 from honk.git.mirror import Committer, Mirror
 from honk.testing.gitrepos import Repo, check_out, link, member, tar_of
 
