@@ -43,6 +43,7 @@ class Standing(Frozen):
     body: str
     base: str
     branch: str
+    head: str  # the branch's commit, as the forge knows it
     head_owner: str = ""
 
 

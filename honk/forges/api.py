@@ -75,7 +75,7 @@ class Api:
         self._pace = pace
         self.verify: str | bool = str(ca_file) if ca_file else True
         self._clients: dict[str, Github] = {}  # by token
-        self._tokens: dict[str, tuple[str, datetime]] = {}  # installation token by repository
+        self._tokens: dict[tuple[str, bool], tuple[str, datetime]] = {}  # installation token by repository
         self._integration: GithubIntegration | None = None
 
     def close(self) -> None:
@@ -88,9 +88,9 @@ class Api:
     def app(self) -> bool:
         return isinstance(self._credential, App)
 
-    def client(self, repo: str) -> Github:
-        """A client that may see ``repo`` (``owner/name``)."""
-        return self.client_of(self.token(repo))
+    def client(self, repo: str, *, talking: bool = False) -> Github:
+        """A client that may see ``repo`` (``owner/name``); ``talking``: and what is said there."""
+        return self.client_of(self.token(repo, talking=talking))
 
     def client_of(self, token: str) -> Github:
         from github import Auth, Github
@@ -99,15 +99,18 @@ class Api:
             self._clients[token] = Github(auth=Auth.Token(token), **self._options())
         return self._clients[token]
 
-    def token(self, repo: str) -> str:
-        """A token for ``repo`` and, from an App, for nothing else; good for another ten minutes."""
+    def token(self, repo: str, *, talking: bool = False) -> str:
+        """A token for ``repo`` and, from an App, for nothing else; good for another ten minutes.
+
+        ``talking`` adds what the App was granted of ``OPTIONAL``; no push needs that.
+        """
         if not isinstance(self._credential, App):
             return self._credential
-        token, until = self._tokens.get(repo, ("", datetime.min.replace(tzinfo=UTC)))
+        token, until = self._tokens.get((repo, talking), ("", datetime.min.replace(tzinfo=UTC)))
         if until - datetime.now(UTC) < _FRESH:
             name = repo.split("/", 1)[1]
-            token, until = self.mint(repo, PERMISSIONS, OPTIONAL, repositories=[name])
-            self._tokens[repo] = (token, until)
+            token, until = self.mint(repo, PERMISSIONS, OPTIONAL if talking else {}, repositories=[name])
+            self._tokens[repo, talking] = (token, until)
         return token
 
     def mint(

@@ -14,6 +14,7 @@ from honk.core.errors import ForgeError, UserError
 from honk.core.followup import FailedCheck, Remark, Standing
 from honk.core.types import Proposal, PullRequest, PushAccess, RepoRef
 from honk.forges.api import PERMISSIONS, Api, App
+from honk.forges.conversation import Conversation
 from honk.forges.reviews import GitHubReviews
 from honk.forges.text import fit
 
@@ -192,6 +193,19 @@ class GitHubForge:
 
     def failures(self, repo: RepoRef, commit: str) -> tuple[FailedCheck, ...]:
         return self._reviews.failures(repo, commit)
+
+    def may_write(self, repo: RepoRef, login: str) -> bool:
+        """Whether a person may write to ``repo`` as of now, or at this forge's first look."""
+        return self._reviews.may_write(repo, login)
+
+    def conversation(self, repo: RepoRef) -> Conversation:
+        """honk's own words on issues and pull requests of ``repo``."""
+        return Conversation(self._api, self._reviews, repo)
+
+    def number_of(self, repo: RepoRef, branch: str) -> int | None:
+        """The open pull request from ``branch`` of the repository itself."""
+        found = self._find(self._repository(repo.name), branch, "")
+        return found.number if found is not None and found.state == "open" else None
 
     # ---- pull requests ----------------------------------------------------------------
 

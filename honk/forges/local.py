@@ -79,6 +79,7 @@ class LocalForge:
             body=record.body,
             base=record.base,
             branch=record.branch,
+            head=record.head_sha,
         )
 
     def remarks(self, repo: RepoRef, number: int, since: datetime | None) -> tuple[Remark, ...]:

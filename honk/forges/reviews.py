@@ -54,6 +54,7 @@ class GitHubReviews:
             body=(data["body"] or "").replace("\r\n", "\n"),
             base=base["ref"],
             branch=head["ref"],
+            head=head["sha"],
             head_owner="" if own else (head["user"] or {}).get("login", "?"),
         )
 
@@ -87,6 +88,10 @@ class GitHubReviews:
                 self.note(f"Checks of {commit[:12]} could not be read: {error.message}")
         return tuple(found)
 
+    def comments(self, repo: RepoRef, number: int) -> Iterator[dict[str, Any]]:
+        """The comments on an issue or pull request, oldest first, as GitHub describes them."""
+        yield from self._list(repo, f"/issues/{number}/comments")
+
     def may_write(self, repo: RepoRef, login: str) -> bool:
         """Whether a person may write to the repository, as GitHub says now."""
         key = (repo.name, login.lower())
@@ -103,7 +108,7 @@ class GitHubReviews:
     # ---- inside -------------------------------------------------------------------------
 
     def _get(self, repo: RepoRef, path: str, what: str, **parameters: object) -> Any:
-        requester = self.api.client(repo.name).requester
+        requester = self.api.client(repo.name, talking=True).requester
         url = f"/repos/{repo.name}{path}"
         _, data = self.api.call(
             what, lambda: requester.requestJsonAndCheck("GET", url, parameters=dict(parameters))
@@ -158,7 +163,7 @@ class GitHubReviews:
         """The end of a log, from where GitHub keeps it; the credential does not go there."""
         import requests
 
-        requester = self.api.client(repo.name).requester
+        requester = self.api.client(repo.name, talking=True).requester
         url = f"/repos/{repo.name}{path}"
         headers, _ = self.api.call(
             "asking for a job's log", lambda: requester.requestBlobAndCheck("GET", url)

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 
 from honk import __version__
 from honk.core.errors import HonkError, StaleWriter, UserError
-from honk.server import api, slack
+from honk.server import api, github, slack
 from honk.server.context import Service
 from honk.server.tail import Tail
 
@@ -46,6 +46,7 @@ def create_app(service: Service) -> FastAPI:
     app.state.tail = Tail(service.events)
     app.include_router(api.router)
     app.include_router(slack.router)
+    app.include_router(github.router)
     app.add_api_route("/healthz", _health, include_in_schema=False)
     app.add_exception_handler(HonkError, _refused)
     app.add_exception_handler(HTTPException, _http)

@@ -14,6 +14,7 @@ from honk.core.desk import Desk
 from honk.core.order import Origin
 from honk.core.ports import Artifacts, EventStore, Leases
 from honk.core.state import RunState, step
+from honk.server.github import Door
 from honk.settings import Settings
 from honk.stores.service import SqlTokens
 
@@ -34,6 +35,7 @@ class Service:
     runs: Runs
     note: Callable[[str], None]
     slack: SlackApp | None = None
+    github: Door | None = None  # behind the webhook, if it is open
 
 
 class RunSummary(Frozen):

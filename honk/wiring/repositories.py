@@ -62,7 +62,7 @@ def target(argument: str | None, settings: Settings, *, base: str | None, named:
             f"There is no folder {argument}.", "Give --repo the path of a repository, a URL or owner/name."
         )
     if argument.count("/") == 1 and ":" not in argument:
-        return Target(_github(argument, settings), "", ())
+        return Target(github_repo(argument, settings), "", ())
     return Target(_remote(argument, settings), "", ())
 
 
@@ -103,10 +103,11 @@ def _remote(url: str, settings: Settings) -> RepoRef:
             f"honk knows no forge at {remote.host}.",
             "GITHUB_API_URL names a GitHub Enterprise; a clone without origin uses the local forge.",
         )
-    return _github(remote.name, settings)
+    return github_repo(remote.name, settings)
 
 
-def _github(name: str, settings: Settings) -> RepoRef:
+def github_repo(name: str, settings: Settings) -> RepoRef:
+    """``owner/name`` on the configured GitHub."""
     return RepoRef(forge="github", name=name, url=f"https://{github_host(settings)}/{name}.git")
 
 

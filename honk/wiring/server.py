@@ -13,6 +13,7 @@ from honk.server.context import Runs, Service
 from honk.server.listen import address, listen, open_socket
 from honk.settings import Settings
 from honk.wiring.desk import QueueDesk
+from honk.wiring.hub import open_door
 from honk.wiring.slack import open_slack
 from honk.wiring.stores import Stores
 from honk.wiring.workers import work_on
@@ -47,6 +48,7 @@ def open_service(settings: Settings, stores: Stores, note: Note) -> Iterator[Ser
         yield Service(
             settings=settings,
             desk=desk,
+            github=open_door(settings, stores, desk, note),
             events=stores.events,
             leases=stores.leases,
             artifacts=stores.artifacts,

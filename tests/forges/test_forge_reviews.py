@@ -90,7 +90,7 @@ def test_the_log_of_the_failed_step_is_read_without_the_credential(hub: Repo, fo
     hub.talk.check(head, "build", "failure", log=log)
     hub.talk.check(head, "lint", "success", log="fine")
     hub.talk.check(head, "scan", "timed_out", app="scanner", summary="It took too long.")
-    hub.talk.check(head, "later", None)
+    hub.talk.check(head, "advice", "neutral")
     hub.talk.check("0" * 40, "other commit", "failure")
     failed = forge.failures(REF, head)
     assert [(check.name, check.log) for check in failed] == [
