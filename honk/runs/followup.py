@@ -13,7 +13,7 @@ from typing import Literal
 
 from honk.core.errors import GitError, UserError
 from honk.core.events import Checkpointed, FollowedUp, Moved
-from honk.core.followup import FollowUp, Remark, Standing
+from honk.core.followup import FailedCheck, FollowUp, Remark, Standing
 from honk.core.types import Base, Change, Finding, Outcome, PullRequest, PushAccess
 from honk.prompts import render
 from honk.runs.run import Ending, Run
@@ -60,10 +60,15 @@ def begin(run: Run, services: Services, access: PushAccess) -> Base | Ending:
     head = services.mirror.follow(standing.branch, access)
     if head is None:
         raise GitError(f"The branch {standing.branch} is gone.", "Restore it, or start a new run.")
-    if services.followups.rounds(run.id, head) >= asked.rounds:
-        reason = f"{asked.rounds} follow-ups were already made of {head[:12]}. Push or comment to go on."
+    remarks = _remarks(run, services, standing)
+    failures = _failures(services, target, head)
+    earlier = services.followups.earlier(run.id, head)
+    known = {remark.id for other in earlier for remark in other.remarks}
+    fresh = bool(request.text) or any(remark.id not in known for remark in remarks)
+    if not fresh and len(earlier) >= asked.rounds:
+        reason = f"{len(earlier)} follow-ups were already made of {head[:12]}. Push or comment to go on."
         return Ending(Outcome.SKIPPED, reason)
-    base, found = _stand(run, services, standing, target, head)
+    base, found = _stand(run, services, standing, target, head, remarks, failures)
     run.record(found)
     if found.merged or found.remarks or found.failures or request.text:
         return base
@@ -78,8 +83,15 @@ def _asked(run: Run) -> FollowUp:
 
 
 def _stand(
-    run: Run, services: Services, standing: Standing, target: Base, head: str
+    run: Run,
+    services: Services,
+    standing: Standing,
+    target: Base,
+    head: str,
+    remarks: tuple[Remark, ...],
+    failures: tuple[FailedCheck, ...],
 ) -> tuple[Base, FollowedUp]:
+    """The commit to build upon, on ``head`` of the branch, with the base merged in if need be."""
     asked, mirror = _asked(run), services.mirror
     trusted = mirror.common(head, target.sha)
     start, merged, artifact = head, None, None
@@ -90,7 +102,6 @@ def _stand(
         if merge.conflicts or asked.update:
             start, merged, conflicts, trusted = merge.commit, target.sha, merge.conflicts, target.sha
             artifact = services.artifacts.put(mirror.pack(start, head))
-    remarks = _remarks(run, services, standing)
     heard = _HEARD.search(standing.body)
     times = [remark.at for remark in remarks] + ([_time(heard[1])] if heard else [])
     found = FollowedUp(
@@ -108,10 +119,7 @@ def _stand(
         artifact=artifact,
         conflicts=conflicts,
         remarks=remarks,
-        failures=tuple(
-            check.model_copy(update={"log": services.followups.distil(services.wording.mask(check.log))})
-            for check in services.followups.reviews.failures(target.repo, head)
-        ),
+        failures=failures,
         heard=max(times, default=None),
     )
     return target.model_copy(update={"sha": start}), found
@@ -133,7 +141,18 @@ def _remarks(run: Run, services: Services, standing: Standing) -> tuple[Remark, 
     read = services.followups.reviews.remarks(run.state.request.repo, standing.number, since)
     said = _asked(run).said
     known = {remark.id for remark in said}
-    return (*(remark for remark in read if remark.id not in known), *said)
+    every = (*(remark for remark in read if remark.id not in known), *said)
+    mask = services.wording.mask
+    return tuple(remark.model_copy(update={"text": mask(remark.text)}) for remark in every)
+
+
+def _failures(services: Services, target: Base, head: str) -> tuple[FailedCheck, ...]:
+    """What fails on ``head``, the logs distilled to what a model needs."""
+    mask, distil = services.wording.mask, services.followups.distil
+    return tuple(
+        check.model_copy(update={"log": distil(mask(check.log))})
+        for check in services.followups.reviews.failures(target.repo, head)
+    )
 
 
 def _original(services: Services, standing: Standing) -> str:
@@ -224,14 +243,14 @@ def _carry(run: Run, services: Services, access: PushAccess) -> None:
     head = mirror.follow(state.base.branch, access)
     if head is None:
         raise GitError(f"The branch {state.base.branch} is gone.", "Restore it, or start a new run.")
-    base, found = _stand(run, services, standing, mirror.fetch(standing.base), head)
     before = state.followed
     assert before is not None
+    # What was said since is for the next follow-up.
+    target = mirror.fetch(standing.base)
+    base, found = _stand(run, services, standing, target, head, before.remarks, before.failures)
     carried = mirror.carry(state.base.base.sha, state.frozen.change.head, base.sha, "honk checkpoint")
     conflicts = tuple(dict.fromkeys((*found.conflicts, *carried.conflicts)))
-    found = found.model_copy(
-        update={"conflicts": conflicts, "remarks": before.remarks, "heard": before.heard}
-    )  # what was said since is for the next follow-up
+    found = found.model_copy(update={"conflicts": conflicts})
     artifact = services.artifacts.put(mirror.pack(carried.commit, base.sha))
     run.record(
         Moved(found=found, base=base, checkpoint=Checkpointed(artifact=artifact, commit=carried.commit))

@@ -9,6 +9,7 @@ from honk.agent.calls import Caller
 from honk.agent.judge import Judge
 from honk.agent.session import Toolbox
 from honk.core.cancel import Cancel
+from honk.core.events import FollowedUp
 from honk.core.limits import Limits
 from honk.core.ports import (
     Artifacts,
@@ -95,13 +96,14 @@ class FollowUps:
     """What a run that continues a pull request needs beyond others.
 
     ``original``: the change request of the run that made a branch, empty if it is not known
-    here. ``rounds``: how many other runs followed up a commit (run id and commit given).
+    here. ``earlier``: what other runs found that worked on a follow-up of a commit (run id and
+    commit given).
     """
 
     reviews: Reviews
     distil: Callable[[str], str]
     original: Callable[[str], str]
-    rounds: Callable[[str, str], int]
+    earlier: Callable[[str, str], tuple[FollowedUp, ...]]
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,7 @@ class Wish(Frozen):
     repo: str
     number: int
     actor: str = ""
+    actor_id: int = 0
     called: bool = False
     text: str = ""
     remark: Remark | None = None
@@ -88,6 +89,7 @@ class _Part(BaseModel):
 
 class _User(_Part):
     login: str
+    id: int = 0
     type: str = "User"
 
 
@@ -227,6 +229,7 @@ def _issue(payload: _Payload, rules: Rules) -> Wish | str:
         repo=payload.repository.full_name,
         number=issue.number,
         actor=sender.login,
+        actor_id=sender.id,
         called=True,
         text=_request(issue, "" if payload.action == "opened" else asked),
         place=Place(kind="issue", id=issue.number),
@@ -263,6 +266,7 @@ def _on_issue(payload: _Payload, issue: _Issue, said: _Said, asked: str | None) 
         repo=payload.repository.full_name,
         number=issue.number,
         actor=said.user.login,
+        actor_id=said.user.id,
         called=True,
         text=_request(issue, asked),
         place=Place(kind="comment", id=said.id),
@@ -298,6 +302,7 @@ def _on_pull_request(event: str, payload: _Payload, said: _Said, asked: str | No
         repo=payload.repository.full_name,
         number=number,
         actor=said.user.login,
+        actor_id=said.user.id,
         called=asked is not None,
         text=text,
         remark=remark,

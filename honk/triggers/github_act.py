@@ -100,13 +100,22 @@ def _submit(wish: Wish, order: Order, delivery: str, hub: Hub, desk: Desk) -> st
     order = order.model_copy(
         update={
             "origin": Origin(kind="github", place=place, url=wish.url),
-            "requester": f"{wish.actor} <{wish.actor}@users.noreply.github.com>" if wish.actor else "",
+            "requester": _requester(wish),
         }
     )
     run_id = desk.submit(order, key=("github", delivery))
     _react(wish, hub)
     hub.answer(wish.number, run_id, f"honk is at work: run {hub.link(run_id)}.")
     return f"{place} is run {run_id}"
+
+
+def _requester(wish: Wish) -> str:
+    """With the address that GitHub credits to its user whatever his own is ("Setting your commit email
+    address", GitHub Docs)."""
+    if not wish.actor:
+        return ""
+    number = f"{wish.actor_id}+" if wish.actor_id else ""
+    return f"{wish.actor} <{number}{wish.actor}@users.noreply.github.com>"
 
 
 def _react(wish: Wish, hub: Hub) -> None:

@@ -42,15 +42,18 @@ def followups(stores: Stores, request: Request, reviews: Reviews) -> FollowUps:
         state = made(stores, request.repo, branch)
         return state.task if state is not None else ""
 
-    def rounds(run_id: str, head: str) -> int:
+    def earlier(run_id: str, head: str) -> tuple[FollowedUp, ...]:
         if request.followup is None:
-            return 0
-        others = followups_of(stores, request.repo, request.followup.number)
-        return sum(other != run_id and _followed(stores, other, head) for other in others)
+            return ()
+        others = (o for o in followups_of(stores, request.repo, request.followup.number) if o != run_id)
+        found = (_found(stores, other, head) for other in others)
+        return tuple(event for event in found if event is not None)
 
-    return FollowUps(reviews=reviews, distil=distil, original=original, rounds=rounds)
+    return FollowUps(reviews=reviews, distil=distil, original=original, earlier=earlier)
 
 
-def _followed(stores: Stores, run_id: str, head: str) -> bool:
-    events = (recorded.event for recorded in stores.events.read(run_id))
-    return any(isinstance(event, FollowedUp) and event.head == head for event in events)
+def _found(stores: Stores, run_id: str, head: str) -> FollowedUp | None:
+    """What a run found at ``head`` and then worked on; one that found nothing to do is no round."""
+    recorded = stores.events.read(run_id)
+    found = (r.event for r in recorded if isinstance(r.event, FollowedUp) and r.event.head == head)
+    return next(found, None) if fold(recorded).base is not None else None

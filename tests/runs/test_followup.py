@@ -290,12 +290,24 @@ def test_a_pull_request_that_is_not_open_is_left_alone(worlds: Worlds, state: st
 def test_a_head_has_only_so_many_follow_ups(worlds: Worlds) -> None:
     nothing = Turn(calls=(Call("finish", {"status": "no_change", "reason": "Not here."}),))
     world = opened(worlds, [nothing, nothing])
-    reasons = []
-    for number in range(2, 5):
+    assert isinstance(world.forge, Talk)
+    number = 1
+
+    def again(text: str = "") -> tuple[Outcome, str]:
+        nonlocal number
+        number += 1
         world.run_id = f"r000000000{number}"
-        reasons.append(outcome(follow(world, rounds=2)))
-    assert [given for given, _ in reasons] == [Outcome.NO_CHANGE, Outcome.NO_CHANGE, Outcome.SKIPPED]
-    assert "2 follow-ups were already made" in reasons[-1][1]
+        return outcome(follow(world, text, rounds=2))
+
+    assert again()[0] is again()[0] is again()[0] is Outcome.NO_CHANGE  # nothing to do is no round
+    world.forge.failed = (FailedCheck(name="build", log="FAILED"),)
+    assert again() == again() == (Outcome.NO_CHANGE, "Not here.")
+    given, reason = again()
+    assert (given, "2 follow-ups were already made" in reason) == (Outcome.SKIPPED, True)
+    assert again("try once more")[1] == "Not here."  # a person's word is always heard
+    world.forge.said = (Remark(id="comment-3", author="ada", text="Louder", at=AT),)
+    assert again()[1] == "Not here."
+    assert again()[0] is Outcome.SKIPPED  # but once
 
 
 def test_a_branch_of_a_person_is_refused(worlds: Worlds) -> None:
