@@ -266,7 +266,6 @@ class Remote(Protocol):
 
     def follow(self, branch: str, access: PushAccess) -> str | None:
         """Bring what the remote branch holds now, and return its commit; None if it is gone."""
-        ...
 
     def push(self, sha: str, branch: str, access: PushAccess, expect: str | None) -> None:
         """Push exactly ``sha``; the remote must hold ``expect`` (None: nothing). Reads it back.

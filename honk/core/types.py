@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import Literal, Self
+from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from honk.core.base import Frozen
 from honk.core.followup import FollowUp
@@ -39,7 +39,7 @@ class RepoRef(Frozen):
 class Request(Frozen):
     """A change request: who asked, in which repository, what, under which limits."""
 
-    text: str
+    text: str  # never empty but in a follow-up
     repo: RepoRef
     base: str | None = None  # branch; None means the remote's default branch
     requester: str = ""  # "Name <email>" where known; co-author of the commit
@@ -57,12 +57,6 @@ class Request(Frozen):
     limits: Limits = Limits()
     followup: FollowUp | None = None  # then ``text`` is what is asked of the pull request now
     origin: Origin = Origin()
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        if not self.text and self.followup is None:
-            raise ValueError("the text of the request is empty")
-        return self
 
 
 class Outcome(StrEnum):

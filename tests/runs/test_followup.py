@@ -176,6 +176,17 @@ def test_rules_are_those_of_the_base_whatever_the_branch_says(worlds: Worlds) ->
     assert [c.command for c in run.state.base.verify] == ["sh check.sh"] if run.state.base else False
 
 
+def test_what_fails_on_the_branch_is_not_forgiven_for_having_failed_before(worlds: Worlds) -> None:
+    """A person broke the branch: only the base branch is what a change is measured by."""
+    world = opened(worlds, [TWICE, DONE, bash("echo echo hello > greet.sh"), DONE])
+    commit(world, "main", "greet.sh", "echo hello\n")  # so that the check passes there
+    commit(world, branch(world), "greet.sh", "echo broken\n")
+    run = follow(world, "greet twice")
+    assert outcome(run)[0] is Outcome.PUBLISHED
+    assert run.state.rounds == 1
+    assert git(world.origin, "show", f"{branch(world)}:greet.sh") == "echo hello\n"
+
+
 # ---- somebody pushes meanwhile ----------------------------------------------------------
 
 
@@ -328,9 +339,16 @@ class Crash(BaseException):
     """The process is gone."""
 
 
-@pytest.mark.parametrize("story", ["conflict", "moved"])
-def test_a_crash_at_any_append_ends_in_the_same_branch(worlds: Worlds, story: str) -> None:
-    """The undisturbed run says how many appends there are; each is the last one of a process once."""
+@pytest.mark.parametrize(
+    ("story", "step"),
+    [
+        ("moved", 7),
+        pytest.param("moved", 1, marks=pytest.mark.full),
+        pytest.param("conflict", 1, marks=pytest.mark.full),
+    ],
+)
+def test_a_crash_at_any_append_ends_in_the_same_branch(worlds: Worlds, story: str, step: int) -> None:
+    """The undisturbed run says how many appends there are; every ``step``-th is a process's last."""
     resolve = bash("grep -q '<<<<<<<' greet.sh && echo 'echo hello # all' > greet.sh; echo x >> more.sh")
     appends = 1
     at = 0
@@ -356,7 +374,7 @@ def test_a_crash_at_any_append_ends_in_the_same_branch(worlds: Worlds, story: st
             assert any(isinstance(r.event, Moved) for r in world.log())
         else:
             assert len(git(world.origin, "log", "-1", "--format=%P", branch(world)).split()) == 2
-        at += 3 if at else 1
+        at += step
 
 
 @dataclass
