@@ -276,12 +276,13 @@ def test_an_update_without_conflicts_needs_no_model(worlds: Worlds) -> None:
 
 def test_an_update_that_breaks_the_checks_goes_to_the_model(worlds: Worlds) -> None:
     world = opened(worlds, [bash("echo echo hallo > greet.sh"), DONE])
-    commit(world, "main", "check.sh", 'test "$(sh greet.sh)" = hallo || { echo expected hallo; exit 1; }\n')
+    # What the base branch's own greeting passes, and the pull request's does not.
+    commit(world, "main", "check.sh", 'test "$(sh greet.sh)" != hello || { echo no hello here; exit 1; }\n')
     run = follow(world, "", update=True)
     assert outcome(run)[0] is Outcome.PUBLISHED
     assert subjects(world, branch(world))[:2] == ["Greet again", f"Merge branch 'main' into {branch(world)}"]
     assert b"This is a follow-up" in world.service.journal[0].raw
-    assert b"expected hallo" in world.service.journal[0].raw
+    assert b"no hello here" in world.service.journal[0].raw
 
 
 # ---- left alone -------------------------------------------------------------------------
