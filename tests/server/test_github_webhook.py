@@ -155,7 +155,8 @@ def test_only_a_signed_new_delivery_of_somebody_who_may_write_starts_a_run(
     [run] = sender.runs()
     assert run["request"] == "say hello\n\nIssue #7: No greeting\n\nIt says bye."
     assert run["requester"] == "ada <ada@users.noreply.github.com>"
-    assert run["origin"] == {"kind": "github", "place": "acme/app#7", "url": "https://example.com/c"}
+    origin = {"kind": "github", "place": "acme/app#7", "url": "https://example.com/c"}
+    assert run["origin"].items() >= origin.items()
     until(lambda: len(answers(sender.repo)) or None)
     [answer] = answers(sender.repo)
     assert f"run `{run['run_id']}`" in answer
