@@ -61,16 +61,20 @@ def make_plan(
     settings: Settings,
     prepare: Prepare,
     bring: Callable[[Base], Brought],
+    trusted: str | None = None,
 ) -> Plan:
     """Derive the plan of a run from its base commit; the same commit gives the same plan.
 
-    ``bring`` fetches the submodules of the base.
+    ``bring`` fetches the submodules of the base. ``trusted`` is the commit whose rules hold
+    where that is not the base itself: a follow-up builds upon a branch that a model wrote to.
     """
-    files = source.files(base.sha)
+    rules = base.model_copy(update={"sha": trusted or base.sha})
+    files = source.files(rules.sha)
     config = read_config(files, source)
     detection = detect(files, source.read)
     brought = bring(base)
-    image = _image_plan(request, base, files, config, detection, brought)
+    of_image = brought if rules == base else bring(rules)
+    image = _image_plan(request, rules, files, config, detection, of_image)
 
     def gates(change: Change, allowed: tuple[str, ...]) -> tuple[Finding, ...]:
         from honk.gates import GatePolicy, combined, inspect  # first needed when there is a change

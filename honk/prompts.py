@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
 
@@ -36,6 +37,11 @@ def _first_lines(text: str, count: int) -> str:
     return "\n  ".join(text.splitlines()[:count])
 
 
+def _unfenced(text: str) -> str:
+    """Text that cannot end the ``~~~~`` fence that it stands in."""
+    return re.sub(r"^(\s*)~{3,}", r"\1\\~~~", text, flags=re.MULTILINE)
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -45,7 +51,13 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(cell=_cell, code_cell=_code_cell, first_of=_first_of, first_lines=_first_lines)
+    environment.filters.update(
+        cell=_cell,
+        code_cell=_code_cell,
+        unfenced=_unfenced,
+        first_of=_first_of,
+        first_lines=_first_lines,
+    )
     return environment
 
 

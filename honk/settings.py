@@ -37,6 +37,11 @@ class GitHubSettings(Frozen):
     token: SecretStr | None = None
     app_id: str | None = None
     private_key: SecretStr | None = None  # PEM text
+    bots: tuple[str, ...] = ()  # logins of bots whose words count, such as "renovate[bot]"
+    rounds: int = Field(default=3, ge=1)  # follow-ups of one head of a pull request
+    webhook_secret: SecretStr | None = Field(default=None, min_length=16)  # None: no webhooks
+    mention: str | None = None  # the name after an @ that calls honk, beside /honk
+    label: str | None = None  # the label that turns an issue into a run
 
     @property
     def configured(self) -> bool:
@@ -101,7 +106,8 @@ class Settings(Frozen):
         """Every secret value known to honk, to be masked where tool output enters."""
         found = [self.anthropic_api_key, self.openai_api_key, self.github.token, self.github.private_key]
         found += [self.slack.bot_token, self.slack.signing_secret, self.slack.app_token]
-        found += [self.token, self.otel.headers, *(hook.secret for hook in self.webhooks)]
+        found += [self.github.webhook_secret, self.token, self.otel.headers]
+        found += [hook.secret for hook in self.webhooks]
         found += [s for r in self.registries for s in (r.password, r.token)]
         return tuple(s.get_secret_value() for s in found if s is not None and s.get_secret_value())
 
@@ -151,9 +157,13 @@ _ENVIRONMENT: dict[str, tuple[str, ...]] = {
     "SLACK_BOT_TOKEN": ("slack", "bot_token"),
     "SLACK_SIGNING_SECRET": ("slack", "signing_secret"),
     "SLACK_APP_TOKEN": ("slack", "app_token"),
+    "HONK_GITHUB_WEBHOOK_SECRET": ("github", "webhook_secret"),
     "HONK_GITHUB_APP_ID": ("github", "app_id"),
     "HONK_GITHUB_PRIVATE_KEY": ("github", "private_key"),
 }
+
+
+_NEVER_EMPTY = "HONK_GITHUB_WEBHOOK_SECRET"
 
 
 def _private_key(value: str) -> str:
@@ -189,6 +199,8 @@ def load(config: Path | None = None, environ: Mapping[str, str] | None = None) -
     for variable, path in _ENVIRONMENT.items():
         if value := env.get(variable):
             _put(data, path, value)
+        elif value == "" and variable == _NEVER_EMPTY:  # a secret that failed to be filled in
+            raise UserError(f"{variable} is empty.", "Give it the webhook's secret, or leave it unset.")
     github = data.get("github", {})
     if isinstance(github, dict) and isinstance(github.get("private_key"), str):
         github["private_key"] = _private_key(github["private_key"])

@@ -18,6 +18,7 @@ from honk.core.events import Recorded, RunRequested
 from honk.core.limits import Limits
 from honk.core.ports import EventStore
 from honk.core.pulls import PullRequestRecord
+from honk.core.reviews import Forge
 from honk.core.sandbox import OpenSandbox
 from honk.core.types import RepoRef, Request
 from honk.forges.local import LocalForge
@@ -28,6 +29,7 @@ from honk.settings import Settings
 from honk.testing.sandbox import open_folder_sandbox
 from honk.testing.scripted import Call, ScriptedModel, Step, Turn
 from honk.wiring import Stores, assemble, open_mirror, open_model, open_stores, open_submodules
+from honk.wiring.followups import link
 
 APPROVE = Turn('{"verdict": "approve", "reasons": []}')
 FINISH = Turn(calls=(Call("finish", {"title": "Say hello", "description": "It greets now."}),))
@@ -86,6 +88,7 @@ class World:
     open_sandbox: OpenSandbox = open_folder_sandbox
     image: str = "sha256:folder"
     record: Path | None = None
+    forge: Forge | None = None  # other than the local one
 
     @property
     def repo(self) -> RepoRef:
@@ -107,6 +110,7 @@ class World:
                 runs.resume(run, limits or run.state.limits)
             else:
                 request = self.request(**({"limits": limits} if limits else {}), **fields)
+                link(self.stores, request, self.run_id)
                 run.record(RunRequested(honk="0", request=request))
             self._execute(run)
             return run
@@ -130,7 +134,7 @@ class World:
                 model=opened,
                 judge=opened,
                 mirror=mirror,
-                publisher=LocalForge(self.stores.pulls),
+                publisher=self.forge or LocalForge(self.stores.pulls),
                 prepare=lambda plan, cancel: self.image,
                 bring=bring,
                 sweep=lambda: None,
@@ -186,3 +190,8 @@ class Worlds:
         settings = settings_module.load(environ=environ)
         stores = self._stack.enter_context(open_stores(settings))
         return World(root=root, service=service, settings=settings, stores=stores, origin=origin)
+
+    def rescript(self, world: World, turns: Sequence[Step], judge: Sequence[Step]) -> None:
+        """Another model for the runs of ``world`` that begin from now on."""
+        world.service = self._stack.enter_context(ScriptedModel(turns, judge))
+        world.settings = world.settings.model_copy(update={"anthropic_base_url": world.service.url})

@@ -29,7 +29,9 @@ class Judge:
         if no money or time is left to ask."""
         question = render(
             "judge.md",
-            request=log.state.request.text,
+            request=log.state.task,
+            followup=log.state.followed,
+            asked=log.state.request.text,
             checks=report.checks,
             flags=flags,
             diff=change.patch[:DIFF_LIMIT],

@@ -9,6 +9,23 @@ from typing import Annotated
 
 import typer
 
+from honk.cli.options import (
+    Allow,
+    Config,
+    Json,
+    Judge,
+    MaxCost,
+    MaxTurns,
+    Model,
+    Record,
+    Remote,
+    Repo,
+    Report,
+    RunId,
+    Timeout,
+    Verify,
+)
+
 app = typer.Typer(
     name="honk",
     help="A change request in plain language becomes a verified pull request.\n\n"
@@ -19,33 +36,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-Config = Annotated[
-    Path | None, typer.Option("--config", help="Settings file instead of the default honk.toml.")
-]
-Json = Annotated[
-    bool, typer.Option("--json", help="One JSON object on stdout; people's output goes to stderr.")
-]
-RunId = Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, or the beginning of it.")]
-Remote = Annotated[
-    str | None,
-    typer.Option("--remote", help="URL of a honk serve with the runs; '': none. [HONK_REMOTE]"),
-]
-Repo = Annotated[
-    str | None,
-    typer.Option(
-        "--repo", "-r", help="A path, a git URL, or owner/name. [default: the repository around here]"
-    ),
-]
-MaxCost = Annotated[float | None, typer.Option("--max-cost", help="Dollars.", min=0.0)]
-MaxTurns = Annotated[int | None, typer.Option("--max-turns", help="Model calls of the session.", min=1)]
-Timeout = Annotated[str | None, typer.Option("--timeout", help="Wall clock, such as 90s, 45m or 2h.")]
-Record = Annotated[Path | None, typer.Option("--record", help="Write a session that replay: plays.")]
-Report = Annotated[
-    Path | None,
-    typer.Option("--report", help="Folder for result, log, patch and summary; in CI also the job's own."),
-]
-Judge = Annotated[str | None, typer.Option("--judge", help="Model of the judge, 'same' or 'off'.")]
 
 
 def _version(value: bool) -> None:
@@ -70,13 +60,8 @@ def run(
     request: Annotated[str, typer.Argument(metavar="CHANGE_REQUEST", help="What to change; - reads stdin.")],
     repo: Repo = None,
     base: Annotated[str | None, typer.Option("--base", "-b", help="Branch to change.")] = None,
-    model: Annotated[
-        str | None, typer.Option("--model", "-m", help="anthropic:NAME, openai:NAME or replay:FILE.")
-    ] = None,
-    verify: Annotated[
-        list[str] | None,
-        typer.Option("--verify", help="Command that must pass; repeatable; replaces detection."),
-    ] = None,
+    model: Model = None,
+    verify: Verify = None,
     image: Annotated[str | None, typer.Option("--image", help="Sandbox image.")] = None,
     draft: Annotated[bool, typer.Option("--draft/--ready", help="State of the pull request.")] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Everything but push and pull request.")] = False,
@@ -86,9 +71,7 @@ def run(
     untested: Annotated[
         str, typer.Option("--untested", help="refuse or draft: what to do where nothing verifies.")
     ] = "refuse",
-    allow: Annotated[
-        list[str] | None, typer.Option("--allow", help="Protected paths (glob) that may change; repeatable.")
-    ] = None,
+    allow: Allow = None,
     broken_base: Annotated[
         str, typer.Option("--broken-base", help="continue or skip where the base fails its own verifiers.")
     ] = "continue",
@@ -148,6 +131,41 @@ def approve(
     from honk.cli.approve import approve_command
 
     raise typer.Exit(approve_command(run_id, tuple(globs or ()), json=json, config=config))
+
+
+@app.command()
+def followup(
+    pull_request: Annotated[
+        str, typer.Argument(metavar="PR", help="Number, URL, or owner/name#12 of a pull request of honk's.")
+    ],
+    words: Annotated[
+        str, typer.Argument(metavar="[WORDS]", help="What else to do in it; - reads stdin.")
+    ] = "",
+    repo: Repo = None,
+    update: Annotated[
+        bool, typer.Option("--update", help="Merge the base into the branch even without conflicts.")
+    ] = False,
+    model: Model = None,
+    verify: Verify = None,
+    allow: Allow = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Everything but the push.")] = False,
+    max_cost: MaxCost = None,
+    max_turns: MaxTurns = None,
+    timeout: Timeout = None,
+    judge: Judge = None,
+    record: Record = None,
+    json: Json = False,
+    config: Config = None,
+) -> None:
+    """Continue a pull request: review remarks, failing checks, conflicts, and what you add."""
+    from honk.cli.followup import Options, followup_command
+
+    options = Options(
+        pull_request=pull_request, request=words, repo=repo, update=update, model=model,
+        verify=tuple(verify or ()), allow=tuple(allow or ()), dry_run=dry_run, max_cost=max_cost,
+        max_turns=max_turns, timeout=timeout, judge=judge, record=record, json=json, config=config,
+    )  # fmt: skip
+    raise typer.Exit(followup_command(options))
 
 
 @app.command()
@@ -327,8 +345,8 @@ def schema(
 
 
 COMMANDS = frozenset(
-    {"run", "resume", "approve", "cancel", "say", "runs", "show", "logs", "diff", "init", "doctor"}
-    | {"eval", "prune", "schema", "serve", "worker", "mcp", "token"}
+    {"run", "resume", "followup", "approve", "cancel", "say", "runs", "show", "logs", "diff", "init"}
+    | {"doctor", "eval", "prune", "schema", "serve", "worker", "mcp", "token"}
 )
 
 

@@ -125,7 +125,7 @@ class Here:
             if state.requested is None:
                 continue
             pull_request = state.published.pull_request.url if state.published else None
-            name, text, cost = state.request.repo.name, state.request.text, round(state.cost_usd, 6)
+            name, text, cost = state.request.repo.name, state.request.title, round(state.cost_usd, 6)
             rows.append(Row(run_id, self.status(run_id, state), name, text, cost, pull_request))
         return rows
 

@@ -48,7 +48,7 @@ def show_command(prefix: str, *, json: bool, config: Path | None, remote: str | 
 
 
 def _describe(run_id: str, state: RunState, word: str) -> list[str]:
-    text = [f"run       {run_id} ({word})", f"request   {state.request.text}"]
+    text = [f"run       {run_id} ({word})", f"request   {state.request.title}"]
     if state.ended is not None:
         text.append(f"reason    {state.ended.reason}")
     if state.requested is not None and state.requested.replayed:

@@ -15,6 +15,7 @@ from pydantic import Field, TypeAdapter
 from pydantic_core import PydanticSerializationError
 
 from honk.core.base import Frozen
+from honk.core.followup import FailedCheck, Remark
 from honk.core.limits import Limits
 from honk.core.messages import Completion, Purpose, ToolResult
 from honk.core.types import (
@@ -57,6 +58,32 @@ class BaseResolved(Frozen):
     verify: tuple[VerifyCommand, ...]
     notices: tuple[str, ...] = ()  # for people: uncommitted changes not included, and the like
     limits: Limits | None = None  # in force from here on, if the repository asks for lower ones
+
+
+class FollowedUp(Frozen):
+    """What a follow-up found. ``base`` of the BaseResolved after it is the commit to build upon:
+    ``head`` itself, or the merge of ``merged`` (the base branch's newest commit) into it.
+
+    ``trusted`` is the commit of the base branch whose rules hold (checks, image, guidance).
+    ``artifact`` holds the merge as a pack, beyond head and ``merged``. ``conflicts`` are paths
+    that git could not merge; they stand in the tree with conflict markers.
+    """
+
+    kind: Literal["followed_up"] = "followed_up"
+    pull_request: PullRequest
+    title: str
+    original: str  # the change request that the pull request was opened for
+    description: str  # of the pull request, before this run
+    branch: str
+    head: str
+    head_owner: str = ""
+    trusted: str
+    merged: str | None = None
+    artifact: str | None = None
+    conflicts: tuple[str, ...] = ()
+    remarks: tuple[Remark, ...] = ()
+    failures: tuple[FailedCheck, ...] = ()
+    heard: datetime | None = None  # when the newest remark that is worked in was made
 
 
 class SandboxStarted(Frozen):
@@ -109,6 +136,16 @@ class Checkpointed(Frozen):
     kind: Literal["checkpointed"] = "checkpointed"
     artifact: str
     commit: str
+
+
+class Moved(Frozen):
+    """Somebody pushed to the branch before the run did. ``found`` and ``base`` speak of the new
+    head, and ``checkpoint`` is the work so far, laid over it."""
+
+    kind: Literal["moved"] = "moved"
+    found: FollowedUp
+    base: Base
+    checkpoint: Checkpointed
 
 
 class SessionEnded(Frozen):
@@ -197,6 +234,7 @@ class RunEnded(Frozen):
 Event = Annotated[
     RunRequested
     | RunResumed
+    | FollowedUp
     | BaseResolved
     | SandboxStarted
     | Instructed
@@ -204,6 +242,7 @@ Event = Annotated[
     | ToolReturned
     | Compacted
     | Checkpointed
+    | Moved
     | SessionEnded
     | ChangeFrozen
     | Gated

@@ -8,10 +8,12 @@ from honk.core.events import (
     BaseResolved,
     ChangeFrozen,
     Compacted,
+    FollowedUp,
     Gated,
     Instructed,
     Judged,
     ModelReplied,
+    Moved,
     PathsAllowed,
     Published,
     Pushed,
@@ -51,13 +53,17 @@ def _lines(recorded: Recorded) -> list[str]:  # noqa: C901 -- one case for each 
     match event:
         case RunRequested():
             note = ["REPLAYED SESSION: recorded answers are played back, no model thinks here."]
-            return [f"run {recorded.run_id}: {event.request.text}"] + (note if event.replayed else [])
+            return [f"run {recorded.run_id}: {event.request.title}"] + (note if event.replayed else [])
         case RunResumed():
             return ["resumed"]
         case BaseResolved():
             base = event.base
             checks = ", ".join(c.name for c in event.verify) or "none found"
             return [f"{base.repo.name} {base.branch} at {base.sha[:12]}; checks: {checks}", *event.notices]
+        case FollowedUp():
+            return _found(event)
+        case Moved():
+            return [f"somebody pushed {event.found.head[:12]}; the work so far is laid over it"]
         case SandboxStarted():
             return ["sandbox started"]
         case Instructed() if event.origin in ("gate", "verify", "judge", "limit", "human"):
@@ -110,3 +116,12 @@ def _check(check: Check) -> list[str]:
     if found is not None and found.flaky:
         said.append(f"{check.name} flaky: {', '.join(found.flaky[:5])}")
     return said
+
+
+def _found(event: FollowedUp) -> list[str]:
+    """What a follow-up has to do, in a few lines."""
+    conflicts = f", conflicts in {', '.join(event.conflicts)}" if event.conflicts else ""
+    merged = [f"  merged {event.merged[:12]} of the base{conflicts}"] if event.merged else []
+    said = [f"  {r.author}: {r.text.splitlines()[0] if r.text else ''}" for r in event.remarks]
+    failed = [f"  fails: {check.name}" for check in event.failures]
+    return [f"pull request {event.pull_request.url} at {event.head[:12]}", *merged, *said, *failed]

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from honk.core.base import Frozen
+from honk.core.followup import FollowUp
 
 OriginKind = Literal["cli", "api", "mcp", "slack", "github", "ci", "schedule", "campaign", "page"]
 
@@ -33,6 +34,7 @@ class Order(Frozen):
     ``repo`` is a path, a git URL or ``owner/name``; None means the repository around the
     current folder, which only a command line has. ``max_cost`` in dollars, ``timeout`` in
     seconds. ``requester`` is ``Name <email>`` where known.
+    With ``followup``, ``request`` holds the words that are said now, which may be none.
     """
 
     request: str
@@ -53,4 +55,5 @@ class Order(Frozen):
     depth: int = Field(default=50, ge=1)
     fork: bool = False
     requester: str = ""
+    followup: FollowUp | None = None
     origin: Origin = Origin()

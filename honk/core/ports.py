@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 from honk.core.cancel import Cancel
 from honk.core.events import Event, Head, Recorded
+from honk.core.merging import Merging
 from honk.core.messages import Completion, Dialect, ModelRequest, TextDelta
 from honk.core.pulls import PullRequestRecord
 from honk.core.state import RunState
@@ -92,8 +93,9 @@ class HandOver(Protocol):
         message: str,
         previous: str | None = None,
         deleted: Sequence[bytes] = (),
+        parents: Sequence[str] = (),
     ) -> str:
-        """Turn a tar stream into a commit on ``base``.
+        """Turn a tar stream into a commit on ``base`` (with other ``parents``, if any are named).
 
         With ``previous`` the stream holds only changed paths, laid over that commit's tree
         less ``deleted``, and a path that may not be committed is left out; without it such a
@@ -123,6 +125,9 @@ class Remote(Protocol):
         """The commit that the remote branch points to now, or None."""
         ...
 
+    def follow(self, branch: str, access: PushAccess) -> str | None:
+        """Bring what the remote branch holds now, and return its commit; None if it is gone."""
+
     def push(self, sha: str, branch: str, access: PushAccess, expect: str | None) -> None:
         """Push exactly ``sha``; the remote must hold ``expect`` (None: nothing). Reads it back.
 
@@ -131,8 +136,8 @@ class Remote(Protocol):
         ...
 
 
-class Mirror(Source, HandOver, Remote, Protocol):
-    """One repository on the host: the three views above of one bare clone."""
+class Mirror(Source, HandOver, Remote, Merging, Protocol):
+    """One repository on the host: the four views above of one bare clone."""
 
 
 # ---- forges ---------------------------------------------------------------------------

@@ -13,10 +13,12 @@ from honk.core.events import (
     Checkpointed,
     Compacted,
     Event,
+    FollowedUp,
     Gated,
     Instructed,
     Judged,
     ModelReplied,
+    Moved,
     PathsAllowed,
     Published,
     Pushed,
@@ -60,6 +62,7 @@ class RunState:
     last_at: datetime | None = None
     earlier_seconds: float = 0.0  # wall clock used before the last resumption
     base: BaseResolved | None = None
+    followed: FollowedUp | None = None
     system: str = ""
     messages: tuple[Message, ...] = ()
     pending: tuple[ToolCall, ...] = ()  # calls of the last turn without an answer yet
@@ -105,6 +108,11 @@ class RunState:
         if self.requested is None:
             raise ValueError("the log of this run has no first event")
         return self.requested.request
+
+    @property
+    def task(self) -> str:
+        """The change request; of a follow-up, the one that its pull request was opened for."""
+        return self.followed.original if self.followed is not None else self.request.text
 
     def seconds(self, now: datetime) -> float:
         """Wall clock that the run has used until ``now``, pauses between resumptions left out."""
@@ -206,6 +214,21 @@ def _resume(state: RunState, event: RunResumed, at: datetime, was_at: datetime |
     )
 
 
+def _move(state: RunState, event: Moved) -> RunState:
+    """The work stands on another commit now, and has to face the stop gate again."""
+    base = state.base.model_copy(update={"base": event.base}) if state.base else None
+    return replace(
+        state,
+        followed=event.found,
+        base=base,
+        checkpoint=event.checkpoint,
+        frozen=None,
+        gated=None,
+        verified=None,
+        judged=None,
+    )
+
+
 def step(state: RunState, recorded: Recorded) -> RunState:  # noqa: C901 -- one case per event
     """The state after one more event. A forgotten event type is a type error here."""
     event: Event = recorded.event
@@ -218,6 +241,10 @@ def step(state: RunState, recorded: Recorded) -> RunState:  # noqa: C901 -- one 
             return _resume(state, event, recorded.at, was_at)
         case BaseResolved():
             return replace(state, base=event, limits=event.limits or state.limits)
+        case FollowedUp():
+            return replace(state, followed=event)
+        case Moved():
+            return _move(state, event)
         case SandboxStarted():
             return replace(state, image=event.image)
         case Instructed():

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from honk.core.base import Frozen
+from honk.core.followup import FollowUp
 from honk.core.limits import Limits
 from honk.core.messages import Usage
 from honk.core.order import Origin
@@ -38,7 +39,7 @@ class RepoRef(Frozen):
 class Request(Frozen):
     """A change request: who asked, in which repository, what, under which limits."""
 
-    text: str = Field(min_length=1)
+    text: str  # never empty but in a follow-up
     repo: RepoRef
     base: str | None = None  # branch; None means the remote's default branch
     requester: str = ""  # "Name <email>" where known; co-author of the commit
@@ -54,7 +55,14 @@ class Request(Frozen):
     depth: int = Field(default=50, ge=1)
     fork: bool = False
     limits: Limits = Limits()
+    followup: FollowUp | None = None  # then ``text`` is what is asked of the pull request now
     origin: Origin = Origin()
+
+    @property
+    def title(self) -> str:
+        """What a list says of it: its words, or which pull request it continues without any."""
+        silent = f"follow up on pull request {self.followup.number}" if self.followup else ""
+        return self.text or silent
 
 
 class Outcome(StrEnum):

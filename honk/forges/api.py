@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -37,6 +37,10 @@ ACTIONS_REFUSED = "not permitted to create or approve pull requests"
 
 # What an installation token is asked for. "contents" is the push, "pull_requests" the rest.
 PERMISSIONS = {"contents": "write", "pull_requests": "write"}
+
+# What follow-ups and answers need beyond that. An App that was not granted one of these does
+# without; asking for it would cost the whole token.
+OPTIONAL = {"actions": "read", "checks": "write", "issues": "write", "statuses": "read"}
 
 
 @dataclass(frozen=True)
@@ -72,9 +76,9 @@ class Api:
         self._credential = credential
         self._wait = wait
         self._pace = pace
-        self._verify: str | bool = str(ca_file) if ca_file else True
+        self.verify: str | bool = str(ca_file) if ca_file else True
         self._clients: dict[str, Github] = {}  # by token
-        self._tokens: dict[str, tuple[str, datetime]] = {}  # installation token by repository
+        self._tokens: dict[tuple[str, bool], tuple[str, datetime]] = {}  # installation token by repository
         self._integration: GithubIntegration | None = None
 
     def close(self) -> None:
@@ -87,9 +91,9 @@ class Api:
     def app(self) -> bool:
         return isinstance(self._credential, App)
 
-    def client(self, repo: str) -> Github:
-        """A client that may see ``repo`` (``owner/name``)."""
-        return self.client_of(self.token(repo))
+    def client(self, repo: str, *, talking: bool = False) -> Github:
+        """A client that may see ``repo`` (``owner/name``); ``talking``: and what is said there."""
+        return self.client_of(self.token(repo, talking=talking))
 
     def client_of(self, token: str) -> Github:
         from github import Auth, Github
@@ -98,20 +102,35 @@ class Api:
             self._clients[token] = Github(auth=Auth.Token(token), **self._options())
         return self._clients[token]
 
-    def token(self, repo: str) -> str:
-        """A token for ``repo`` and, from an App, for nothing else; good for another ten minutes."""
+    def token(self, repo: str, *, talking: bool = False) -> str:
+        """A token for ``repo`` and, from an App, for nothing else; good for another ten minutes.
+
+        ``talking`` adds what the App was granted of ``OPTIONAL``; no push needs that.
+        """
         if not isinstance(self._credential, App):
             return self._credential
-        token, until = self._tokens.get(repo, ("", datetime.min.replace(tzinfo=UTC)))
+        token, until = self._tokens.get((repo, talking), ("", datetime.min.replace(tzinfo=UTC)))
         if until - datetime.now(UTC) < _FRESH:
             name = repo.split("/", 1)[1]
-            token, until = self.mint(repo, {"repositories": [name], "permissions": PERMISSIONS})
-            self._tokens[repo] = (token, until)
+            token, until = self.mint(repo, PERMISSIONS, OPTIONAL if talking else {}, repositories=[name])
+            self._tokens[repo, talking] = (token, until)
         return token
 
-    def mint(self, repo: str, scope: dict[str, Any]) -> tuple[str, datetime]:
-        """A new installation token, and when it expires. ``scope`` is the request's body."""
-        number, _ = self.installation(repo)
+    def mint(
+        self,
+        repo: str,
+        permissions: Mapping[str, str],
+        optional: Mapping[str, str] | None = None,
+        **more: Any,
+    ) -> tuple[str, datetime]:
+        """A new installation token, and when it expires. ``optional`` permissions are asked for as
+        far as the App has them; ``more`` are further fields of the request."""
+        number, granted = self.installation(repo)
+        wanted = dict(permissions)
+        for what, level in (optional or {}).items():
+            if (has := granted.get(what)) is not None:
+                wanted[what] = has if level == "write" else "read"
+        scope = {"permissions": wanted, **more}
         _, data = self.call(
             "asking for an installation token",
             lambda: self._app().requester.requestJsonAndCheck(
@@ -187,7 +206,7 @@ class Api:
         return {
             "base_url": self._url,
             "timeout": REQUEST_SECONDS,
-            "verify": self._verify,
+            "verify": self.verify,
             "user_agent": "honk",
             "retry": None,  # here, so that a cancelled run does not sleep on
             "seconds_between_requests": None,

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from honk.core.errors import ForgeError, UserError
+from honk.core.followup import FailedCheck, Remark, Standing
 from honk.core.types import Proposal, PullRequest, PushAccess, RepoRef
 from honk.forges.api import ACTIONS_REFUSED, PERMISSIONS, Api, App
+from honk.forges.conversation import Conversation
+from honk.forges.reviews import GitHubReviews
 from honk.forges.text import fit
 
 if TYPE_CHECKING:
@@ -28,11 +32,12 @@ _NULL = "0" * 40
 
 
 class GitHubForge:
-    """Implements ``Publisher``. Needs a token or an App, which wins over a token.
+    """Implements ``Forge``. Needs a token or an App, which wins over a token.
 
     ``wait`` sleeps for some seconds and may raise ``Cancelled``. ``note`` gets a line for
     people whenever something was left out that does not matter enough to fail. ``ca_file``
-    is a CA bundle for hosts whose certificate the system does not know.
+    is a CA bundle for hosts whose certificate the system does not know. ``bots`` are those
+    whose remarks count.
     """
 
     def __init__(
@@ -45,6 +50,7 @@ class GitHubForge:
         note: Callable[[str], None] = lambda _: None,
         pace: float = 1.0,
         ca_file: Path | None = None,
+        bots: Collection[str] = (),
     ) -> None:
         credential = app or token
         if credential is None:
@@ -56,6 +62,7 @@ class GitHubForge:
         self._token = token
         self._wait = wait
         self._note = note
+        self._reviews = GitHubReviews(self._api, note, frozenset(bot.lower() for bot in bots))
 
     def close(self) -> None:
         """Close the connections. The forge can be used again afterwards."""
@@ -129,7 +136,7 @@ class GitHubForge:
         """The repository, which may have been renamed: an App's token is not scoped by name yet."""
         if not self._api.app:
             return self._repository(name)
-        token, _ = self._api.mint(name, {"permissions": {"metadata": "read"}})
+        token, _ = self._api.mint(name, {"metadata": "read"})
         return self._read(self._api.client_of(token), name)
 
     def _repository(self, name: str) -> Repository:
@@ -193,6 +200,30 @@ class GitHubForge:
             else:
                 return PushAccess(url=fork.clone_url, owner=fork.owner.login, fork=True)
         raise ForgeError(f"The fork {fork.full_name} was not ready in time.", "Continue with `honk resume`.")
+
+    # ---- what is said about a pull request ----------------------------------------------
+
+    def standing(self, repo: RepoRef, number: int) -> Standing:
+        return self._reviews.standing(repo, number)
+
+    def remarks(self, repo: RepoRef, number: int, since: datetime | None) -> tuple[Remark, ...]:
+        return self._reviews.remarks(repo, number, since)
+
+    def failures(self, repo: RepoRef, commit: str) -> tuple[FailedCheck, ...]:
+        return self._reviews.failures(repo, commit)
+
+    def may_write(self, repo: RepoRef, login: str) -> bool:
+        """Whether a person may write to ``repo`` as of now, or at this forge's first look."""
+        return self._reviews.may_write(repo, login)
+
+    def conversation(self, repo: RepoRef) -> Conversation:
+        """honk's own words on issues and pull requests of ``repo``."""
+        return Conversation(self._api, self._reviews, repo)
+
+    def number_of(self, repo: RepoRef, branch: str) -> int | None:
+        """The open pull request from ``branch`` of the repository itself."""
+        found = self._find(self._repository(repo.name), branch, "")
+        return found.number if found is not None and found.state == "open" else None
 
     # ---- pull requests ----------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from honk.core.errors import ForgeError, UserError
+from honk.core.followup import FailedCheck, Remark, Standing
 from honk.core.ports import PullRequestTable
 from honk.core.pulls import PullRequestRecord
 from honk.core.types import (
@@ -20,7 +21,7 @@ from honk.core.types import (
 
 
 class LocalForge:
-    """Implements ``Publisher`` over a table of pull requests."""
+    """Implements ``Forge`` over a table of pull requests; nobody comments there, and no checks run."""
 
     def __init__(self, table: PullRequestTable) -> None:
         self._table = table
@@ -71,6 +72,33 @@ class LocalForge:
             )
         return _pull_request(newest, created=False)
 
+    def standing(self, repo: RepoRef, number: int) -> Standing:
+        record = self._table.get(repo.name, number)
+        if record is None:
+            raise UserError(f"There is no pull request {number} of {repo.name}.", "`honk runs` lists them.")
+        return Standing(
+            number=number,
+            url=_url(record),
+            state=record.state,
+            draft=record.draft,
+            title=record.title,
+            body=record.body,
+            base=record.base,
+            branch=record.branch,
+            head=record.head_sha,
+        )
+
+    def remarks(self, repo: RepoRef, number: int, since: datetime | None) -> tuple[Remark, ...]:
+        return ()
+
+    def failures(self, repo: RepoRef, commit: str) -> tuple[FailedCheck, ...]:
+        return ()
+
+
+def _url(record: PullRequestRecord) -> str:
+    """The repository's address, with the pull request's number as the fragment."""
+    return f"{Path(record.repo).as_uri()}#honk-{record.number}"
+
 
 def _path(repo: RepoRef) -> Path:
     url = urlsplit(repo.url)
@@ -83,10 +111,9 @@ def _record(proposal: Proposal) -> PullRequestRecord:
 
 
 def _pull_request(record: PullRequestRecord, *, created: bool) -> PullRequest:
-    """Its URL is the repository's, with the pull request's number as the fragment."""
     return PullRequest(
         number=record.number,
-        url=f"{Path(record.repo).as_uri()}#honk-{record.number}",
+        url=_url(record),
         draft=record.draft,
         created=created,
         state=record.state,

@@ -19,11 +19,12 @@ import hashlib
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from honk.core.errors import GitError, HandOverError
-from honk.git.command import Git, last_words
+from honk.git.command import Git
+from honk.git.commits import Committer, commit_tree
 from honk.git.history import make_pack
 from honk.git.names import fold, git_alias, malformed, shown, unacceptable, unacceptable_link
 from honk.git.objects import (
@@ -44,27 +45,6 @@ from honk.git.tar import Caps, Member, walk
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 _CHECKED = (b".gitmodules", b".gitattributes")  # files whose content git itself may refuse
 _REPORTED = 10  # refusals told at once
-
-
-@dataclass(frozen=True)
-class Signing:
-    """How commits are signed. ``format`` as git's gpg.format; ``key`` a key file (ssh) or id (openpgp).
-
-    ``env`` holds what the signer needs of the operator's environment: HOME, GNUPGHOME,
-    SSH_AUTH_SOCK.
-    """
-
-    format: str
-    key: str
-    env: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Author:
-    """The identity of honk's commits, author and committer alike."""
-
-    name: str = "honk"
-    email: str = "honk@localhost"
 
 
 @dataclass
@@ -305,9 +285,7 @@ class Parts:
     blobs: Blobs
     trees: Callable[[str], Mapping[bytes, Entry]]
     algorithm: str
-    author: Author = Author()
-    signing: Signing | None = None
-    caps: Caps = Caps()  # noqa: RUF009 -- frozen
+    by: Committer = Committer()  # noqa: RUF009 -- frozen
 
 
 def read_tree(
@@ -321,8 +299,8 @@ def read_tree(
     under = before if previous is None else parts.trees(previous)
     known = {entry.oid for entry in before.values()} | {entry.oid for entry in under.values()}
     with BaseRules(parts.git, before, parts.blobs) as rules:
-        walking = _Walk(before, known, rules, parts.caps, parts.algorithm)
-        for member in walk(stream, parts.caps):
+        walking = _Walk(before, known, rules, parts.by.caps, parts.algorithm)
+        for member in walk(stream, parts.by.caps):
             walking.take(member)
         found = walking.found
         if previous is not None:  # a checkpoint: what is refused stays out, and must not cost the rest
@@ -341,9 +319,16 @@ def read_tree(
 
 
 def write_commit(
-    parts: Parts, final: Mapping[bytes, Entry], base: str, start: str, message: str, date: datetime | None
+    parts: Parts,
+    final: Mapping[bytes, Entry],
+    base: str,
+    start: str,
+    message: str,
+    date: datetime | None,
+    parents: Sequence[str] = (),
 ) -> str:
-    """Write tree and commit on ``base``. ``start`` is a commit whose tree is near (base itself, say)."""
+    """Write tree and commit on ``base``. ``start`` is a commit whose tree is near (base itself, say).
+    ``parents`` stand in for ``base`` where it is a merge that will not be pushed itself."""
     near = parts.trees(start)
     lines = [b"0 %s\t%s\0" % (b"0" * len(start), p) for p in near if p not in final]
     lines += [
@@ -358,7 +343,7 @@ def write_commit(
         written = parts.git.run("write-tree", env=env).decode().strip()
     if tree(parts.git, written) != final:
         raise GitError("git wrote another tree than the sandbox held.", "Report this as a defect of honk.")
-    commit = commit_tree(parts, written, (base,), message, date)
+    commit = commit_tree(parts.git, written, parents or (base,), message, parts.by, date)
     if any(path.rsplit(b"/", 1)[-1] in _CHECKED and near.get(path) != e for path, e in final.items()):
         _check_strictly(parts, commit, base)
     return commit
@@ -373,28 +358,3 @@ def _check_strictly(parts: Parts, commit: str, base: str) -> None:
             f"The tree cannot be committed, because git refuses what it says: {error.message}",
             "Undo the change of .gitmodules or .gitattributes.",
         ) from None
-
-
-def commit_tree(
-    parts: Parts, written: str, parents: Sequence[str], message: str, date: datetime | None
-) -> str:
-    """Write a commit of the tree ``written``, signed if honk signs."""
-    when = f"{int((date or datetime.now(UTC)).timestamp())} +0000"
-    env = {"GIT_AUTHOR_DATE": when, "GIT_COMMITTER_DATE": when}
-    for role in ("AUTHOR", "COMMITTER"):
-        env |= {f"GIT_{role}_NAME": parts.author.name, f"GIT_{role}_EMAIL": parts.author.email}
-    command, config = ["commit-tree", *(part for p in parents for part in ("-p", p)), "-F", "-"], {}
-    if parts.signing is not None:
-        command.append(f"-S{parts.signing.key}")
-        config = {"gpg.format": parts.signing.format, "user.signingKey": parts.signing.key}
-        env |= parts.signing.env
-    text = message.replace("\0", "").encode("utf-8", "replace")
-    result = parts.git.attempt(*command, written, input=text, config=config, env=env)
-    if result.code != 0 and parts.signing is not None:
-        raise GitError(
-            f"The commit could not be signed: {last_words(result.err)}",
-            "Check [signing] in honk.toml: the format, and that the key can be used without a prompt.",
-        )
-    if result.code != 0:
-        raise GitError(f"git could not write the commit: {last_words(result.err)}", "Run it again.")
-    return result.out.decode().strip()

@@ -45,8 +45,13 @@ def make_seed(git: Git, commit: str, depth: int) -> tuple[bytes, tuple[str, ...]
 
 
 def make_pack(git: Git, commit: str, base: str) -> bytes:
-    """A pack of what ``commit`` needs beyond ``base``; no delta leans on an object outside of it."""
-    lines = [f"--shallow {check_object_id(base)}", check_object_id(commit), f"^{base}"]
+    """A pack of what ``commit`` needs beyond ``base``; no delta leans on an object outside of it.
+
+    The parents of a merge are left out too: whoever gets such a pack has them.
+    """
+    parents = git.run("rev-list", "--parents", "-1", check_object_id(commit)).decode().split()[1:]
+    kept = [f"--shallow {check_object_id(base)}"] if parents == [base] else []
+    lines = [*kept, commit, *(f"^{known}" for known in dict.fromkeys((base, *parents)))]
     return git.run("pack-objects", "--revs", "--stdout", "-q", "--delta-base-offset", input=_stdin(lines))
 
 

@@ -1,21 +1,16 @@
-"""Merging in a bare repository: what two branches make together, without a work tree."""
+"""Merging in a bare repository: what two commits make together, without a work tree."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 
 from honk.core.errors import GitError, UserError
+from honk.core.merging import Merged
 from honk.core.types import check_object_id
-from honk.git import handover
 from honk.git.command import Git, last_words
-
-
-@dataclass(frozen=True)
-class Merged:
-    """The ``tree`` of both sides together, or the paths in which they contradict each other."""
-
-    tree: str | None
-    conflicts: tuple[str, ...] = ()
+from honk.git.commits import Committer, commit_tree
+from honk.git.objects import text_path
 
 
 def contains(git: Git, commit: str, other: str) -> bool:
@@ -25,42 +20,71 @@ def contains(git: Git, commit: str, other: str) -> bool:
     )
 
 
+def common(git: Git, one: str, other: str) -> str | None:
+    """The newest commit that both histories have, as far as they are here."""
+    found = git.attempt("merge-base", check_object_id(one), check_object_id(other))
+    return found.out.decode().strip() if found.code == 0 else None
+
+
 def fork_point(git: Git, base: str, head: str) -> str:
     """The commit that both sides have in common. Raises GitError if there is none."""
     return git.run("merge-base", check_object_id(base), check_object_id(head)).decode().strip()
 
 
-def try_merge(git: Git, base: str, head: str) -> Merged:
-    """What ``head`` merged into ``base`` would be (git merge-tree --write-tree, git 2.38).
+def try_merge(git: Git, one: str, other: str, *options: str) -> tuple[str, tuple[str, ...]]:
+    """The tree of ``other`` merged into ``one``, and the paths in conflict (git-merge-tree(1), git 2.38).
 
+    Paths in conflict stand in the tree with conflict markers, or as one side has them.
     Raises UserError where git is too old, GitError where it fails.
     """
-    ends = (check_object_id(base), check_object_id(head))
-    result = git.attempt("merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", *ends)
-    fields = result.out.decode("utf-8", "backslashreplace").split("\0")
-    if result.code == 0:
-        return Merged(check_object_id(fields[0]))
-    if result.code == 1:
-        return Merged(None, tuple(sorted({name for name in fields[1:] if name})))
+    ends = (check_object_id(one), check_object_id(other))
+    result = git.attempt("merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", *options, *ends)
+    if result.code in (0, 1):
+        tree, *paths = result.out.rstrip(b"\0").split(b"\0")
+        names = sorted({text_path(path) for path in paths if path})
+        return check_object_id(tree.decode().strip()), tuple(names)
     if result.code == 129 or "usage:" in result.err:
         raise UserError("This git is too old to merge without a work tree.", "Install git 2.38 or newer.")
     raise GitError(f"git could not merge: {last_words(result.err)}", "Merge it by hand.")
 
 
-def merge(parts: handover.Parts, base: str, head: str, message: str) -> str:
+def merge(git: Git, base: str, head: str, message: str, by: Committer) -> str:
     """The commit that ``base`` becomes: ``head`` itself if nothing else happened, else a merge.
 
     Raises UserError if they contradict each other.
     """
-    if contains(parts.git, head, base):
+    if contains(git, head, base):
         return head
-    merged = try_merge(parts.git, base, head)
-    if merged.tree is None:
+    tree, conflicts = try_merge(git, base, head)
+    if conflicts:
         raise UserError(
-            f"Both sides changed {', '.join(merged.conflicts[:5])}.",
+            f"Both sides changed {', '.join(conflicts[:5])}.",
             "Merge the base into the branch by hand, push it, and look again.",
         )
-    return handover.commit_tree(parts, merged.tree, (base, head), message, None)
+    return commit_tree(git, tree, (base, head), message, by)
+
+
+def merge_in(git: Git, head: str, other: str, message: str, by: Committer) -> Merged:
+    """``other`` merged into ``head``, its conflicts left in the tree for the model to settle."""
+    tree, conflicts = try_merge(git, head, other, "--allow-unrelated-histories")
+    return Merged(commit_tree(git, tree, (head, other), message, by), conflicts)
+
+
+def carry(git: Git, base: str, commit: str, onto: str, message: str, by: Committer) -> Merged:
+    """What ``commit`` changes of ``base``, as a commit on ``onto``.
+
+    git before 2.40 takes no merge base by hand, so the three trees get a small history of
+    their own in which ``base`` is the parent of both others. None of these is ever pushed,
+    so none is signed.
+    """
+    by = replace(by, signing=None)
+
+    def bare(sha: str, parents: Sequence[str]) -> str:
+        return commit_tree(git, f"{check_object_id(sha)}^{{tree}}", parents, "honk", by)
+
+    root = bare(base, ())
+    tree, conflicts = try_merge(git, bare(onto, (root,)), bare(commit, (root,)))
+    return Merged(commit_tree(git, tree, (onto,), message, by), conflicts)
 
 
 def reverted(git: Git, head: str) -> frozenset[str]:

@@ -13,32 +13,34 @@ import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
 from honk.core.cancel import Cancel
 from honk.core.errors import GitError, UserError
+from honk.core.merging import Merged
 from honk.core.types import Base, Change, PushAccess, RepoRef, check_object_id
 from honk.git import handover, history, merge, objects, submodules
-from honk.git.command import EMPTY_TREE, Git, Result, failure
+from honk.git.command import EMPTY_TREE, Git, failure
+from honk.git.commits import Committer
 from honk.git.objects import REGULAR, Blobs, Entry
 from honk.git.refs import Location, check_branch, check_own_branch, location
-from honk.git.remote import Advertised, Credential, Endpoint, Network, advertised, explain, refused
-from honk.git.tar import Caps
+from honk.git.remote import (
+    Advertised,
+    Credential,
+    Endpoint,
+    Network,
+    advertised,
+    explain,
+    fetch,
+    push,
+    refused,
+)
 from honk.git.upkeep import locked, nascent, place, sweep, touch
 
 _TREES = 6  # parsed trees kept: the base's, the last checkpoints'
-
-
-@dataclass(frozen=True)
-class Committer:
-    """Who writes commits, and within which bounds."""
-
-    author: handover.Author = handover.Author()  # noqa: RUF009 -- frozen
-    signing: handover.Signing | None = None
-    caps: Caps = Caps()  # noqa: RUF009 -- frozen
 
 
 class Mirror:
@@ -111,6 +113,13 @@ class Mirror:
         ref = f"refs/heads/{check_branch(branch)}"
         return advertised(self._git, self._endpoint(access), ref).heads.get(branch)
 
+    def follow(self, branch: str, access: PushAccess) -> str | None:
+        """Bring what the remote branch holds now, and return its commit; None if it is gone."""
+        now = self.head(branch, access)
+        if now is None:
+            return None
+        return self._bring(f"refs/heads/{branch}", f"{access.url} {branch}", now, self._endpoint(access))
+
     def push(self, sha: str, branch: str, access: PushAccess, expect: str | None) -> None:
         """Push exactly ``sha`` to ``branch`` (``honk/…``), which must hold ``expect`` or already ``sha``."""
         check_own_branch(branch)
@@ -129,10 +138,10 @@ class Mirror:
         if now != (None if expect is None else check_object_id(expect)):
             raise _moved(branch, access, now)
         remote = self._endpoint(access)
-        result = self._push(remote, sha, branch, expect)
+        result = push(self._git, remote, sha, branch, expect)
         if "shallow update not allowed" in result.err + result.out.decode("utf-8", "replace"):
             self._unshallow()
-            result = self._push(remote, sha, branch, expect)
+            result = push(self._git, remote, sha, branch, expect)
         held = self.head(branch, access) if result.code == 0 else None
         if result.code != 0:
             raise refused(result, branch, remote)
@@ -184,6 +193,7 @@ class Mirror:
         message: str,
         previous: str | None = None,
         deleted: Sequence[bytes] = (),
+        parents: Sequence[str] = (),
         date: datetime | None = None,
     ) -> str:
         """Turn a tar stream into a commit on ``base``; see :mod:`honk.git.handover` for the rules.
@@ -197,7 +207,7 @@ class Mirror:
         final = handover.read_tree(parts, stream, base, previous, deleted)
         if final == self._tree(base):
             return base
-        sha = handover.write_commit(parts, final, base, start, message, date)
+        sha = handover.write_commit(parts, final, base, start, message, date, parents)
         self._remember(sha, final)
         return sha
 
@@ -209,7 +219,7 @@ class Mirror:
         """Take such a pack back in. Raises GitError."""
         objects.unpack(self._git, pack)
 
-    # ---- Merger -------------------------------------------------------------------------
+    # ---- Merging: people's merges, and those of follow-ups ------------------------------
 
     def contains(self, commit: str, other: str) -> bool:
         """Whether ``other`` is ``commit`` or one of its ancestors."""
@@ -220,15 +230,32 @@ class Mirror:
 
     def conflicts(self, base: str, head: str) -> tuple[str, ...]:
         """Paths that ``base`` and ``head`` changed in ways that contradict each other."""
-        return merge.try_merge(self._plain(base), base, head).conflicts
+        return merge.try_merge(self._plain(base), base, head)[1]
 
     def merge(self, base: str, head: str, message: str) -> str:
         """The commit that ``base`` becomes with ``head`` in it. Raises UserError for conflicts."""
-        return merge.merge(replace(self._parts(base), git=self._plain(base)), base, head, message)
+        return merge.merge(self._plain(base), base, head, message, self._committer)
 
     def reverted(self, head: str) -> frozenset[str]:
         """Commits that ``head`` has taken back."""
         return merge.reverted(self._git, head)
+
+    def common(self, one: str, other: str) -> str | None:
+        """The newest commit that both histories have, or None; all of them is fetched if need be."""
+        found = merge.common(self._git, one, other)
+        if found is None:
+            self._unshallow()
+            found = merge.common(self._git, one, other)
+        return found
+
+    def merge_in(self, head: str, other: str, message: str) -> Merged:
+        """``other`` merged into ``head``, with its conflicts in the tree."""
+        self.common(head, other)  # brings the history that a merge needs
+        return merge.merge_in(self._plain(head), head, other, message, self._committer)
+
+    def carry(self, base: str, commit: str, onto: str, message: str) -> Merged:
+        """What ``commit`` changes of ``base``, as a commit on ``onto``."""
+        return merge.carry(self._plain(base), base, commit, onto, message, self._committer)
 
     # ---- inside -------------------------------------------------------------------------
 
@@ -238,9 +265,7 @@ class Mirror:
             blobs=self._blobs,
             trees=self._tree,
             algorithm=_format(base),
-            author=self._committer.author,
-            signing=self._committer.signing,
-            caps=self._committer.caps,
+            by=self._committer,
         )
 
     def _plain(self, commit: str) -> Git:
@@ -277,7 +302,7 @@ class Mirror:
             )
         return UserError(f"{url} has no branch {base}.", f"It has: {shown}.")
 
-    def _bring(self, wanted: str, name: str, known: str) -> str:
+    def _bring(self, wanted: str, name: str, known: str, remote: Endpoint | None = None) -> str:
         """Fetch ``wanted`` with the mirror's depth and return its commit; nothing is fetched twice."""
         ref = f"refs/honk/depth-{self._depth}/{hashlib.sha256(name.encode()).hexdigest()[:32]}"
         with self._locked():
@@ -288,25 +313,11 @@ class Mirror:
                     os.utime(self._directory / ref)  # in use: `honk prune` drops old ones
                 return known
             sweep(self._directory)
-            self._fetch(self._origin, f"--depth={self._depth}", refspec=f"+{wanted}:{ref}")
+            self._fetch(remote or self._origin, f"--depth={self._depth}", refspec=f"+{wanted}:{ref}")
             return self._git.run("rev-parse", "--verify", f"{ref}^{{commit}}").decode().strip()
 
     def _fetch(self, remote: Endpoint, *options: str, refspec: str) -> None:
-        result = remote.call(
-            self._git,
-            "fetch",
-            "--quiet",
-            "--no-tags",
-            "--no-write-fetch-head",
-            "--no-recurse-submodules",
-            "--no-auto-maintenance",
-            "--update-shallow",
-            "--refmap=",
-            *options,
-            "--",
-            remote.at.url,
-            refspec,
-        )
+        result = fetch(self._git, remote, *options, refspec=refspec)
         if result.code != 0 and f"{self._directory}/objects" in result.err:
             raise failure("fetch", result, self._directory)  # about the mirror, not the remote
         if result.code != 0:
@@ -319,22 +330,6 @@ class Mirror:
         with self._locked():
             for sha in dict.fromkeys(refs):
                 self._fetch(self._origin, "--depth=2147483647", refspec=f"+{sha}:refs/honk/full/{sha}")
-
-    def _push(self, remote: Endpoint, sha: str, branch: str, expect: str | None) -> Result:
-        return remote.call(
-            self._git,
-            "push",
-            "--porcelain",
-            "--no-verify",
-            "--no-follow-tags",
-            "--no-signed",
-            "--recurse-submodules=no",
-            "--atomic",
-            f"--force-with-lease=refs/heads/{branch}:{expect or ''}",
-            "--",
-            remote.at.url,
-            f"{sha}:refs/heads/{branch}",
-        )
 
     def _initialise(self, algorithm: str) -> None:
         """Create the bare repository, unless it is there."""

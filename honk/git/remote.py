@@ -191,6 +191,43 @@ _CAUSES: tuple[_Explain, ...] = (
 )
 
 
+def fetch(git: Git, remote: Endpoint, *options: str, refspec: str) -> Result:
+    """Bring ``refspec``, and nothing else along with it."""
+    return remote.call(
+        git,
+        "fetch",
+        "--quiet",
+        "--no-tags",
+        "--no-write-fetch-head",
+        "--no-recurse-submodules",
+        "--no-auto-maintenance",
+        "--update-shallow",
+        "--refmap=",
+        *options,
+        "--",
+        remote.at.url,
+        refspec,
+    )
+
+
+def push(git: Git, remote: Endpoint, sha: str, branch: str, expect: str | None) -> Result:
+    """Push ``sha`` to ``branch`` with a lease on ``expect`` (None: it is not there), without hooks."""
+    return remote.call(
+        git,
+        "push",
+        "--porcelain",
+        "--no-verify",
+        "--no-follow-tags",
+        "--no-signed",
+        "--recurse-submodules=no",
+        "--atomic",
+        f"--force-with-lease=refs/heads/{branch}:{expect or ''}",
+        "--",
+        remote.at.url,
+        f"{sha}:refs/heads/{branch}",
+    )
+
+
 def explain(result: Result, remote: Endpoint, verb: str) -> HonkError:
     """The error for a remote operation that failed, by what git and the server said."""
     url = remote.at.url

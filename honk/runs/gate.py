@@ -7,25 +7,16 @@ request. Whatever fails goes back to the model as one message, a bounded number 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from honk.core.errors import HandOverError
 from honk.core.events import ChangeFrozen, Gated, Instructed, Judged
 from honk.core.types import Change, Finding, Outcome, Report
 from honk.prompts import render
+from honk.runs.followup import merges, parents, unresolved
 from honk.runs.publish import commit_message
-from honk.runs.run import Run
+from honk.runs.run import Ending, Run
 from honk.runs.services import Plan, Services
 from honk.runs.verification import verify_change
 from honk.runs.workshop import Workshop, base_sha
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How and why a run ends."""
-
-    outcome: Outcome
-    reason: str
 
 
 def stop_gate(run: Run, services: Services, plan: Plan, workshop: Workshop) -> Ending | None:
@@ -41,7 +32,7 @@ def _freeze(run: Run, services: Services, plan: Plan, workshop: Workshop) -> End
     state = run.state
     if state.frozen is None and state.session is not None:
         try:
-            commit = workshop.freeze(commit_message(run, services.wording))
+            commit = workshop.freeze(commit_message(run, services.wording), parents(run))
         except HandOverError as error:  # the model can mend it: a path, a type, a size
             finding = Finding(gate="hand-over", result="block", path="", detail=error.message)
             run.record(Gated(commit=base_sha(run), findings=(finding,)))
@@ -51,7 +42,7 @@ def _freeze(run: Run, services: Services, plan: Plan, workshop: Workshop) -> End
         change = change.model_copy(update={"patch": services.wording.mask(change.patch)})
         artifact = services.artifacts.put(services.mirror.pack(commit, change.base))
         run.record(ChangeFrozen(change=change, artifact=artifact))
-    if _frozen(run).empty:
+    if _frozen(run).empty and not merges(run):
         idle = state.session is not None and state.session.stopped == "idle"
         if idle:
             return Ending(Outcome.STUCK, "The model stopped without changing anything or saying why.")
@@ -62,7 +53,8 @@ def _freeze(run: Run, services: Services, plan: Plan, workshop: Workshop) -> End
 def _gate(run: Run, services: Services, plan: Plan, workshop: Workshop) -> Ending | None:
     if run.state.gated is None:
         change = _frozen(run)
-        run.record(Gated(commit=change.head, findings=plan.inspect(change, run.state.allowed)))
+        findings = (*plan.inspect(change, run.state.allowed), *unresolved(run, services, change))
+        run.record(Gated(commit=change.head, findings=findings))
     return _blocked(run)
 
 
@@ -104,7 +96,7 @@ def _note_weakened(run: Run, services: Services, report: Report) -> None:
 
 
 def _judge(run: Run, services: Services, plan: Plan, workshop: Workshop) -> Ending | None:
-    if services.judge is None:
+    if services.judge is None or _frozen(run).empty:
         return None
     if run.state.judged is None:
         change = _frozen(run)

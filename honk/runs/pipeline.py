@@ -14,13 +14,14 @@ from honk.core.errors import (
     InfrastructureError,
     StaleWriter,
 )
-from honk.core.events import BaseResolved, Instructed
-from honk.core.types import FinishStatus, Outcome, PushAccess
+from honk.core.events import BaseResolved, Instructed, SessionEnded
+from honk.core.types import Finish, FinishStatus, Outcome, PushAccess
 from honk.prompts import render
-from honk.runs.gate import Ending, stop_gate
+from honk.runs import followup
+from honk.runs.gate import stop_gate
 from honk.runs.patch import end
 from honk.runs.publish import publish
-from honk.runs.run import Run
+from honk.runs.run import Ending, Run
 from honk.runs.services import Plan, Services
 from honk.runs.verification import measure_base, standing, verify_in_session
 from honk.runs.workshop import Workshop
@@ -61,10 +62,12 @@ def execute(run: Run, services: Services) -> None:
 
 def _line(run: Run, services: Services) -> Ending:
     services.sweep()  # the first step, since nothing goes without the engine
-    access = None
-    if not run.state.request.dry_run:
-        access = services.publisher.access(run.state.request.repo, fork=run.state.request.fork)
-    plan = _start(run, services)
+    access = _access(run, services)
+    if isinstance(access, Ending):
+        return access
+    plan = _start(run, services, access)
+    if isinstance(plan, Ending):
+        return plan
     if not plan.commands and run.state.request.untested == "refuse":
         return Ending(
             Outcome.SKIPPED,
@@ -72,25 +75,44 @@ def _line(run: Run, services: Services) -> Ending:
             "Name a command with --verify, or accept an unverified draft with --untested draft.",
         )
     measure_base(run, services, plan)
-    ending = _broken_base(run) or _attempts(run, services, plan)
-    if ending is not None:
-        return ending
-    if access is None:
-        return Ending(Outcome.VERIFIED, "Everything but the pull request is done (--dry-run).")
-    return _publish(run, services, plan, access)
+    ending = _broken_base(run)
+    for _ in range(followup.MOVES):
+        ending = ending or _attempts(run, services, plan)
+        if ending is not None:
+            return ending
+        if access is None or run.state.request.dry_run:
+            return Ending(Outcome.VERIFIED, "Everything but the pull request is done (--dry-run).")
+        if not followup.moved(run, services, access):
+            return _publish(run, services, plan, access)
+    return Ending(Outcome.FAILED, "The branch moved each time that the work was about to be pushed.")
 
 
-def _start(run: Run, services: Services) -> Plan:
+def _access(run: Run, services: Services) -> PushAccess | Ending | None:
+    """Where the run may push; asked before any model cost. None: it will not."""
+    request = run.state.request
+    if request.followup is not None:
+        return followup.reach(run, services)
+    return None if request.dry_run else services.publisher.access(request.repo, fork=request.fork)
+
+
+def _start(run: Run, services: Services, access: PushAccess | None) -> Plan | Ending:
     """Fetch, resolve the base once, and derive the plan from it."""
     request, resolved = run.state.request, run.state.base
     if resolved is None:
         base = services.mirror.fetch(request.base)
+        if request.followup is not None and access is not None:
+            found = followup.begin(run, services, access)
+            if isinstance(found, Ending):
+                return found
+            base = found
     else:
         base = resolved.base
+        followup.restore(run, services)
         services.mirror.ensure(base.sha)
-    plan = services.plan(request, base)
+    followed = run.state.followed
+    plan = services.plan(request, base, followed.trusted if followed else base.sha)
     if resolved is None:
-        branch = services.branch(request.text, run.id)
+        branch = followed.branch if followed else services.branch(request.text, run.id)
         limits = run.state.limits.lowered(plan.limits)
         run.record(
             BaseResolved(
@@ -151,6 +173,9 @@ def _session(run: Run, services: Services, plan: Plan, workshop: Workshop) -> No
         cache_key=run.id,
     )
     _instruct(run, plan)
+    if followup.only_merges(run):
+        run.record(SessionEnded(finish=Finish(reason="The base was merged in.")))
+        return
     if resumed and run.state.turns:
         redone = redo(session)
         if run.state.session is None:
@@ -175,7 +200,8 @@ def _instruct(run: Run, plan: Plan) -> None:
         return
     task = render(
         "task.md",
-        request=state.request.text,
+        request=state.task,
+        followup=followup.words(run),
         repo=state.request.repo.name,
         branch=state.base.base.branch if state.base else "",
         commands=plan.commands,
@@ -196,7 +222,7 @@ def _session_ending(run: Run) -> Ending | None:
     reason, status = session.finish.reason, session.finish.status
     if session.stopped in ("limit", "stuck", "refusal"):
         return Ending(Outcome.EXHAUSTED if session.stopped == "limit" else Outcome.STUCK, reason)
-    if status is FinishStatus.NO_CHANGE:
+    if status is FinishStatus.NO_CHANGE and not followup.merges(run):
         return Ending(Outcome.NO_CHANGE, reason or "The model found nothing to do.")
     if status is FinishStatus.PRECONDITION_FAILED:
         return Ending(Outcome.SKIPPED, reason or "A precondition of the request does not hold.")

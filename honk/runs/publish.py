@@ -19,7 +19,7 @@ def title(run: Run, wording: Wording) -> str:
     """The model's title if it gave a usable one, else the request's first line."""
     finish = run.state.session.finish if run.state.session else None
     own = wording.title(finish.title) if finish else ""
-    return own or wording.title(run.state.request.text.splitlines()[0]) or "Change by honk"
+    return own or wording.title(run.state.task.partition("\n")[0]) or "Change by honk"
 
 
 def commit_message(run: Run, wording: Wording) -> str:
@@ -28,7 +28,8 @@ def commit_message(run: Run, wording: Wording) -> str:
     return render(
         "commit.txt",
         title=title(run, wording),
-        description=wording.body(finish.description) if finish else "",
+        # A follow-up's description is that of the whole pull request, not of its commit.
+        description=wording.body(finish.description) if finish and run.state.followed is None else "",
         run_id=run.id,
         requester=run.state.request.requester,
     )
@@ -50,7 +51,7 @@ def publish(run: Run, services: Services, plan: Plan, access: PushAccess) -> str
         return "; ".join(f"pull request text: {f.detail}" for f in findings)
     services.cancel.check()  # the last moment to heed a Ctrl-C, or another process's lease
     if state.pushed is None or state.pushed.sha != head:
-        expect = state.pushed.sha if state.pushed else None
+        expect = state.pushed.sha if state.pushed else state.followed.head if state.followed else None
         services.mirror.push(head, branch, access, expect)
         run.record(Pushed(branch=branch, sha=head))
     if state.published is None:
@@ -59,7 +60,7 @@ def publish(run: Run, services: Services, plan: Plan, access: PushAccess) -> str
             repo=state.base.base.repo,
             base=state.base.base.branch,
             branch=branch,
-            head_owner=access.owner if access.fork else "",
+            head_owner=state.followed.head_owner if state.followed else access.owner if access.fork else "",
             head_sha=head,
             title=heading,
             body=body,
@@ -79,6 +80,8 @@ def _words(run: Run, services: Services, plan: Plan, remote: str) -> tuple[str, 
     state, wording = run.state, services.wording
     finish = state.session.finish if state.session else None
     words = finish.description if finish else ""
+    if state.followed is not None:
+        words = words or state.followed.description
     description = wording.body(words)
     body = _body(run, services, remote, description, _unused_template(plan, description))
     if wording.units(body) > wording.body_limit:
@@ -88,6 +91,8 @@ def _words(run: Run, services: Services, plan: Plan, remote: str) -> tuple[str, 
         words = words[: max(0, min(len(words), wording.units(description)) - excess - 500)]
         description = wording.body(words)
         body = _body(run, services, remote, description, "")
+    if state.followed is not None:  # which a person may have given
+        return state.followed.title, body
     return plan.title.replace("{title}", title(run, wording)), body
 
 
@@ -95,7 +100,7 @@ def _body(run: Run, services: Services, remote: str, description: str, template:
     state = run.state
     assert state.base is not None and state.frozen is not None  # checked by publish()
     report = state.verified.report if state.verified else Report(checks=())
-    issue = services.wording.issue(state.request.text)
+    issue = services.wording.issue(state.task)
     requester = state.request.requester
     return render(
         "pull_request.md",
@@ -103,14 +108,15 @@ def _body(run: Run, services: Services, remote: str, description: str, template:
         description=description,
         fixes=issue,
         template=template,
-        request=services.wording.body(state.request.text),
+        request=services.wording.body(state.task),
+        followup=state.followed,
         checks=report.checks,
         differences=_told(report, services.wording),
         flags=_flags(state, services.wording),
         judge=state.judged is not None,
         judge_rounds=state.judge_rounds,
         base=state.base.base.branch,
-        base_sha=state.base.base.sha,
+        base_sha=state.followed.trusted if state.followed else state.base.base.sha,
         head_sha=state.frozen.change.head,
         image=state.verified.image if state.verified else (state.image or ""),
         model=state.request.model,

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from honk.core.events import Event, Recorded, RunResumed
 from honk.core.limits import Limits
 from honk.core.ports import EventStore, Word
 from honk.core.state import RunState, fold, step
+from honk.core.types import Outcome
 
 Listener = Callable[[Recorded], None]
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How and why a run ends."""
+
+    outcome: Outcome
+    reason: str
 
 
 class Run:

@@ -9,8 +9,10 @@ from honk.agent.calls import Caller
 from honk.agent.judge import Judge
 from honk.agent.session import Toolbox
 from honk.core.cancel import Cancel
+from honk.core.events import FollowedUp
 from honk.core.limits import Limits
 from honk.core.ports import Artifacts, Baselines, Inbox, Mirror, Publisher
+from honk.core.reviews import Reviews
 from honk.core.sandbox import OpenSandbox, Sandbox, Submodule
 from honk.core.types import (
     Base,
@@ -82,13 +84,29 @@ class Wording:
 
 
 @dataclass(frozen=True)
+class FollowUps:
+    """What a run that continues a pull request needs beyond others.
+
+    ``original``: the change request of the run that made a branch, empty if it is not known
+    here. ``earlier``: what other runs found that worked on a follow-up of a commit (run id and
+    commit given).
+    """
+
+    reviews: Reviews
+    distil: Callable[[str], str]
+    original: Callable[[str], str]
+    earlier: Callable[[str, str], tuple[FollowedUp, ...]]
+
+
+@dataclass(frozen=True)
 class Services:
     mirror: Mirror
     publisher: Publisher
     model: Caller
     window: int | None  # tokens of the model's context, if known
     judge: Judge | None
-    plan: Callable[[Request, Base], Plan]
+    followups: FollowUps
+    plan: Callable[[Request, Base, str], Plan]  # the base, and the commit whose rules hold
     sweep: Callable[[], None]  # removes the sandboxes of dead processes; needs the engine
     open_sandbox: OpenSandbox
     # The verify tool, and the seconds that a command may take.

@@ -14,7 +14,7 @@ from honk.core.sandbox import Sandbox, SandboxSpec
 from honk.core.types import BaselineKey, Change, Check, CommandResult, Report, VerifyCommand
 from honk.runs.run import Run
 from honk.runs.services import Plan, Services
-from honk.runs.workshop import base_sha
+from honk.runs.workshop import base_sha, history, rules_sha
 
 RERUNS = 2
 """Times that a check is run again before what failed in it counts as failed."""
@@ -43,7 +43,7 @@ def measure_base(run: Run, services: Services, plan: Plan) -> None:
         return
     image = plan.image(services.cancel)
     repo = run.state.base.base.repo.url if run.state.base else ""
-    keys = {c: BaselineKey(repo=repo, sha=base_sha(run), image=image, command=c.command) for c in commands}
+    keys = {c: BaselineKey(repo=repo, sha=rules_sha(run), image=image, command=c.command) for c in commands}
     found = {c: known for c, key in keys.items() if (known := services.baselines.get(key)) is not None}
     if new := tuple(c for c in commands if c not in found):
         for command, check in zip(new, _on_base(run, services, plan, new), strict=True):
@@ -51,7 +51,7 @@ def measure_base(run: Run, services: Services, plan: Plan) -> None:
             if check.exit_code is not None:  # a time-out says as much of the machine and its hour
                 services.baselines.put(keys[command], check.model_copy(update={"known": True}))
     checks = tuple(found[c].model_copy(update={"name": c.name}) for c in commands)
-    run.record(Verified(stage="base", commit=base_sha(run), image=image, report=Report(checks=checks)))
+    run.record(Verified(stage="base", commit=rules_sha(run), image=image, report=Report(checks=checks)))
 
 
 def _on_base(
@@ -158,20 +158,20 @@ def _fresh(
     The first part is setup, which runs again where manifests changed; where it fails, there is
     no second part.
     """
-    base, mirror = base_sha(run), services.mirror
-    pack, shallow = mirror.seed(base, run.state.request.depth)
+    base, mirror = rules_sha(run) if change is None else base_sha(run), services.mirror
+    pack, shallow = mirror.seed(base, history(run))
     commit = base if change is None else change.head
     spec = SandboxSpec(
         run_id=run.id,
         role="verify",
         image=plan.image(services.cancel),
-        packs=(pack,) if change is None else (pack, mirror.pack(commit, base)),
+        packs=(pack,) if commit == base else (pack, mirror.pack(commit, base)),
         shallow=shallow,
         head=commit,
         checkout=commit,
         submodules=plan.submodules.seed(),
     )
-    touched = change is not None and any(services.is_manifest(f.path) for f in change.files)
+    touched = any(services.is_manifest(path) for path in _changed(run, services, change))
     with services.open_sandbox(spec, services.cancel) as box:
         setup = _run_setup(run, services, plan, box) if touched else ()
         checks: tuple[Check, ...] = ()
@@ -183,6 +183,13 @@ def _fresh(
         if asked := box.asked():
             run.record(RegistryAsked(requests=asked))
     return setup, checks
+
+
+def _changed(run: Run, services: Services, change: Change | None) -> list[str]:
+    """Paths that differ from the commit that the image was prepared from."""
+    if change is not None and run.state.followed is not None:
+        change = services.mirror.diff(rules_sha(run), change.head)
+    return [file.path for file in change.files] if change is not None else []
 
 
 def _run_setup(run: Run, services: Services, plan: Plan, box: Sandbox) -> tuple[Check, ...]:

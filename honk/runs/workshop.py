@@ -64,7 +64,7 @@ class Workshop:
     def _spec(self, image: str) -> SandboxSpec:
         state, mirror = self._run.state, self._services.mirror
         base = base_sha(self._run)
-        pack, shallow = mirror.seed(base, state.request.depth)
+        pack, shallow = mirror.seed(base, history(self._run))
         packs: tuple[bytes, ...] = (pack,)
         checkout = base
         if state.checkpoint is not None:
@@ -121,7 +121,7 @@ class Workshop:
                 deleted=sorted(self._deleted),
             )
 
-    def freeze(self, message: str) -> str:
+    def freeze(self, message: str, parents: tuple[str, ...] = ()) -> str:
         """Kill what the model may have started and hand the tree over as a commit on the base.
 
         After a crash there is no sandbox, and the checkpoint made before the session
@@ -133,13 +133,20 @@ class Workshop:
             if checkpoint is None:
                 return base
             mirror.unpack(self._services.artifacts.get(checkpoint.artifact))
-            return mirror.commit((EMPTY_TAR,), base=base, message=message, previous=checkpoint.commit)
+            return mirror.commit(
+                (EMPTY_TAR,), base=base, message=message, previous=checkpoint.commit, parents=parents
+            )
         self._box.freeze()
         self._frozen = True
         if asked := self._box.asked():
             self._run.record(RegistryAsked(requests=asked))
         with self._box.tree.export() as stream:
-            return mirror.commit(stream, base=base, message=message)
+            return mirror.commit(stream, base=base, message=message, parents=parents)
+
+
+def history(run: Run) -> int:
+    """Commits of history for a sandbox; a merge needs its parents there."""
+    return max(run.state.request.depth, 2 if run.state.followed else 1)
 
 
 def base_sha(run: Run) -> str:
@@ -147,3 +154,11 @@ def base_sha(run: Run) -> str:
     if run.state.base is None:
         raise ValueError("the base of this run is not resolved yet")
     return run.state.base.base.sha
+
+
+def rules_sha(run: Run) -> str:
+    """The commit whose rules hold and whose failures are forgiven: of a follow-up, the base branch's.
+
+    A pull request must not become the measure of itself, least of all one with failing checks.
+    """
+    return run.state.followed.trusted if run.state.followed is not None else base_sha(run)

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from honk import __version__
 from honk.core.errors import HonkError, StaleWriter, UserError
-from honk.server import actions, api, live, pages, pulls, slack, stats
+from honk.server import actions, api, github, live, pages, pulls, slack, stats
 from honk.server.auth import Viewer
 from honk.server.context import Service
 from honk.server.mcp import Door
@@ -59,6 +59,7 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(stats.router)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     app.include_router(slack.router)
+    app.include_router(github.router)
     app.state.mcp = Door(service)
     app.router.routes.append(Route("/mcp", app.state.mcp, methods=["GET", "POST", "DELETE"]))
     app.state.metrics = Metrics(service.events, service.leases)

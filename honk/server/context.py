@@ -16,6 +16,7 @@ from honk.core.review import PullRequests
 from honk.core.state import RunState, step
 from honk.core.types import Change
 from honk.runs.patch import patch_bytes
+from honk.server.github import Door
 from honk.settings import Settings
 from honk.stores.service import SqlTokens
 
@@ -38,6 +39,7 @@ class Service:
     pulls: PullRequests
     note: Callable[[str], None]
     slack: SlackApp | None = None
+    github: Door | None = None  # behind the webhook, if it is open
 
 
 def work(service: Service, run_id: str, state: RunState) -> bytes:
@@ -88,7 +90,7 @@ class Runs:
             status=self.status(run_id, state),
             reason=ended.reason if ended else "",
             repo=request.repo.name,
-            request=request.text,
+            request=request.title,
             requester=request.requester,
             origin=request.origin,
             model=request.model,

@@ -13,10 +13,12 @@ from honk.core.events import (
     Checkpointed,
     Compacted,
     Event,
+    FollowedUp,
     Gated,
     Instructed,
     Judged,
     ModelReplied,
+    Moved,
     PathsAllowed,
     Published,
     Pushed,
@@ -114,6 +116,10 @@ def _kind(event: Event) -> str | None:  # noqa: C901 -- one case for each event
             return "resumed"
         case BaseResolved():
             return "base"
+        case FollowedUp():
+            return "followed"
+        case Moved():
+            return "moved"
         case SandboxStarted():
             return "sandbox"
         case Compacted():

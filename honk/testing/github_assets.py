@@ -10,6 +10,8 @@ from pathlib import Path
 
 OPENAPI = "@octokit/openapi@23.0.2"
 FIXTURES = "@octokit/fixtures@23.1.2"
+PAYLOADS = "@octokit/webhooks-examples@7.6.1"
+PAYLOAD_SCHEMAS = "@octokit/webhooks-schemas@7.6.1"
 
 
 def fetch(tools: str | None, package: str, member: str) -> Path | str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from honk.testing.github_asked import Asked, Refused, Reply, demand, not_accessible
 from honk.testing.github_bodies import DOCS, error
 from honk.testing.github_state import Installation, Pull, Repo, Token
+from honk.testing.github_talk_routes import TalkRoutes
 
 if TYPE_CHECKING:
     from honk.testing.github import FakeGitHub
@@ -17,30 +18,6 @@ if TYPE_CHECKING:
 BODY_LIMIT = 65_536
 _LABEL_LIMIT = 50
 _TITLE_LIMIT = 256
-
-
-@dataclass(frozen=True)
-class Reply:
-    status: int
-    body: Any
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-class Refused(Exception):
-    def __init__(self, status: int, message: str, errors: list[dict[str, str]] | None = None) -> None:
-        super().__init__(message)
-        self.reply = Reply(status, error(message, status, errors=errors))
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A request that found its repository. ``words`` are the named parts of its path."""
-
-    repo: Repo
-    token: Token
-    query: Mapping[str, list[str]]
-    body: Mapping[str, Any]
-    words: Mapping[str, str]
 
 
 def _invalid(resource: str, *, message: str = "", name: str = "", code: str = "custom") -> Refused:
@@ -66,6 +43,7 @@ class Routes:
             ("GET", r"/git/ref/(?P<ref>.+)", self._ref),
             ("POST", "/git/refs", self._new_ref),
             ("GET", "/actions/permissions/workflow", self._workflow_permissions),
+            *TalkRoutes(fake.bodies).table,
         ]
 
     def handle(
@@ -101,7 +79,7 @@ class Routes:
         for verb, pattern, action in self._table:
             match = re.fullmatch(pattern, tail)
             if verb == method and match:
-                return action(Asked(repo, token, query, body or {}, match.groupdict()))
+                return action(Asked(repo, token, tail, query, body or {}, match.groupdict()))
         raise Refused(404, "Not Found")
 
     def _locate(self, path: str) -> tuple[Repo | None, str, bool]:
@@ -129,7 +107,7 @@ class Routes:
 
     def _fork(self, asked: Asked) -> Reply:
         if asked.token.login.endswith("[bot]") or asked.token.grants is not None:
-            raise _not_accessible(asked.token)
+            raise not_accessible(asked.token)
         fork = self._fake.fork_of(asked.repo, asked.token.login)
         return Reply(202, self._bodies.full_repo(fork, asked.token))
 
@@ -144,7 +122,7 @@ class Routes:
         return Reply(200, self._bodies.ref(asked.repo, f"refs/{ref}", sha))
 
     def _new_ref(self, asked: Asked) -> Reply:
-        _demand(asked, "contents")
+        demand(asked, "contents")
         raise Refused(422, "Object does not exist")  # the fake makes no refs: git does
 
     def _workflow_permissions(self, asked: Asked) -> Reply:
@@ -154,7 +132,7 @@ class Routes:
             token.grants is not None and token.grants.get("administration") not in ("read", "write")
         ):
             raise (
-                _not_accessible(token)
+                not_accessible(token)
                 if token.grants is not None
                 else Refused(403, "Must have admin rights to Repository.")
             )
@@ -194,7 +172,7 @@ class Routes:
         return {"Link": ", ".join(f'<{url}{n}>; rel="{rel}"' for n, rel in before + after + first)}
 
     def _open(self, asked: Asked) -> Reply:
-        _demand(asked, "pull_requests", role=False)
+        demand(asked, "pull_requests", role=False)
         repo, body = asked.repo, asked.body
         if asked.token.workflow and not repo.workflows_may_open:
             raise Refused(403, "GitHub Actions is not permitted to create or approve pull requests.")
@@ -239,14 +217,14 @@ class Routes:
     def _edit(self, asked: Asked) -> Reply:
         pull = _pull(asked)
         if pull.author != asked.token.login:
-            _demand(asked, "pull_requests")
+            demand(asked, "pull_requests")
         _check_body(asked.body)
         pull.title = asked.body.get("title", pull.title)
         pull.body = asked.body.get("body", pull.body)
         return Reply(200, self._bodies.full_pull(asked.repo, pull))
 
     def _label(self, asked: Asked) -> Reply:
-        _demand(asked, "pull_requests")
+        demand(asked, "pull_requests")
         pull = _pull(asked)
         names = asked.body if isinstance(asked.body, list) else asked.body.get("labels", [])
         if any(len(name) > _LABEL_LIMIT for name in names):
@@ -256,7 +234,7 @@ class Routes:
         return Reply(200, [self._bodies.label(asked.repo, name) for name in pull.labels])
 
     def _review(self, asked: Asked) -> Reply:
-        _demand(asked, "pull_requests")
+        demand(asked, "pull_requests")
         pull, repo = _pull(asked), asked.repo
         logins = asked.body.get("reviewers", [])
         slugs = asked.body.get("team_reviewers", [])
@@ -329,21 +307,6 @@ def _pull(asked: Asked) -> Pull:
     if number > len(asked.repo.pulls):
         raise Refused(404, "Not Found")
     return asked.repo.pulls[number - 1]
-
-
-def _demand(asked: Asked, what: str, *, role: bool = True) -> None:
-    """Refuse unless the token may write ``what``; ``role`` False: its own permission is enough."""
-    grants = asked.token.grants
-    if role and asked.token.may_write(asked.repo, what):
-        return
-    if not role and (grants is None or grants.get(what) == "write"):
-        return
-    raise _not_accessible(asked.token) if grants is not None else Refused(404, "Not Found")
-
-
-def _not_accessible(token: Token) -> Refused:
-    kind = "integration" if token.login.endswith("[bot]") else "personal access token"
-    return Refused(403, f"Resource not accessible by {kind}")
 
 
 def _check_body(body: Mapping[str, Any]) -> None:

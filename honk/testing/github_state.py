@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from honk.testing.github_talk import Conversation
+
 Role = Literal["read", "write", "admin"]
 
 
@@ -68,6 +70,7 @@ class Repo:
     parent: Repo | None = None
     polls: int = 0
     workflows_may_open: bool = True  # the setting for a workflow's own token
+    talk: Conversation = field(default_factory=Conversation)
 
     @property
     def full_name(self) -> str:

@@ -23,6 +23,7 @@ from honk.runs.patch import end
 from honk.runs.pipeline import execute
 from honk.runs.services import Services
 from honk.settings import Settings
+from honk.wiring.followups import link
 from honk.wiring.repositories import open_mirror
 from honk.wiring.services import clear_sandboxes, services
 from honk.wiring.stores import Stores, check_resumable, new_run_id
@@ -84,6 +85,7 @@ def begin(
         request = request.model_copy(update={"repo": prepared.repo})
         run_id = new_run_id()
         run = runs.Run(run_id, stores.events, stores.leases.claim(run_id, stores.owner), [])
+        link(stores, request, run_id)
         run.listen(watcher.event)
         run.record(RunRequested(honk=__version__, request=request, replayed=prepared.replayed))
         with Keeper(run.id, run.fence, stores.leases, stores.inbox, cancel, run.hear):
@@ -145,6 +147,7 @@ def enlist(stores: Stores, request: Request, run_id: str | None = None) -> str:
             run = runs.Run(run_id, stores.events, fence, [])
             replayed = request.model.startswith("replay:")
             run.record(RunRequested(honk=__version__, request=request, replayed=replayed))
+            link(stores, request, run_id)
     finally:
         stores.leases.release(run_id, fence)
     return run_id

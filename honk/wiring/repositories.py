@@ -62,7 +62,7 @@ def target(argument: str | None, settings: Settings, *, base: str | None, named:
             f"There is no folder {argument}.", "Give --repo the path of a repository, a URL or owner/name."
         )
     if argument.count("/") == 1 and ":" not in argument:
-        return Target(_github(argument, settings), "", ())
+        return Target(github_repo(argument, settings), "", ())
     return Target(_remote(argument, settings), "", ())
 
 
@@ -103,10 +103,11 @@ def _remote(url: str, settings: Settings) -> RepoRef:
             f"honk knows no forge at {remote.host}.",
             "GITHUB_API_URL names a GitHub Enterprise; a clone without origin uses the local forge.",
         )
-    return _github(remote.name, settings)
+    return github_repo(remote.name, settings)
 
 
-def _github(name: str, settings: Settings) -> RepoRef:
+def github_repo(name: str, settings: Settings) -> RepoRef:
+    """``owner/name`` on the configured GitHub."""
     return RepoRef(forge="github", name=name, url=f"https://{github_host(settings)}/{name}.git")
 
 
@@ -121,7 +122,13 @@ def open_forge(settings: Settings, *, cancel: Cancel, notice: Notice) -> GitHubF
         app = App(id=github.app_id, private_key=github.private_key.get_secret_value())
     token = github.token.get_secret_value() if github.token else None
     return GitHubForge(
-        github.api_url, token=token, app=app, wait=cancel.wait, note=notice, ca_file=settings.ca_file
+        github.api_url,
+        token=token,
+        app=app,
+        wait=cancel.wait,
+        note=notice,
+        ca_file=settings.ca_file,
+        bots=github.bots,
     )
 
 
@@ -139,7 +146,7 @@ def open_mirror(
     ``cancel`` ends its fetches and pushes. Raises UserError for an address honk does not take.
     """
     from honk.git import mirror
-    from honk.git.handover import Author, Signing
+    from honk.git.commits import Author, Committer, Signing
     from honk.git.remote import Credential, Network
 
     credential = None
@@ -157,7 +164,7 @@ def open_mirror(
         repo,
         credential,
         network=Network(settings.ca_file, settings.proxy, settings.no_proxy),
-        committer=mirror.Committer(author=author, signing=signing),
+        committer=Committer(author=author, signing=signing),
         depth=depth,
         cancel=cancel,
     )

@@ -37,7 +37,7 @@ def make_request(order: Order, settings: Settings, *, remote: bool = False) -> A
     if remote:
         _check_remote(order, settings)
     text = clean(order.request).strip()
-    if not text:
+    if not text and order.followup is None:
         raise UserError("The change request is empty.", 'Say what to change: honk "bump logging lib".')
     found = target(order.repo, settings, base=order.base, named=remote)
     model = order.model or default_model(settings)
@@ -45,11 +45,14 @@ def make_request(order: Order, settings: Settings, *, remote: bool = False) -> A
         include={"base", "verify", "image", "draft", "dry_run", "untested", "broken_base"}
         | {"allow", "depth", "fork", "origin"}
     )
+    # As data: what came from outside is validated again.
+    followup = None if order.followup is None else order.followup.model_dump()
     try:
         request = Request.model_validate(
             {
                 **shared,
                 "text": text,
+                "followup": followup,
                 "repo": found.repo,
                 "requester": order.requester or found.requester,
                 "model": model,

@@ -15,9 +15,11 @@ from honk.queue.worker import Worker
 from honk.runs.patch import change_so_far
 from honk.server.app import create_app
 from honk.server.context import Runs, Service
+from honk.server.github import Door
 from honk.server.listen import address, listen, open_socket
 from honk.settings import Settings
 from honk.wiring.desk import QueueDesk
+from honk.wiring.hub import open_door
 from honk.wiring.repositories import open_mirror
 from honk.wiring.slack import open_slack
 from honk.wiring.stores import Stores
@@ -66,7 +68,13 @@ def change_of(settings: Settings, stores: Stores, state: RunState) -> Change | N
 
 
 def service_of(
-    settings: Settings, stores: Stores, queue: RunQueue, note: Note, *, slack: SlackApp | None = None
+    settings: Settings,
+    stores: Stores,
+    queue: RunQueue,
+    note: Note,
+    *,
+    slack: SlackApp | None = None,
+    github: Door | None = None,
 ) -> Service:
     """What the web application works with."""
     return Service(
@@ -81,14 +89,18 @@ def service_of(
         pulls=LocalReviews(stores.pulls, lambda repo: open_mirror(settings, repo, depth=WHOLE_HISTORY)),
         note=note,
         slack=slack,
+        github=github,
     )
 
 
 @contextmanager
 def open_service(settings: Settings, stores: Stores, note: Note) -> Iterator[Service]:
     with RunQueue(queue_url(settings.database_url, settings.home)) as queue, ExitStack() as stack:
-        slack = open_slack(settings, stores, QueueDesk(settings, stores, queue), note)
-        yield service_of(settings, stores, queue, note, slack=stack.enter_context(slack))
+        desk = QueueDesk(settings, stores, queue)
+        slack = stack.enter_context(open_slack(settings, stores, desk, note))
+        yield service_of(
+            settings, stores, queue, note, slack=slack, github=open_door(settings, stores, desk, note)
+        )
 
 
 def serve(settings: Settings, stores: Stores, *, work: bool, note: Note) -> None:

@@ -16,7 +16,7 @@ from honk.agent.session import Toolbox
 from honk.core.cancel import Cancel
 from honk.core.messages import TextDelta, ToolCall, ToolResult
 from honk.core.ports import Mirror as MirrorPort
-from honk.core.ports import Publisher
+from honk.core.reviews import Forge
 from honk.core.sandbox import OpenSandbox, Sandbox, SandboxSpec
 from honk.core.types import Base, Finding, RepoRef, Request
 from honk.forges.context import issue_reference
@@ -28,6 +28,7 @@ from honk.settings import Settings
 from honk.tools import FINISH, VERIFY, ToolContext, run_tool, toolset
 from honk.verifiers.commands import check, feedback, is_manifest
 from honk.verifiers.compare import compare, settle, weakened
+from honk.wiring.followups import followups
 from honk.wiring.models import OpenModel, context_window, open_model, pricing
 from honk.wiring.repositories import open_forge, open_mirror, open_submodules
 from honk.wiring.sandboxes import Engine
@@ -121,9 +122,9 @@ def clear_sandboxes(settings: Settings, stores: Stores, run_id: str) -> None:
 
 def _repository(
     request: Request, settings: Settings, stores: Stores, cancel: Cancel, notice: Notice, stack: ExitStack
-) -> tuple[RepoRef, Publisher, Mirror, Callable[[Base], Brought]]:
+) -> tuple[RepoRef, Forge, Mirror, Callable[[Base], Brought]]:
     repo, depth = request.repo, request.depth
-    publisher: Publisher
+    publisher: Forge
     if repo.forge == "local":
         from honk.forges.local import LocalForge
 
@@ -145,7 +146,7 @@ def assemble(
     model: OpenModel,
     judge: OpenModel,
     mirror: MirrorPort,
-    publisher: Publisher,
+    publisher: Forge,
     prepare: Prepare,
     bring: Callable[[Base], Brought],
     sweep: Callable[[], None],
@@ -164,7 +165,10 @@ def assemble(
         model=Caller(model.model, pricing(model.priced, settings), on_delta, cancel),
         window=context_window(model.priced, settings),
         judge=asked,
-        plan=lambda asked_for, base: make_plan(asked_for, base, mirror, settings, prepare, bring),
+        followups=followups(stores, request, publisher),
+        plan=lambda asked_for, base, trusted: make_plan(
+            asked_for, base, mirror, settings, prepare, bring, trusted
+        ),
         sweep=sweep,
         open_sandbox=open_sandbox,
         toolbox=partial(_toolbox, model, masking(hidden)),

@@ -11,6 +11,7 @@ from honk.core.messages import TextDelta
 from honk.core.types import Outcome
 from honk.settings import Settings
 from honk.wiring.execution import carry_on, close_run
+from honk.wiring.hub import tell
 from honk.wiring.stores import Stores
 
 MOST_TRIES = 5
@@ -43,10 +44,23 @@ def work_on(
     cancel: Cancel,
     note: Callable[[str], None],
 ) -> None:
-    """Carry the run that was queued at event ``queued_at`` to its end, whatever that is.
+    """Carry the run that was queued at event ``queued_at`` to its end, whatever that is, and say so
+    where it came from.
 
     Nobody looks at an exception here, so each becomes the run's end. Raises StaleWriter only.
     """
+    _work_on(settings, stores, run_id, queued_at, cancel, note)
+    tell(settings, stores, run_id, note)
+
+
+def _work_on(
+    settings: Settings,
+    stores: Stores,
+    run_id: str,
+    queued_at: int,
+    cancel: Cancel,
+    note: Callable[[str], None],
+) -> None:
     recorded = stores.events.read(run_id)
     if _done(recorded, queued_at):
         return  # its worker died between the run's end and the queue's knowledge of it

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from honk.core.types import RepoRef
-from honk.git.mirror import Committer, Mirror, open_mirror
+from honk.git.commits import Committer
+from honk.git.mirror import Mirror, open_mirror
 from honk.git.remote import Credential, Network
 from honk.testing.githttp import GitHttpServer
 from honk.testing.gitrepos import Repo

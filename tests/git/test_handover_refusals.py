@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 import pytest
 
 from honk.core.errors import HandOverError
-from honk.git.mirror import Committer, Mirror
+from honk.git.commits import Committer
+from honk.git.mirror import Mirror
 from honk.git.tar import Caps
 from honk.testing.gitrepos import Repo, link, member, tar_of
 

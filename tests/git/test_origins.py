@@ -13,8 +13,8 @@ import pytest
 
 from honk.core.errors import GitError, HandOverError, UserError
 from honk.core.types import PushAccess, RepoRef
-from honk.git.handover import Author, Signing
-from honk.git.mirror import Committer, Mirror
+from honk.git.commits import Author, Committer, Signing
+from honk.git.mirror import Mirror
 from honk.testing.gitrepos import Repo, check_out, link, member, tar_of
 
 Mirrors = Callable[..., Mirror]

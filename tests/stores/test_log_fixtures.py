@@ -2,8 +2,8 @@
 
 Each is a run of format 1, one ``Recorded`` to a line, written once and never edited: ``v1.jsonl``
 has every event of the first release, ``v1-compaction.jsonl`` what came with compaction,
-``v1-approved.jsonl`` a refused run that a person approved,
-``v1-baseline.jsonl`` checks that were compared with the base.
+``v1-approved.jsonl`` a refused run that a person approved, ``v1-baseline.jsonl`` checks that were
+compared with the base, ``v1-followup.jsonl`` a follow-up during which somebody pushed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import get_args
 
 import pytest
 
-from honk.core.events import Event, PathsAllowed, Recorded, RegistryAsked
+from honk.core.events import Event, Moved, PathsAllowed, Recorded, RegistryAsked
 from honk.core.messages import UserMessage
 from honk.core.state import fold
 from honk.core.types import Outcome
@@ -69,6 +69,19 @@ def test_the_fixture_of_an_approved_run_folds_to_its_pull_request() -> None:
     assert state.allowed == ("/.github/workflows/ci.yml",)
     assert state.ended is not None and state.ended.outcome is Outcome.PUBLISHED
     assert state.turns == 2
+
+
+def test_the_fixture_of_a_follow_up_folds_to_the_head_that_it_was_laid_over() -> None:
+    events = read("v1-followup.jsonl")
+    state = fold(events)
+    moved = next(e.event for e in events if isinstance(e.event, Moved))
+    assert state.followed == moved.found
+    assert state.base is not None and state.base.base == moved.base
+    assert state.task == "say hello"
+    assert state.request.text == "greet twice"
+    assert [remark.text for remark in state.followed.remarks] == ["Louder"]
+    assert state.frozen is not None and state.pushed is not None
+    assert state.pushed.sha == state.frozen.change.head
 
 
 def test_the_fixture_of_version_1_folds_to_what_it_always_meant() -> None:

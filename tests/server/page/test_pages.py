@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from playwright.sync_api import expect
 
-from honk.core.events import RunEnded, RunResumed
+from honk.core.events import Moved, Recorded, RunEnded, RunRequested, RunResumed
 from honk.core.types import Outcome, RepoRef
 from tests.server.page import samples
 from tests.server.page.conftest import Readers
@@ -18,6 +18,7 @@ from tests.server.page.site import Site
 from tests.world import make_origin
 
 RUN = "0a1b2c3d4e"
+FOLLOWED = Path(__file__).parents[2] / "fixtures" / "logs" / "v1-followup.jsonl"
 
 
 def test_signing_in_and_out(site: Site, reader: Readers) -> None:
@@ -325,3 +326,18 @@ def test_no_text_is_obeyed(site: Site, reader: Readers) -> None:
     page = ada.go(f"/runs?q=&requester={'%3Cscript%3Ewindow.pwned%3D1'}")
     assert page.locator("tbody tr").count() == 1
     assert ada.said == []
+
+
+def test_a_follow_up_says_what_it_found_and_who_pushed(site: Site) -> None:
+    """Of a run without words of its own, lists and page name the pull request."""
+    lines = FOLLOWED.read_text(encoding="utf-8").splitlines()
+    asked, *events = [Recorded.model_validate_json(line).event for line in lines]
+    assert isinstance(asked, RunRequested)
+    [moved] = [event for event in events if isinstance(event, Moved)]
+    site.write(RUN, [RunRequested(honk="0", request=asked.request.model_copy(update={"text": ""})), *events])
+    site.leave(RUN)
+    with httpx2.Client(base_url=site.url, cookies={"honk_token": site.token()}) as http:
+        assert "<bdi>follow up on pull request 1</bdi></a>" in http.get("/runs").text
+        page = http.get(f"/runs/{RUN}").text
+    for said in ("Louder", "greet.sh:1", f"Somebody pushed {moved.found.head[:12]}"):
+        assert said in page, said

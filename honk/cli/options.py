@@ -1,0 +1,45 @@
+"""Options that several commands have, each declared once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Config = Annotated[
+    Path | None, typer.Option("--config", help="Settings file instead of the default honk.toml.")
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="One JSON object on stdout; people's output goes to stderr.")
+]
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, or the beginning of it.")]
+Remote = Annotated[
+    str | None,
+    typer.Option("--remote", help="URL of a honk serve with the runs; '': none. [HONK_REMOTE]"),
+]
+Repo = Annotated[
+    str | None,
+    typer.Option(
+        "--repo", "-r", help="A path, a git URL, or owner/name. [default: the repository around here]"
+    ),
+]
+MaxCost = Annotated[float | None, typer.Option("--max-cost", help="Dollars.", min=0.0)]
+MaxTurns = Annotated[int | None, typer.Option("--max-turns", help="Model calls of the session.", min=1)]
+Timeout = Annotated[str | None, typer.Option("--timeout", help="Wall clock, such as 90s, 45m or 2h.")]
+Record = Annotated[Path | None, typer.Option("--record", help="Write a session that replay: plays.")]
+Report = Annotated[
+    Path | None,
+    typer.Option("--report", help="Folder for result, log, patch and summary; in CI also the job's own."),
+]
+Judge = Annotated[str | None, typer.Option("--judge", help="Model of the judge, 'same' or 'off'.")]
+Model = Annotated[
+    str | None, typer.Option("--model", "-m", help="anthropic:NAME, openai:NAME or replay:FILE.")
+]
+Verify = Annotated[
+    list[str] | None,
+    typer.Option("--verify", help="Command that must pass; repeatable; replaces detection."),
+]
+Allow = Annotated[
+    list[str] | None, typer.Option("--allow", help="Protected paths (glob) that may change; repeatable.")
+]

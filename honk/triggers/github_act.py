@@ -1,0 +1,162 @@
+"""What honk does about a wish from GitHub: who may ask, which run it becomes, what is answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from honk.core.desk import Desk
+from honk.core.errors import HonkError, UserError
+from honk.core.followup import FollowUp, Standing
+from honk.core.order import Order, Origin
+from honk.triggers.github import BRANCHES, Place, Wish
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A run that followed up a pull request. ``live``: it has not ended."""
+
+    run_id: str
+    cause: str
+    head: str
+    live: bool
+
+
+class Hub(Protocol):
+    """GitHub and this installation's runs, as the wishes of one repository need them."""
+
+    def may_write(self, login: str) -> bool:
+        """Asked of GitHub now."""
+        ...
+
+    def standing(self, number: int) -> Standing: ...
+
+    def number_of(self, branch: str) -> int | None:
+        """The open pull request from ``branch``."""
+        ...
+
+    def own(self, branch: str) -> bool:
+        """Whether a run of this installation made the branch."""
+        ...
+
+    def earlier(self, number: int) -> list[Earlier]:
+        """Follow-ups of a pull request, newest first."""
+        ...
+
+    def react(self, place: Place, content: str) -> None: ...
+
+    def answer(self, number: int, key: str, text: str) -> None:
+        """Say ``text`` in the one comment that ``key`` has there."""
+        ...
+
+    def link(self, run_id: str) -> str:
+        """How a comment names a run."""
+        ...
+
+
+def act(wish: Wish, delivery: str, hub: Hub, desk: Desk, rounds: int) -> str:
+    """Carry out ``wish``; a line for the operator's log says what became of it."""
+    if wish.kind == "checks":
+        return _repair(wish, delivery, hub, desk, rounds)
+    if not hub.may_write(wish.actor):
+        return f"{wish.actor} may not write to {wish.repo}"
+    try:
+        return _serve(wish, delivery, hub, desk, rounds)
+    except UserError as error:
+        if wish.called:
+            hub.answer(wish.number, delivery, str(error))
+        return str(error)
+
+
+def _serve(wish: Wish, delivery: str, hub: Hub, desk: Desk, rounds: int) -> str:
+    if wish.kind == "request":
+        return _submit(wish, Order(request=wish.text, repo=wish.repo), delivery, hub, desk)
+    standing = hub.standing(wish.number)
+    if standing.state != "open":
+        return f"{wish.repo}#{wish.number} is {standing.state}"
+    if not standing.branch.startswith(BRANCHES):
+        if not wish.called:
+            return f"{wish.repo}#{wish.number} is not honk's"
+        raise UserError("This pull request is not honk's own, so honk does not push to it.")
+    for run in hub.earlier(wish.number):
+        if run.live:
+            _say(wish, run.run_id, desk)
+            _react(wish, hub)
+            return f"said to run {run.run_id}"
+    said = (wish.remark,) if wish.remark is not None else ()
+    followup = FollowUp(number=wish.number, rounds=rounds, said=said)
+    order = Order(request="", repo=wish.repo, followup=followup)
+    return _submit(wish, order, delivery, hub, desk)
+
+
+def _say(wish: Wish, run_id: str, desk: Desk) -> None:
+    where = f" (at {wish.remark.place})" if wish.remark and wish.remark.place else ""
+    if wish.text:
+        desk.say(run_id, f"{wish.actor}{where}: {wish.text}"[:20_000])
+
+
+def _submit(wish: Wish, order: Order, delivery: str, hub: Hub, desk: Desk) -> str:
+    place = f"{wish.repo}#{wish.number}"
+    order = order.model_copy(
+        update={
+            "origin": Origin(kind="github", place=place, url=wish.url),
+            "requester": _requester(wish),
+        }
+    )
+    run_id = desk.submit(order, key=("github", delivery))
+    _react(wish, hub)
+    hub.answer(wish.number, run_id, f"honk is at work: run {hub.link(run_id)}.")
+    return f"{place} is run {run_id}"
+
+
+def _requester(wish: Wish) -> str:
+    """With the address that GitHub credits to its user whatever his own is ("Setting your commit email
+    address", GitHub Docs)."""
+    if not wish.actor:
+        return ""
+    number = f"{wish.actor_id}+" if wish.actor_id else ""
+    return f"{wish.actor} <{number}{wish.actor}@users.noreply.github.com>"
+
+
+def _react(wish: Wish, hub: Hub) -> None:
+    if wish.place is not None:
+        hub.react(wish.place, "eyes")
+
+
+def _repair(wish: Wish, delivery: str, hub: Hub, desk: Desk, rounds: int) -> str:
+    """Nobody asked: only for a branch that a run of this installation made, once for each head, and
+    at most ``rounds`` times before a person speaks again."""
+    if not hub.own(wish.branch):
+        return f"no run here made {wish.branch}"
+    number = wish.number or hub.number_of(wish.branch)
+    if not number:
+        return f"{wish.branch} has no open pull request"
+    standing = hub.standing(number)
+    if standing.state != "open" or standing.branch != wish.branch:
+        return f"{wish.repo}#{number} is {standing.state}"
+    if standing.head != wish.head:
+        return f"{wish.branch} has newer commits than {wish.head[:12]}"
+    earlier = hub.earlier(number)
+    if any(run.live for run in earlier):
+        return f"{wish.repo}#{number} is being followed up"
+    if any(run.head == wish.head and run.cause == "checks" for run in earlier):
+        return f"{wish.head[:12]} had its follow-up"
+    in_a_row = 0
+    for run in earlier:
+        if run.cause != "checks":
+            break
+        in_a_row += 1
+    if in_a_row >= rounds:
+        return f"{wish.repo}#{number} had {rounds} follow-ups without a person's word"
+    followup = FollowUp(number=number, rounds=rounds, cause="checks")
+    order = Order(request="", repo=wish.repo, followup=followup)
+    key = f"{wish.repo}#{number}@{wish.head}"
+    return _submit(wish.model_copy(update={"number": number}), order, key, hub, desk)
+
+
+def safely(wish: Wish, delivery: str, hub: Hub, desk: Desk, rounds: int) -> str:
+    """As :func:`act`; what goes wrong becomes the line for the operator, since nobody else waits."""
+    try:
+        return act(wish, delivery, hub, desk, rounds)
+    except HonkError as error:
+        return f"{wish.repo}#{wish.number}: {error}"

@@ -1,0 +1,162 @@
+"""GitHub's webhooks on this installation: the Hub port, and the answer when a run has ended."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from honk.core.cancel import Cancel
+from honk.core.desk import Desk
+from honk.core.errors import HonkError, UserError
+from honk.core.events import FollowedUp
+from honk.core.followup import Standing
+from honk.core.state import RunState, fold
+from honk.core.types import Outcome, RepoRef
+from honk.forges.text import sanitise
+from honk.settings import Settings
+from honk.triggers.github import Place, Rules, Wish
+from honk.triggers.github_act import Earlier, safely
+from honk.wiring.followups import followups_of, made
+from honk.wiring.repositories import github_repo, open_forge
+from honk.wiring.stores import Stores
+
+if TYPE_CHECKING:
+    from honk.forges.github import GitHubForge
+
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class InstalledHub:
+    """The Hub port for one repository. Its forge is made for one wish, so that rights are asked anew."""
+
+    settings: Settings
+    stores: Stores
+    forge: GitHubForge
+    repo: RepoRef
+
+    def may_write(self, login: str) -> bool:
+        return self.forge.may_write(self.repo, login)
+
+    def standing(self, number: int) -> Standing:
+        return self.forge.standing(self.repo, number)
+
+    def number_of(self, branch: str) -> int | None:
+        return self.forge.number_of(self.repo, branch)
+
+    def own(self, branch: str) -> bool:
+        return made(self.stores, self.repo, branch) is not None
+
+    def earlier(self, number: int) -> list[Earlier]:
+        found = []
+        for run_id in followups_of(self.stores, self.repo, number):
+            recorded = self.stores.events.read(run_id)
+            state = fold(recorded)
+            if state.requested is None or state.request.followup is None:
+                continue
+            heads = [r.event.head for r in recorded if isinstance(r.event, FollowedUp)]
+            head = heads[0] if heads else ""
+            found.append(Earlier(run_id, state.request.followup.cause, head, state.ended is None))
+        return found
+
+    def react(self, place: Place, content: str) -> None:
+        self.forge.conversation(self.repo).react(place.kind, place.id, content)
+
+    def answer(self, number: int, key: str, text: str) -> None:
+        self.forge.conversation(self.repo).answer(number, key, text)
+
+    def link(self, run_id: str) -> str:
+        return link(self.settings, run_id)
+
+
+def link(settings: Settings, run_id: str) -> str:
+    url = settings.server.url
+    return f"[`{run_id}`]({url.rstrip('/')}/runs/{run_id})" if url else f"`{run_id}`"
+
+
+@contextmanager
+def _opened(settings: Settings, stores: Stores, name: str, note: Note) -> Iterator[InstalledHub]:
+    forge = open_forge(settings, cancel=Cancel(), notice=note)
+    try:
+        yield InstalledHub(settings, stores, forge, github_repo(name, settings))
+    finally:
+        forge.close()
+
+
+@dataclass(frozen=True)
+class GitHubDoor:
+    """What the server's webhook route works with. ``secret`` signs the deliveries."""
+
+    settings: Settings
+    stores: Stores
+    desk: Desk
+    note: Note
+    secret: str
+    rules: Rules
+
+    def first(self, delivery: str, body: bytes) -> bool:
+        """Whether neither the delivery's id nor its body was seen before; the id is not signed."""
+        keys = (delivery, hashlib.sha256(body).hexdigest())
+        mark = secrets.token_hex(16)
+        known = [self.stores.once.first("github-delivery", key, mark) for key in keys]
+        return known == [mark, mark]
+
+    def act(self, wish: Wish, delivery: str) -> None:
+        """Carry out a wish; the outcome goes to the operator's log."""
+        try:
+            with _opened(self.settings, self.stores, wish.repo, self.note) as hub:
+                said = safely(wish, delivery, hub, self.desk, self.settings.github.rounds)
+        except HonkError as error:
+            said = str(error)
+        self.note(f"github {delivery}: {said}")
+
+
+def open_door(settings: Settings, stores: Stores, desk: Desk, note: Note) -> GitHubDoor | None:
+    """None if no webhook secret is set. Raises UserError if there is one, but no credential."""
+    github = settings.github
+    if github.webhook_secret is None:
+        return None
+    if not github.configured:
+        raise UserError(
+            "There is a webhook secret, but no credential for GitHub.",
+            "Set HONK_GITHUB_APP_ID with HONK_GITHUB_PRIVATE_KEY, or GITHUB_TOKEN.",
+        )
+    rules = Rules(
+        mention=github.mention, label=github.label, bots=frozenset(bot.lower() for bot in github.bots)
+    )
+    return GitHubDoor(settings, stores, desk, note, github.webhook_secret.get_secret_value(), rules)
+
+
+# ---- when a run has ended -----------------------------------------------------------------
+
+
+def tell(settings: Settings, stores: Stores, run_id: str, note: Note) -> None:
+    """Say in a run's comment how it ended, if it came from GitHub. Never raises for GitHub's sake."""
+    state = fold(stores.events.read(run_id))
+    if state.requested is None or state.ended is None or state.request.origin.kind != "github":
+        return
+    name, _, number = state.request.origin.place.rpartition("#")
+    try:
+        with _opened(settings, stores, name, note) as hub:
+            hub.answer(int(number), run_id, outcome(settings, run_id, state))
+    except (HonkError, ValueError) as error:
+        note(f"{run_id}: the answer on GitHub could not be written: {error}")
+
+
+def outcome(settings: Settings, run_id: str, state: RunState) -> str:
+    """The words of the comment of an ended run."""
+    ended, published = state.ended, state.published
+    if ended is None:
+        return f"honk is at work: run {link(settings, run_id)}."
+    parts = [f"Run {link(settings, run_id)}: **{ended.outcome}**. {sanitise(ended.reason, 2000)}"]
+    if published is not None:
+        parts.append(published.pull_request.url)
+    checks = state.last_report.checks if state.last_report else ()
+    parts += [f"- {'passed' if c.passed else 'failed'}: {sanitise(c.name, 200)}" for c in checks]
+    if ended.outcome not in (Outcome.PUBLISHED, Outcome.NO_CHANGE, Outcome.SKIPPED):
+        parts.append("Answer here, or look at the run, to go on.")
+    return "\n\n".join(parts)
