@@ -150,3 +150,14 @@ def test_nothing_of_honk_runs_as_root_and_all_agree_on_its_user() -> None:
         assert not context["allowPrivilegeEscalation"] and context["readOnlyRootFilesystem"]
         assert context["capabilities"] == {"drop": ["ALL"]}
         assert not pod["automountServiceAccountToken"]
+
+
+def test_an_unset_webhook_secret_does_not_reach_the_server_as_an_empty_one() -> None:
+    """honk refuses an empty one, so each way to start it must pass on none at all instead."""
+    compose = yaml.safe_load((ROOT / "compose.yml").read_text())["services"]
+    assert compose["server"]["environment"].get("HONK_GITHUB_WEBHOOK_SECRET", "") is None
+    documents = yaml.safe_load_all((KUBERNETES / "base" / "server.yaml").read_text())
+    [server] = [document for document in documents if document["kind"] == "Deployment"]
+    [container] = server["spec"]["template"]["spec"]["containers"]
+    [secret] = [v for v in container["env"] if v["name"] == "HONK_GITHUB_WEBHOOK_SECRET"]
+    assert secret["valueFrom"]["secretKeyRef"]["optional"] is True
