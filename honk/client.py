@@ -47,7 +47,7 @@ class Client:
         try:
             self._http = httpx2.Client(
                 base_url=f"{url.rstrip('/')}/api/v1",
-                headers={"Authorization": f"Bearer {token}"},
+                headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
                 timeout=SECONDS,
             )
         except (httpx2.InvalidURL, UnicodeEncodeError) as error:

@@ -87,7 +87,8 @@ def problem(
     request: Request, status: int, message: str, hint: str = "", headers: dict[str, str] | None = None
 ) -> Response:
     """A refusal, in the form that who asked can read: JSON for programs, a page for people."""
-    if request.url.path.startswith(_PROGRAMS):
+    wants_json = "application/json" in request.headers.get("accept", "")
+    if wants_json or request.url.path.startswith(_PROGRAMS):
         body = Problem(message=_text(message), hint=_text(hint))
         return JSONResponse(body.model_dump(), status, headers)
     if status == 401:

@@ -92,7 +92,7 @@ def test_without_any_key_the_variables_are_named(install: Installer) -> None:
 def test_a_mistyped_command_starts_no_run(install: Installer) -> None:
     honk = install()
     says(honk.honk("resum", cwd=make_repo(honk.root / "o")), 2, "no command resum", "`honk resume`")
-    says(honk.honk("serve", cwd=honk.root / "o"), 2, "no command serve", "honk run serve")
+    says(honk.honk("refactor", cwd=honk.root / "o"), 2, "no command refactor", "honk run refactor")
 
 
 @pytest.mark.parametrize(

@@ -32,12 +32,13 @@ def run(checkout: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=checkout, env=environ, capture_output=True, text=True, check=False)
 
 
-def test_nothing_is_done_while_the_project_file_is_unchanged(checkout: Path) -> None:
+def test_nothing_is_done_while_project_file_and_script_are_unchanged(checkout: Path) -> None:
     python = checkout / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.write_text("#!/bin/sh\necho called; exit 1\n")
     python.chmod(0o755)
-    want = subprocess.run(["cksum"], input=b"[project]\n", capture_output=True, check=True).stdout
+    both = b"[project]\n" + (checkout / "scripts" / "bootstrap.sh").read_bytes()
+    want = subprocess.run(["cksum"], input=both, capture_output=True, check=True).stdout
     (checkout / ".venv" / ".honk-bootstrap").write_bytes(want)
     done = run(checkout)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -109,7 +109,7 @@ def bench(
         (tmp_path / "config.json").write_text(json.dumps(config))
         monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
         opened.append(docker.from_env())
-        return Workbench(opened[-1], HostClients(), tmp_path / "locks", False, lambda line: None)
+        return Workbench(opened[-1], HostClients, tmp_path / "locks", False, lambda line: None)
 
     yield make
     for one in opened:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,12 @@ from tests.server.conftest import serve
 from tests.world import FINISH, GREET, git
 
 TOOLS = {"start", "status", "diff", "logs", "cancel", "say"}
+
+
+def _run(story: Coroutine[Any, Any, None]) -> None:
+    """In a thread: Playwright, in other tests of this process, leaves a loop running in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, story).result()
 
 
 async def ask(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
@@ -77,7 +84,7 @@ def test_an_agent_on_stdio_gets_a_pull_request(install: Installer) -> None:
             assert "start returns" in await refused(client, "status", run_id="0000000000")
             assert "pattern" in await refused(client, "status", run_id="../etc")
 
-    asyncio.run(story())
+    _run(story())
     branches = git(origin, "for-each-ref", "--format=%(refname:short)", "refs/heads/honk/").split()
     assert len(branches) == 1
     assert honk.leftovers() == []
@@ -109,7 +116,7 @@ def test_an_agent_over_http_needs_the_token_of_a_runner(install: Installer, tmp_
             lines = (await ask(client, "logs", run_id=run_id))["lines"]
             assert lines[-1] == "cancelled: Cancelled by r."
 
-    asyncio.run(story())
+    _run(story())
     body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
     for headers, status in (({}, 401), (viewer, 403), ({"Cookie": f"honk_token={runner}"}, 401)):
         answer = httpx2.post(f"{served.url}/mcp", json=body, headers=headers)

@@ -82,7 +82,7 @@ class Readers:
             color_scheme="dark" if dark else "light", viewport={"width": width, "height": 900}
         )
         self.contexts.append(context)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(60_000)  # milliseconds; it only ends what hangs
         if role is not None:
             token = self._site.token(role)
             cookie = {"name": "honk_token", "value": token, "url": self._site.url}
