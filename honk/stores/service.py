@@ -42,11 +42,6 @@ class SqlOnce:
         with self._db.single() as connection:
             return connection.execute(select(seen.c.key).where(where)).first() is not None
 
-    def forget(self, before: datetime) -> int:
-        """Drop what was first seen before ``before`` (UTC); how many."""
-        with self._db.single() as connection:
-            return connection.execute(delete(seen).where(seen.c.at < before.isoformat())).rowcount
-
 
 class SqlLinks:
     """Which runs belong to a place outside: a Slack thread, an issue, a pull request."""
