@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.request import url2pathname
 
 from honk import settings as settings_module
 from honk import wiring
-from honk.cli.run import dollars, finish, interrupts, seconds
+from honk.cli.run import dollars, finish, interrupts, said, seconds
 from honk.cli.view import View
 from honk.core.cancel import Cancel
 from honk.core.errors import UserError
@@ -67,14 +66,13 @@ def reference(text: str, repo: str | None) -> tuple[str | None, int]:
 
 def _order(options: Options, settings: Settings) -> Order:
     repo, number = reference(options.pull_request, options.repo)
-    words = sys.stdin.read() if options.request == "-" else options.request
     followup = FollowUp.model_construct(
         number=number, update=options.update, rounds=settings.github.rounds, cause="asked", said=()
     )
     given = {name: value for name, value in vars(options).items() if name in Order.model_fields}
     changes = {
         "repo": repo,
-        "request": words,
+        "request": said(options.request),
         "max_cost": None if options.max_cost is None else dollars(options.max_cost),
         "timeout": None if options.timeout is None else seconds(options.timeout),
         "followup": followup,

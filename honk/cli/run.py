@@ -90,6 +90,12 @@ def dollars(value: float) -> float:
     return value
 
 
+def said(argument: str) -> str:
+    """The words of an argument that may be ``-`` for what is on stdin."""
+    # As Python does for arguments; what is no UTF-8 is refused where the request is made.
+    return sys.stdin.buffer.read().decode("utf-8", "surrogateescape") if argument == "-" else argument
+
+
 def _choice(option: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise UserError(f"{option} takes {' or '.join(allowed)}, not {value!r}.", "See `honk run --help`.")
@@ -101,10 +107,11 @@ def order_of(options: Options, job: CiJob | None = None) -> Order:
     max_cost = None if options.max_cost is None else dollars(options.max_cost)
     timeout = None if options.timeout is None else seconds(options.timeout)
     given = {name: value for name, value in vars(options).items() if name in Order.model_fields}
-    text = sys.stdin.read() if options.request == "-" else options.request
     if job is not None:
         given |= {"origin": job.origin, "requester": job.person}
-    return Order.model_construct(**{**given, "request": text, "max_cost": max_cost, "timeout": timeout})
+    return Order.model_construct(
+        **{**given, "request": said(options.request), "max_cost": max_cost, "timeout": timeout}
+    )
 
 
 @contextmanager

@@ -213,6 +213,11 @@ class Report(Frozen):
         """Whether nothing speaks against the change: what fails failed on the base, too."""
         return bool(self.checks) and not any(c.blocks for c in self.checks)
 
+    @property
+    def evidence(self) -> bool:
+        """Whether anything speaks for the change: a check or a test that passes."""
+        return any(c.passed or (c.tests is not None and c.tests.counts.passed) for c in self.checks)
+
 
 class BaselineKey(Frozen):
     """What decides how a check ends on a base commit. ``image`` is an id (``sha256:…``)."""

@@ -18,6 +18,11 @@ from honk.runs.services import Plan, Services
 from honk.runs.verification import verify_change
 from honk.runs.workshop import Workshop, base_sha
 
+_NOTHING_PASSES = (
+    "Every check fails, as it did on the base, and no test passes: nothing verifies the change. "
+    "Mend the base, name a command with --verify, or accept an unverified draft with --untested draft."
+)
+
 
 def stop_gate(run: Run, services: Services, plan: Plan, workshop: Workshop) -> Ending | None:
     """Freeze, gates, verification, judge. None: passed, or the model was sent back to work."""
@@ -78,12 +83,13 @@ def _verify(run: Run, services: Services, plan: Plan, workshop: Workshop) -> End
     if run.state.verified is None:
         run.record(verify_change(run, services, plan, _frozen(run)))
     report = run.state.verified.report if run.state.verified else Report(checks=())
-    if report.acceptable:
+    if report.acceptable and (report.evidence or run.state.request.untested == "draft"):
         _note_weakened(run, services, report)
         return _blocked(run)
     feedback = services.feedback(report)
     failed = ", ".join(c.name for c in report.checks if c.blocks)
-    ending = Ending(Outcome.UNVERIFIED, f"Verification fails: {failed}.")
+    reason = f"Verification fails: {failed}." if failed else _NOTHING_PASSES
+    ending = Ending(Outcome.UNVERIFIED, reason)
     return _send_back(run, "verify", render("verify_feedback.md", feedback=feedback), ending)
 
 

@@ -34,6 +34,7 @@ def make_request(order: Order, settings: Settings, *, remote: bool = False) -> A
 
     Raises UserError that says what to change.
     """
+    _check_text(order)
     if remote:
         _check_remote(order, settings)
     text = clean(order.request).strip()
@@ -60,13 +61,26 @@ def make_request(order: Order, settings: Settings, *, remote: bool = False) -> A
                 "limits": _limits(settings.limits, order),
             }
         )
-    except ValidationError as error:  # bytes that are not UTF-8, for example
+    except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise UserError(
             f"The request's {where} cannot be used: {first['msg']}.", "Give other words."
         ) from error
     return Asked(request, found.notices)
+
+
+def _check_text(order: Order) -> None:
+    """Raise UserError for bytes that are not UTF-8, which Python hands on as lone surrogates."""
+    for name, value in order:
+        for word in value if isinstance(value, tuple) else (value,):
+            try:
+                str(word).encode()
+            except UnicodeEncodeError:
+                where = "text" if name == "request" else name
+                raise UserError(
+                    f"The request's {where} cannot be used: it is not UTF-8.", "Write it in UTF-8."
+                ) from None
 
 
 def _limits(given: Limits, order: Order) -> Limits:

@@ -92,7 +92,7 @@ class Installed:
         self.count += 1
         out, err = self.root / f"out{self.count}", self.root / f"err{self.count}"
         given = self.root / f"in{self.count}"
-        given.write_text(stdin)
+        given.write_bytes(stdin.encode("utf-8", "surrogateescape"))
         with out.open("wb") as to, err.open("wb") as errors, given.open("rb") as words:
             process = subprocess.Popen(
                 [*(program or (sys.executable, "-m", "honk")), *arguments],

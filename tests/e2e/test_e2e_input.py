@@ -57,7 +57,10 @@ def test_an_empty_request_is_wrong_usage(install: Installer, request_text: str) 
 def test_a_request_that_is_no_text_is_wrong_usage(install: Installer) -> None:
     honk = install()
     origin = make_repo(honk.root / "o")
-    says(honk.honk("caf\udce9 thing", "--repo", str(origin)), 2, "The request's text cannot be used")
+    words = "The request's text cannot be used"
+    says(honk.honk("caf\udce9 thing", "--repo", str(origin)), 2, words)
+    says(honk.honk("-", "--repo", str(origin), stdin="caf\udce9 thing"), 2, words)
+    says(honk.honk(REQUEST, "--repo", str(origin), "--verify", "caf\udce9"), 2, "The request's verify cannot")
 
 
 OPTIONS = {

@@ -76,8 +76,8 @@ def test_a_fetch_that_hangs_half_way_ends_with_the_run_and_the_next_one_works(
         with pytest.raises(Cancelled, match="SIGINT"):
             mirror.fetch(None)
         assert git_processes(mirror.directory) == []
-        assert list(mirror.directory.rglob("*.lock")) == []
-    fsck(mirror)
+    # git may die in the instant that it makes a lock; honk's own lock lets the next fetch clear it.
+    (mirror.directory / "shallow.lock").touch()
     assert "app.py" in first.files(before)
     assert opened(Cancel()).fetch(None).sha == sha
     fsck(mirror)

@@ -105,6 +105,18 @@ def test_what_failed_before_and_still_does_is_shown_and_blocks_nothing(worlds: W
     assert b"failed before the change" in judge.raw and SUB.encode() in judge.raw
 
 
+def test_where_no_check_and_no_test_passes_nothing_speaks_for_the_change(worlds: Worlds) -> None:
+    broken = {"a.txt": "a\n", ".honk.yml": "verify:\n  broken: test -f none\n"}
+    world = worlds([bash("echo more > notes.txt"), *[FINISH] * 4], files=broken)
+    ended = told(world.run(), world)
+    assert ended.outcome is Outcome.UNVERIFIED
+    assert "nothing verifies the change" in ended.reason and "--untested draft" in ended.reason
+    assert "fails (exit code 1) as it did before" in feedback(world)
+    assert world.branches() == []
+    accepted = worlds([bash("echo more > notes.txt"), FINISH], files=broken)
+    assert told(accepted.run(untested="draft"), accepted).outcome is Outcome.PUBLISHED
+
+
 def test_a_new_failure_blocks_and_comes_first_in_what_the_model_hears(worlds: Worlds) -> None:
     world = worlds([BREAK, *[FINISH] * 4], files=files())
     run = world.run()
@@ -228,11 +240,12 @@ def test_verify_in_the_session_compares_with_the_base(worlds: Worlds) -> None:
 
 
 def test_a_check_without_tests_is_compared_by_its_exit_code(worlds: Worlds) -> None:
-    red = {**files(), ".honk.yml": "verify:\n  lint: grep -q nothing calc.py\n"}
+    red = {**files(), ".honk.yml": "verify:\n  lint: grep -q nothing calc.py\n  there: test -f calc.py\n"}
     world = worlds([bash("echo more > notes.txt"), FINISH], files=red)
     run = world.run()
     assert told(run, world).outcome is Outcome.PUBLISHED
-    assert (row(run, world).before, row(run, world).after) == ("failed", "failed")
+    found = told(run, world).verification
+    assert [(row.before, row.after) for row in found] == [("failed", "failed"), ("passed", "passed")]
 
 
 @pytest.mark.parametrize("ends", ["exit 1", "kill -9 $$"])
