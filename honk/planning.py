@@ -17,7 +17,7 @@ from honk.git.submodules import Brought, Present
 from honk.runs.services import Guidance, Plan, Submodules
 from honk.settings import Settings, parse_repo_config
 from honk.verifiers.commands import is_manifest, resolve
-from honk.verifiers.detection import Detection, detect
+from honk.verifiers.detection import Detection, affected, detect
 
 CONFIG_FILE = ".honk.yml"
 GUIDANCE_LIMIT = 8_000
@@ -71,10 +71,13 @@ def make_plan(
     rules = base.model_copy(update={"sha": trusted or base.sha})
     files = source.files(rules.sha)
     config = read_config(files, source)
-    detection = detect(files, source.read)
+    named = request.image or config.image or config.dockerfile
+    detection = detect(files, source.read, stock=not named)
     brought = bring(base)
     of_image = brought if rules == base else bring(rules)
     image = _image_plan(request, rules, files, config, detection, of_image)
+
+    commands = resolve(request.verify, config, detection)
 
     def gates(change: Change, allowed: tuple[str, ...]) -> tuple[Finding, ...]:
         from honk.gates import GatePolicy, combined, inspect  # first needed when there is a change
@@ -89,7 +92,8 @@ def make_plan(
         return inspect(change, source, policy)
 
     return Plan(
-        commands=resolve(request.verify, config, detection),
+        commands=commands,
+        affected=partial(affected, commands),
         setup=image.setup,
         setup_declared=image.declared,
         submodules=_submodules(brought),
@@ -98,7 +102,7 @@ def make_plan(
         title=config.pull_request.title,
         labels=(*settings.labels, *config.pull_request.labels),
         reviewers=_reviewers(files, source, config),
-        notices=_notices(files, source, brought),
+        notices=(*_notices(files, source, brought), *(() if commands else detection.reasons)),
         limits=config.limits or Limits(),
         image=cache(partial(prepare, image)),
         inspect=gates,

@@ -269,7 +269,8 @@ def step(state: RunState, recorded: Recorded) -> RunState:  # noqa: C901 -- one 
             if event.stage == "session":
                 return state
             if event.stage == "base":
-                return replace(state, base_report=event.report)
+                known = state.base_report.checks if state.base_report else ()
+                return replace(state, base_report=Report(checks=(*known, *event.report.checks)))
             return replace(state, verified=event, last_report=event.report)
         case Judged():
             return replace(

@@ -115,11 +115,17 @@ class CommandResult(Frozen):
 
 
 class VerifyCommand(Frozen):
-    """One command that decides whether a change is good. ``source`` says where it came from."""
+    """One command that decides whether a change is good. ``source`` says where it came from.
+
+    ``folder`` is the package of a monorepo that it verifies, empty for the whole repository;
+    ``watches`` are the packages, itself among them, that it depends on.
+    """
 
     name: str
     command: str
     source: Literal["flag", "config", "detected"]
+    folder: str = ""
+    watches: tuple[str, ...] = ()
 
 
 class Counts(Frozen):

@@ -29,7 +29,8 @@ _SWITCHES = re.compile(
     r"|testPathIgnorePatterns|coveragePathIgnorePatterns|ignores|globalIgnores)\b\s*[:(]\s*\[?"
     r"|passWithNoTests\s*:\s*true|\bbail\s*:\s*false|failOnRisky=\"false\"|failOnWarning=\"false\""
     r"|\.skip\b|config\.filter_run_excluding"
-    r"|set_tests_properties.*DISABLED",
+    r"|set_tests_properties.*DISABLED"
+    r"|--gtest_filter\b|--run_test=|--test-case(?:-exclude)?=",
     re.I,
 )
 _STRICTNESS = re.compile(
@@ -55,6 +56,9 @@ _REGISTERED = re.compile(
 _TARGET = re.compile(
     r"^([\w.%/-]*(?:test|check|lint|verify|ci|coverage|validate|unit|all)[\w.%/-]*)\s*:(?![=:])([^=#]*)", re.I
 )
+_SELECTION = re.compile(
+    r"^\s*(?:--(?:example|example-matches|tag|pattern|exclude-pattern|only-failures)|-[etP])\b"
+)
 _IGNORE_FILES = re.compile(r"\.(?:eslint|prettier)ignore$")
 _SCRIPT = re.compile(r"\.(?:sh|bash|ps1|bat)$")
 _MAKE = re.compile(r"(?:[Mm]akefile|\.mk|[Jj]ustfile)$")
@@ -71,6 +75,9 @@ def lowered_lines(path: str, old: bytes | None, new: bytes | None) -> Iterator[F
         yield from (
             ("block", f"leaves out {line}") for line in added if line and not line.startswith(("#", "!"))
         )
+        return
+    if path.endswith(".rspec"):
+        yield from (("block", f"runs fewer: {line}") for line in added if _SELECTION.search(line))
         return
     if _MAKE.search(path):
         yield from _make(before, after)

@@ -64,6 +64,7 @@ _LAX = re.compile(
     r"|if_ci_failed)$",
     re.I,
 )
+_UNTESTED = re.compile(r"^(?:lib|bin|test|example)(?:/[^/]+)?/(?:test|doctest)$")  # targets of Cargo.toml
 _IGNORES = re.compile(
     r"(?:^|/)(?:ignore|extend-ignore|ignorePatterns|ignore_patterns|per-file-ignores(?:/.*)?"
     r"|extend-per-file-ignores(?:/.*)?|exclude(?:_lines|_also|s)?|extend-exclude|omit"
@@ -87,7 +88,7 @@ _MANIFEST = re.compile(
     r"/(?:package\.json|composer\.json|Cargo\.toml|pyproject\.toml|pom\.xml|\w[\w.-]*\.csproj)$"
 )
 _TOOLS = re.compile(
-    r"^(?:tool/(?:pytest|coverage|ruff|mypy|pyright|basedpyright|pylint|flake8|tox|nox|hatch|poe|pdm"
+    r"^(?:lib|bin|test|example|tool/(?:pytest|coverage|ruff|mypy|pyright|basedpyright|pylint|flake8|tox|nox|hatch|poe|pdm"
     r"|bandit|black|isort|interrogate)"
     r"|coverage|pytest|tool:pytest|mypy|flake8|pylint|tox|testenv|run|report|html|jest|eslintConfig|nyc"
     r"|c8|scripts|lints|scripts/.*"
@@ -244,7 +245,7 @@ def _key(key: str, old: tuple[str, ...], new: tuple[str, ...], fresh: Sequence[s
         yield from _ignores(key, old, new, fresh)
     elif _THRESHOLD.search(key):
         yield from _threshold(key, old, new)
-    elif _STRICT.search(key) and _is_true(old) and not _is_true(new):
+    elif _is_switched_off(key, old, new):
         yield "block", f"{key} is off now"
     elif _LAX.search(key) and _is_true(new) and not _is_true(old):
         yield "block", f"{key} is on now"
@@ -252,6 +253,12 @@ def _key(key: str, old: tuple[str, ...], new: tuple[str, ...], fresh: Sequence[s
         yield "block", f"{key} goes from {old[0]} to {new[0]}"
     elif _SEVERITY.search(key) and not old and new and _rank(new) in range(6):
         yield "block", f"{key} is {new[0]} now"
+
+
+def _is_switched_off(key: str, old: tuple[str, ...], new: tuple[str, ...]) -> bool:
+    if _UNTESTED.search(key):  # on unless it says otherwise
+        return new == ("false",) and old != new
+    return _STRICT.search(key) is not None and _is_true(old) and not _is_true(new)
 
 
 def _is_implied(key: str, after: Flat) -> bool:

@@ -26,6 +26,8 @@ _PREPARES = re.compile(r"autouse\s*=\s*True|def set_?up\w*\(|@Before\w*\b|void S
 _GENERATED = re.compile(r"@given\b|proptest!|quickcheck|\bfc\.property\b|\bforAll\b")
 _UNPARSABLE = 10  # files that no grammar reads, after which all others are compared as text
 _COMPARED = 300  # cases that are compared with each other word by word: bounds the time of a huge change
+# Of a whole test, whatever it asserts: Rust's attribute, JUnit 4's parameter.
+_EXPECTS_FAILURE = re.compile(r"should_panic|@\w*Test\s*\(\s*expected")
 _COMMON = frozenset(
     (  # words of frameworks, which say nothing about the code under test
         "self", "this", "t", "def", "assert", "expect", "it", "test", "equal", "assertequal",
@@ -113,6 +115,9 @@ class _Comparison:
         lost, added = _difference(old.checks, new.checks), _difference(new.checks, old.checks)
         if old.checks and not new.checks and not self._explained(lost):
             yield self._blame(old, f"{name} asserts nothing any more")
+            return
+        if not lost and (failing := next((c for c in added if _EXPECTS_FAILURE.match(c.text)), None)):
+            yield self._blame(old, f"{name} passes only if it fails now: {failing.text}")
             return
         exact = [check for check in added if strength(check.plain) == 3]
         for check in self._unpaired(old, new, lost, added):

@@ -23,7 +23,7 @@ from honk.runs.patch import end
 from honk.runs.publish import publish
 from honk.runs.run import Ending, Run
 from honk.runs.services import Plan, Services
-from honk.runs.verification import measure_base, standing, verify_in_session
+from honk.runs.verification import at_once, measure_base, standing, verify_in_session
 from honk.runs.workshop import Workshop
 
 PACKAGE_MANAGERS = "pip, uv, npm, pnpm, yarn"
@@ -74,7 +74,7 @@ def _line(run: Run, services: Services) -> Ending:
             "Nothing here verifies a change: no tests or checks were found. "
             "Name a command with --verify, or accept an unverified draft with --untested draft.",
         )
-    measure_base(run, services, plan)
+    measure_base(run, services, plan, at_once(run, plan))
     ending = _broken_base(run)
     for _ in range(followup.MOVES):
         ending = ending or _attempts(run, services, plan)

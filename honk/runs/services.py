@@ -52,10 +52,12 @@ class Plan:
     ``setup`` is what made the image and runs again where manifests changed. ``title`` is
     the pull request's title with ``{title}`` for the model's. ``reviewers`` gives the
     owners of changed paths. ``limits`` are the repository's own: what it names lowers the run's.
+    ``affected`` gives the commands that a change of some paths concerns.
     ``inspect`` gives the gates' findings; its second argument are globs permitted since the request.
     """
 
     commands: tuple[VerifyCommand, ...]
+    affected: Callable[[Iterable[str]], tuple[VerifyCommand, ...]]
     setup: tuple[str, ...]
     setup_declared: bool  # by .honk.yml; otherwise honk detected it
     submodules: Submodules

@@ -19,6 +19,9 @@ from honk.runs.workshop import base_sha, history, rules_sha
 RERUNS = 2
 """Times that a check is run again before what failed in it counts as failed."""
 
+PACKAGES_AT_ONCE = 4
+"""Packages of a monorepo whose checks are all measured on the base before any model cost."""
+
 _SYSTEM_PACKAGES = re.compile(
     r"""\s*(?:(?:sudo|env|-\S+|\w+=\S*)\s+)*  # what may stand before a command
     (?:apt|apt-get|apk|dnf|microdnf|yum|zypper)\s
@@ -31,15 +34,27 @@ _SYSTEM_PACKAGES = re.compile(
 # ---- the base ---------------------------------------------------------------------------
 
 
-def measure_base(run: Run, services: Services, plan: Plan) -> None:
-    """Have the log say what the checks give on the base, before any model cost.
+def at_once(run: Run, plan: Plan) -> tuple[VerifyCommand, ...]:
+    """The checks that are measured on the base before any model cost.
+
+    Of a monorepo with many packages those that concern all of it; which packages a change
+    concerns is known only afterwards.
+    """
+    packages = {command.folder for command in plan.commands if command.folder}
+    if run.state.request.broken_base == "skip" or len(packages) <= PACKAGES_AT_ONCE:
+        return plan.commands
+    return tuple(command for command in plan.commands if not command.folder)
+
+
+def measure_base(run: Run, services: Services, plan: Plan, wanted: tuple[VerifyCommand, ...]) -> None:
+    """Have the log say what the checks ``wanted`` give on the base.
 
     A command that the requester named must pass whatever the base does, so that nobody needs
     to know, unless a failing base ends the run.
     """
     skip = run.state.request.broken_base == "skip"
-    commands = tuple(c for c in plan.commands if skip or c.source != "flag")
-    if run.state.base_report is not None or not commands:
+    commands = tuple(c for c in wanted if (skip or c.source != "flag") and before(run, c) is None)
+    if not commands:
         return
     image = plan.image(services.cancel)
     repo = run.state.base.base.repo.url if run.state.base else ""
@@ -87,10 +102,12 @@ def standing(run: Run) -> tuple[Check, ...]:
 
 def verify_change(run: Run, services: Services, plan: Plan, change: Change) -> Verified:
     """Run every check on exactly the change's commit, and compare it with the base."""
-    setup, checks = _fresh(run, services, plan, plan.commands, change)
+    commands = plan.affected(_changed(run, services, change))
+    measure_base(run, services, plan, commands)
+    setup, checks = _fresh(run, services, plan, commands, change)
     settled = tuple(
         _settled(run, services, plan, change, command, check)
-        for command, check in zip(plan.commands, checks, strict=bool(checks))
+        for command, check in zip(commands, checks, strict=bool(checks))
     )
     image = plan.image(services.cancel)
     return Verified(stage="final", commit=change.head, image=image, report=Report(checks=(*setup, *settled)))
@@ -133,14 +150,24 @@ def verify_in_session(run: Run, services: Services, plan: Plan, box: Sandbox) ->
     """The model's ``verify`` tool: advice, in its own sandbox. The stop gate runs it all again."""
     if not plan.commands:
         return "Nothing was found in this repository that verifies a change."
-    ran = _run_checks(run, services, plan.commands, box)
+    commands = plan.affected(_edited(run, box)) if any(c.folder for c in plan.commands) else plan.commands
+    if not commands:
+        return "Nothing has changed yet in a package that has checks."
+    ran = _run_checks(run, services, commands, box)
     checks = (
         _unnamed(_compared(services, command, before(run, command), check, None))
-        for command, check in zip(plan.commands, ran, strict=True)
+        for command, check in zip(commands, ran, strict=True)
     )
     report = Report(checks=tuple(checks))
     run.record(Verified(stage="session", commit=None, image=run.state.image or "", report=report))
     return services.feedback(report)
+
+
+def _edited(run: Run, box: Sandbox) -> list[str]:
+    """Paths that differ from the base, as the sandbox's own git says."""
+    git = "git -c core.quotePath=false"
+    command = f"{git} diff --name-only {base_sha(run)}; {git} ls-files --others --exclude-standard"
+    return box.run(command, timeout=run.within(run.state.limits.command_seconds)).output.splitlines()
 
 
 # ---- in a container ---------------------------------------------------------------------
@@ -206,7 +233,7 @@ def _run_setup(run: Run, services: Services, plan: Plan, box: Sandbox) -> tuple[
             continue
         result = _timely(run, services, box, command, run.state.limits.verify_seconds)
         if result.exit_code != 0 and not plan.setup_declared:
-            break
+            continue
         tail = result.output.strip()[-1500:]
         checks.append(
             Check(

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 REPOSITORY = "honk-sandbox"
 PREPARED = ("honk-setup", "honk-dockerfile")  # repositories of images made for one of the person's
-TOOLCHAINS = ("go", "jdk", "node-tools", "python-tools", "rust")
+TOOLCHAINS = ("bun", "go", "jdk", "native", "node-tools", "php", "python-tools", "ruby", "rust")
 
 _FORMAT = b"1"  # raise it when the same recipe would be made in another way
 _FROM = re.compile(rb"^FROM (\S+)", re.MULTILINE)

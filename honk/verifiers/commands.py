@@ -19,6 +19,8 @@ _MANIFESTS = re.compile(
     r"|package\.json|package-lock\.json|npm-shrinkwrap\.json|pnpm-lock\.yaml|pnpm-workspace\.yaml|yarn\.lock"
     r"|\.npmrc|\.yarnrc(?:\.yml)?"
     r"|go\.(?:mod|sum|work)|Cargo\.(?:toml|lock)|rust-toolchain(?:\.toml)?"
+    r"|Gemfile(?:\.lock)?|.*\.gemspec|composer\.(?:json|lock)|bun\.lockb?|noxfile\.py"
+    r"|.*\.(?:cs|fs|vb)proj|Directory\.(?:Build|Packages)\.props|packages\.lock\.json|MODULE\.bazel(?:\.lock)?"
     r"|pom\.xml|.*\.gradle(?:\.kts)?|gradle\.lockfile|libs\.versions\.toml"
     r"|(?:maven|gradle)-wrapper\.properties|\.pre-commit-config\.yaml)"
 )

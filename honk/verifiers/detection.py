@@ -1,39 +1,121 @@
 """What a repository is verified with, by the files of its base commit.
 
-Only manifests at the repository's root count; a monorepo names its commands in `.honk.yml`.
-(To find them by itself, detection would have to run for every folder with a manifest and
-choose by the paths that a change touches.)
+Each ecosystem is looked for at the root and in every folder with a manifest of its own, unless
+a manifest above it speaks for that folder, too (a Cargo workspace, a Maven reactor). A check of
+such a package runs when the package, or one that it depends on, has changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from posixpath import dirname
 
-from honk.verifiers import node, others, python
+from honk.core.types import VerifyCommand
+from honk.verifiers import jvm, native, node, others, python, scripting
+from honk.verifiers.packages import watched
 from honk.verifiers.tree import Detection, Tree
 
-__all__ = ["Detection", "detect"]
+__all__ = ["Detection", "affected", "detect"]
+
+PACKAGES = 100
+"""Packages of one ecosystem that are looked at in a monorepo."""
 
 
-def detect(files: Mapping[str, str], read: Callable[[str], bytes]) -> Detection:
-    """Look at ``files`` (path to blob id); ``read`` gives a blob's bytes, and is asked for few."""
-    tree = Tree(files, read)
-    specific = (python.python, node.node, others.go, others.rust, others.maven, others.gradle)
-    found = _merge(look(tree) for look in specific)
+@dataclass(frozen=True)
+class Ecosystem:
+    """``look`` gets a package's own files and those of the root; ``markers`` fits the names of
+    manifests; ``covers`` says whether a package's checks run those of packages below it.
+    ``foreign`` names what honk's stock image cannot offer."""
+
+    look: Callable[[Tree, Tree], Detection]
+    markers: str
+    covers: Callable[[Tree], bool]
+    foreign: str = ""
+
+
+def _always(tree: Tree) -> bool:
+    return True
+
+
+_ECOSYSTEMS = (
+    Ecosystem(python.python, python.MARKERS, python.covers),
+    Ecosystem(node.node, r"package\.json", node.covers),
+    Ecosystem(others.go, r"go\.mod", lambda tree: False),
+    Ecosystem(others.rust, r"Cargo\.toml", lambda tree: "[workspace]" in tree.text("Cargo.toml")),
+    Ecosystem(jvm.maven, r"pom\.xml", lambda tree: "<modules>" in tree.text("pom.xml")),
+    Ecosystem(jvm.gradle, r"(?:build|settings)\.gradle(?:\.kts)?", _always),
+    Ecosystem(others.dotnet, r".*\.(?:sln|slnx|csproj|fsproj|vbproj)", _always, "The .NET SDK"),
+    Ecosystem(scripting.ruby, r"Gemfile|.*\.gemspec|\.rspec", _always),
+    Ecosystem(scripting.php, r"composer\.json|phpunit(?:\.dist)?\.xml(?:\.dist)?", scripting.php_covers),
+    Ecosystem(native.cmake, r"CMakeLists\.txt", _always),
+    Ecosystem(native.meson, r"meson\.build", _always),
+    Ecosystem(native.bazel, r"MODULE\.bazel|WORKSPACE(?:\.bazel)?", _always, "Bazel"),
+)
+
+
+def detect(files: Mapping[str, str], read: Callable[[str], bytes], *, stock: bool = True) -> Detection:
+    """Look at ``files`` (path to blob id); ``read`` gives a blob's bytes, and is asked for few.
+
+    With ``stock``, checks that need what the stock image lacks are left out, with the reason.
+    """
+    root = Tree(files, read)
+    found = _merge(_packages(root, ecosystem, stock) for ecosystem in _ECOSYSTEMS)
     if not found.commands:
-        found += others.make(tree)
-    found += others.pre_commit(tree)
-    return found if found.commands else found + _nothing(tree)
+        found += native.make(root)
+    found += others.pre_commit(root)
+    if not found.commands:
+        found += Detection(reasons=("Nothing that verifies a change was found.",))
+    commands = watched(root, found.commands)
+    return Detection(commands, found.toolchains, found.setup, found.reasons)
+
+
+def _packages(root: Tree, ecosystem: Ecosystem, stock: bool) -> Detection:
+    """What ``ecosystem`` gives at the root and in each folder that nothing above it covers."""
+    marker = re.compile(ecosystem.markers)
+    marked = {dirname(path) for path in root.named(lambda name: bool(marker.fullmatch(name)))}
+    kept: list[str] = []
+    covering: list[str] = []
+    for folder in sorted(marked | {""}, key=lambda folder: (folder.count("/"), folder)):
+        if any(not above or folder.startswith(f"{above}/") for above in covering if above != folder):
+            continue
+        kept.append(folder)
+        if folder in marked and ecosystem.covers(root.below(folder)):
+            covering.append(folder)
+    shown = kept[:PACKAGES]
+    found = _merge(ecosystem.look(root.below(folder, _inner(folder, kept)), root) for folder in shown)
+    if found.commands and ecosystem.foreign and stock:
+        needs = f"{ecosystem.foreign} is not in honk's image: name one that has it (image: in .honk.yml)."
+        return Detection(reasons=(*found.reasons, needs))
+    if len(kept) > len(shown):
+        left = f"{kept[len(shown)]} and {len(kept) - len(shown) - 1} more packages are left out: too many."
+        found += Detection(reasons=(left,))
+    return found
+
+
+def _inner(folder: str, folders: Iterable[str]) -> list[str]:
+    """Those of ``folders`` that lie within ``folder``."""
+    return [inner for inner in folders if inner != folder and (not folder or inner.startswith(f"{folder}/"))]
 
 
 def _merge(parts: Iterable[Detection]) -> Detection:
     return sum(parts, Detection())
 
 
-def _nothing(tree: Tree) -> Detection:
-    names = {"package.json", "pyproject.toml", "setup.py", "go.mod", "Cargo.toml", "pom.xml", "build.gradle"}
-    nested = tree.named(names.__contains__)
-    deeper = [path for path in nested if "/" in path]
-    if deeper:
-        return Detection(reasons=(f"{deeper[0]}: only manifests at the root count; name commands by hand.",))
-    return Detection(reasons=("Nothing that verifies a change was found at the root.",))
+def affected(commands: Sequence[VerifyCommand], paths: Iterable[str]) -> tuple[VerifyCommand, ...]:
+    """Those of ``commands`` that a change of ``paths`` concerns: all that watch no folder, and
+    those that watch the nearest package above a path. A path that is in no package may concern any.
+    """
+    packages = {folder for command in commands for folder in command.watches}
+    changed = {_nearest(path, packages) for path in paths}
+    if "" in changed:
+        return tuple(commands)
+    return tuple(c for c in commands if not c.watches or not changed.isdisjoint(c.watches))
+
+
+def _nearest(path: str, packages: set[str]) -> str:
+    folder = dirname(path)
+    while folder and folder not in packages:
+        folder = dirname(folder)
+    return folder

@@ -1,59 +1,144 @@
-"""Node: the scripts of package.json, by npm, pnpm or Yarn."""
+"""Node: the scripts of package.json and the tools behind them, by npm, pnpm, Yarn or Bun."""
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-from honk.verifiers.tree import Detection, Tree, command
+from honk.verifiers.tree import Detection, Tree
 
+_FORMATS = ("format:check", "check:format", "format-check", "check-format", "prettier:check", "fmt:check")
+_LINTS = ("lint", "lint:check", "eslint")
 _TYPES = ("typecheck", "type-check", "check-types", "tsc")
-_INSTEAD = ("check", "lint", "build")  # of tests, where there are none
+_RUNNERS = {"vitest": "vitest run", "jest": "jest --ci", "mocha": "mocha"}
+# A root script that runs those of all packages.
+_EVERYWHERE = re.compile(
+    r"--workspaces|(?:^|\s)-ws\b|\bturbo\b|\bnx\b|\blerna\b|pnpm\s+(?:\S+\s+)*?(?:-r|--recursive)\b"
+    r"|yarn\s+workspaces|\bbun\b.*--filter|\bwireit\b"
+)
 
 
-def node(tree: Tree) -> Detection:
+@dataclass(frozen=True)
+class _Package:
+    """A package.json as far as it says something here; ``manager`` is that of its root."""
+
+    scripts: dict[str, str]
+    packages: frozenset[str]  # that it depends on, in whichever way
+    named: str  # the package manager that it asks for, with version
+    workspaces: bool
+
+
+def covers(tree: Tree) -> bool:
+    package = _read(tree)
+    return package is not None and bool(_EVERYWHERE.search(package.scripts.get("test", "")))
+
+
+def node(tree: Tree, root: Tree) -> Detection:
     if not tree.has("package.json"):
         return Detection()
-    try:
-        package = json.loads(tree.text("package.json"))
-        scripts = {name: line for name, line in package.get("scripts", {}).items() if isinstance(line, str)}
-    except (json.JSONDecodeError, AttributeError, RecursionError):
-        return Detection(reasons=("package.json cannot be read, so its scripts are left out.",))
-    wanted = _wanted(scripts)
-    if not wanted:
-        return Detection(reasons=("package.json has no script that verifies anything.",))
-    manager = _manager(tree, package)
+    package = _read(tree)
+    if package is None:
+        reason = "package.json cannot be read, so its scripts are left out."
+        return Detection(reasons=(tree.reason(reason),))
+    # Packages of a workspace are installed, and have their manager chosen, by its root.
+    above = _read(root) if tree.place else None
+    shared = above is not None and (above.workspaces or root.has("pnpm-workspace.yaml"))
+    home, head = (root, above) if shared and above is not None else (tree, package)
+    manager = _manager(home, head)
+    scripts = _scripts(package.scripts)
+    tools = dict(_tools(tree, package, scripts, manager))
+    if not scripts and not tools:
+        return Detection(reasons=(tree.reason("package.json has no script that verifies anything."),))
+    # CI makes test runners run once instead of watching files for changes.
+    commands = [tree.command(f"{manager} {name}", f"CI=true {manager} run {name}") for name in scripts]
+    commands += [tree.command(name, f"CI=true {line}") for name, line in tools.items()]
+    said = [f"the script{'s'[: len(scripts) > 1]} {', '.join(scripts)}"] if scripts else []
+    said += [f"{name} without a script" for name in tools]
     return Detection(
-        # CI makes test runners run once instead of watching files for changes.
-        tuple(command(f"{manager} {name}", f"CI=true {manager} run {name}") for name in wanted),
-        frozenset() if manager == "npm" else frozenset({"node-tools"}),
-        (_install(tree, package, manager),),
-        (f"package.json has the script{'s'[: len(wanted) > 1]} {', '.join(wanted)}: {manager} runs them.",),
+        tuple(commands),
+        {"npm": frozenset[str](), "bun": frozenset({"bun"})}.get(manager, frozenset({"node-tools"})),
+        (home.at(_install(home, head, manager)),),
+        (tree.reason(f"package.json has {' and '.join(said)}: {manager} runs them."),),
     )
 
 
-def _wanted(scripts: dict[str, str]) -> list[str]:
+def _read(tree: Tree) -> _Package | None:
+    try:
+        data = json.loads(tree.text("package.json"))
+        given = data.get("scripts", {}).items()
+        depends = [data.get(name) for name in ("dependencies", "devDependencies", "peerDependencies")]
+    except (json.JSONDecodeError, AttributeError, RecursionError):
+        return None
+    return _Package(
+        scripts={name: line for name, line in given if isinstance(line, str)},
+        packages=frozenset(name for table in depends if isinstance(table, dict) for name in table),
+        named=str(data.get("packageManager", "")),
+        workspaces="workspaces" in data,
+    )
+
+
+def _scripts(scripts: dict[str, str]) -> list[str]:
+    """Names of the scripts that check something and change nothing."""
     tests = ["test"] if "no test specified" not in scripts.get("test", "no test specified") else []
-    types = [name for name in _TYPES if name in scripts][:1]
-    return tests + types or [name for name in _INSTEAD if name in scripts][:1]
+    kinds = (_TYPES, _LINTS, _FORMATS, ("build",))
+    others = [next((n for n in kind if n in scripts and _harmless(scripts[n])), None) for kind in kinds]
+    found = tests + [name for name in others if name is not None]
+    return found or [name for name in ("check",) if name in scripts]
 
 
-def _manager(tree: Tree, package: dict[str, object]) -> str:
-    named = str(package.get("packageManager", "")).partition("@")[0]
-    if named in ("npm", "pnpm", "yarn"):
+def _harmless(line: str) -> bool:
+    return not re.search(r"--(?:fix|write)\b", line)
+
+
+def _tools(tree: Tree, package: _Package, scripts: list[str], manager: str) -> Iterator[tuple[str, str]]:
+    """Tools that are configured or depended on, but that no script runs: name and command."""
+    run = {"npm": "npx --no-install", "pnpm": "pnpm exec"}.get(manager, f"{manager} run")
+    lines = " ".join(package.scripts[name] for name in scripts)
+    tested = tree.named(lambda name: bool(re.fullmatch(r".*\.(?:test|spec)\.[cm]?[jt]sx?", name)))
+    if "test" not in scripts and tested:
+        runner = next((name for name in _RUNNERS if name in package.packages), None)
+        if runner is not None:
+            yield runner, f"{run} {_RUNNERS[runner]}"
+        elif manager == "bun":
+            yield "bun test", "bun test"
+        elif any("node:test" in tree.text(path) for path in tested[:20]):
+            yield "node --test", "node --test"
+    typed = "typescript" in package.packages and tree.has("tsconfig.json")
+    if typed and not any(name in scripts for name in _TYPES) and not re.search(r"\b(?:vue-)?tsc\b", lines):
+        yield "tsc", f"{run} tsc --noEmit -p ."
+    lint = any(re.fullmatch(r"\.eslintrc(?:\..*)?|eslint\.config\.[cm]?[jt]s", path) for path in tree.files)
+    if lint and "eslint" in package.packages and "eslint" not in lines and not _any(scripts, _LINTS):
+        yield "eslint", f"{run} eslint ."
+    pretty = any(re.fullmatch(r"\.prettierrc(?:\..*)?|prettier\.config\.[cm]?[jt]s", p) for p in tree.files)
+    if pretty and "prettier" in package.packages and "prettier" not in lines and not _any(scripts, _FORMATS):
+        yield "prettier", f"{run} prettier --check ."
+
+
+def _any(scripts: list[str], names: tuple[str, ...]) -> bool:
+    return any(name in scripts for name in names)
+
+
+def _manager(tree: Tree, package: _Package) -> str:
+    named = package.named.partition("@")[0]
+    if named in ("npm", "pnpm", "yarn", "bun"):
         return named
     if tree.has("pnpm-lock.yaml"):
         return "pnpm"
+    if tree.first("bun.lock", "bun.lockb"):
+        return "bun"
     return "yarn" if tree.has("yarn.lock") else "npm"
 
 
-def _install(tree: Tree, package: dict[str, object], manager: str) -> str:
+def _install(tree: Tree, package: _Package, manager: str) -> str:
     """From the lock file where there is one; without one, none is left behind in the work tree."""
     if manager == "pnpm":
         return "pnpm install " + ("--frozen-lockfile" if tree.has("pnpm-lock.yaml") else "--no-lockfile")
+    if manager == "bun":
+        return "bun install " + ("--frozen-lockfile" if tree.first("bun.lock", "bun.lockb") else "--no-save")
     if manager == "yarn":
-        modern = tree.has(".yarnrc.yml") or not str(package.get("packageManager", "yarn@1")).startswith(
-            "yarn@1"
-        )
+        modern = tree.has(".yarnrc.yml") or not (package.named or "yarn@1").startswith("yarn@1")
         if modern:
             return "yarn install --immutable"
         return "yarn install " + ("--frozen-lockfile" if tree.has("yarn.lock") else "--no-lockfile")

@@ -1,28 +1,33 @@
-"""Go, Rust, Maven, Gradle, Make and pre-commit."""
+"""Go, Rust, .NET and pre-commit."""
 
 from __future__ import annotations
 
 import re
+import shlex
 
-from honk.verifiers.tree import Detection, Tree, command
+from honk.verifiers.tree import Detection, Tree
 
 _SAMPLE = 300  # Rust files that are read to find a test
 
 
-def go(tree: Tree) -> Detection:
+def go(tree: Tree, root: Tree) -> Detection:
+    """Vet compiles all packages and their tests, so that it is the build, too."""
     if not tree.has("go.mod"):
         return Detection()
     tested = bool(tree.named(lambda name: name.endswith("_test.go")))
-    line = "go test ./..." if tested else "go vet ./..."
+    lines = ["go test ./..."] * tested + ["go vet ./..."]
+    reasons = [f"go.mod, {'with' if tested else 'without'} test files: `{'` and `'.join(lines)}`."]
+    if path := tree.first(".golangci.yml", ".golangci.yaml", ".golangci.toml"):
+        reasons.append(f"{path}: golangci-lint is not in the image; an image of your own may have it.")
     return Detection(
-        (command(line.removesuffix(" ./..."), line),),
+        tuple(tree.command(line.removesuffix(" ./..."), line) for line in lines),
         frozenset({"go"}),
-        () if tree.has("vendor/modules.txt") else ("go mod download",),
-        (f"go.mod, {'with' if tested else 'without'} test files: `{line}`.",),
+        () if tree.has("vendor/modules.txt") else (tree.at("go mod download"),),
+        tuple(map(tree.reason, reasons)),
     )
 
 
-def rust(tree: Tree) -> Detection:
+def rust(tree: Tree, root: Tree) -> Detection:
     if not tree.has("Cargo.toml"):
         return Detection()
     sources = tree.named(lambda name: name.endswith(".rs"))[:_SAMPLE]
@@ -30,58 +35,32 @@ def rust(tree: Tree) -> Detection:
     line = "cargo test" if tested else "cargo check --all-targets"
     if "[workspace]" in tree.text("Cargo.toml"):
         line += " --workspace"
+    lines = [line]
+    if tree.first("rustfmt.toml", ".rustfmt.toml"):
+        lines.append("cargo fmt --check" + (" --all" if "[workspace]" in tree.text("Cargo.toml") else ""))
     return Detection(
-        (command(" ".join(line.split()[:2]), line),),
+        tuple(tree.command(" ".join(line.split()[:2]), line) for line in lines),
         frozenset({"rust"}),
-        ("cargo fetch",),
-        (f"Cargo.toml, {'with' if tested else 'without'} tests: `{line}`.",),
+        (tree.at("cargo fetch"),),
+        (tree.reason(f"Cargo.toml, {'with' if tested else 'without'} tests: `{'` and `'.join(lines)}`."),),
     )
 
 
-def maven(tree: Tree) -> Detection:
-    if not tree.has("pom.xml"):
+def dotnet(tree: Tree, root: Tree) -> Detection:
+    """The solution, or the one project; `dotnet test` builds it all, whether it finds tests or not."""
+    solutions = [path for path in tree.files if re.fullmatch(r"[^/]+\.(?:sln|slnx)", path)]
+    projects = tree.named(lambda name: bool(re.search(r"\.(?:cs|fs|vb)proj$", name)))
+    found = sorted(solutions) or projects
+    if not found:
         return Detection()
-    # Not all clones keep the wrapper's executable bit; sh does not need it.
-    wrapped = tree.has("mvnw") and tree.has(".mvn/wrapper/maven-wrapper.properties")
-    mvn = "sh ./mvnw -B -ntp" if wrapped else "mvn -B -ntp"
-    tests = [path for path in tree.own if re.search(r"(?:^|/)src/test/.*\.(?:java|kt|groovy|scala)$", path)]
-    goal = "test" if tests else "package"
+    tested = any("Microsoft.NET.Test.Sdk" in tree.text(path) for path in projects)
+    at = shlex.quote(found[0])
+    line = f"dotnet test {at}" if tested else f"dotnet build {at}"
     return Detection(
-        (command("maven", f"{mvn} {goal}"),),
-        frozenset({"jdk"}),
-        # Surefire loads part of itself only when it runs a test; dependency:go-offline misses that.
-        (f"{mvn} -Dmaven.test.failure.ignore=true {goal}",),
-        (f"pom.xml, {len(tests)} test files: `{mvn} {goal}`.",),
-    )
-
-
-def gradle(tree: Tree) -> Detection:
-    build = tree.first("build.gradle", "build.gradle.kts", "settings.gradle", "settings.gradle.kts")
-    if build is None or tree.has("pom.xml"):
-        return Detection()
-    if not tree.has("gradlew"):
-        return Detection(reasons=(f"{build} without gradlew: honk runs Gradle by its wrapper only.",))
-    line = "sh ./gradlew --no-daemon --console=plain"
-    return Detection(
-        (command("gradle", f"{line} check"),),
-        frozenset({"jdk"}),
-        (f"{line} check --continue || true",),  # the one way to load all that a test run needs
-        (f"{build} and gradlew: `{line} check`.",),
-    )
-
-
-def make(tree: Tree) -> Detection:
-    """Only where nothing more specific is known: a Makefile may need anything."""
-    path = tree.first("GNUmakefile", "makefile", "Makefile")  # the order in which make looks
-    if path is None:
-        return Detection()
-    targets = set(re.findall(r"^(test|check)\s*::?(?!=)", tree.text(path), re.MULTILINE))
-    if not targets:
-        return Detection(reasons=(f"{path} has neither a target `test` nor `check`.",))
-    target = "test" if "test" in targets else "check"
-    return Detection(
-        (command(f"make {target}", f"make {target}"),),
-        reasons=(f"{path} has the target `{target}`.",),
+        (tree.command(line.split()[0] + " " + line.split()[1], line),),
+        frozenset({"dotnet"}),
+        (tree.at(f"dotnet restore {at}"),),
+        (tree.reason(f"{found[0]}, {'with' if tested else 'without'} test projects: `{line}`."),),
     )
 
 
@@ -98,7 +77,7 @@ def pre_commit(tree: Tree) -> Detection:
     # In the session HEAD is the base and the edits are uncommitted; in the end HEAD is the change.
     changed = "{ git diff -z --name-only --diff-filter=d HEAD^; git ls-files -z -o --exclude-standard; }"
     return Detection(
-        (command("pre-commit", f"{changed} | xargs -0r pre-commit run --files"),),
+        (tree.command("pre-commit", f"{changed} | xargs -0r pre-commit run --files"),),
         frozenset({"python-tools"}),
         ("pre-commit install-hooks",),
         (f"{path}: its hooks check the changed files.",),

@@ -1,4 +1,4 @@
-"""Python: pytest, unittest, tox, and what has to be installed for them."""
+"""Python: pytest, unittest, tox, nox, what has to be installed for them, and the linters."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import re
 import shlex
 import tomllib
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+from posixpath import dirname
 
-from honk.verifiers.tree import Detection, Tree, command
+from honk.verifiers.linters import linters
+from honk.verifiers.tree import Detection, Tree
 
 _TEST_NAMES = ("test", "tests", "testing", "dev", "develop")  # of extras and groups, best first
 _REQUIREMENTS = re.compile(
@@ -18,30 +21,50 @@ _REQUIREMENTS = re.compile(
 _SAMPLE = 50  # test files that are read to tell unittest from pytest
 
 
-def python(tree: Tree) -> Detection:
+MARKERS = r"pyproject\.toml|setup\.(?:py|cfg)|tox\.ini|noxfile\.py|pytest\.ini|requirements\.txt"
+
+
+def covers(tree: Tree) -> bool:
+    """Whether the tests of folders below are this package's, too: it configures a test runner for
+    them, or is a distribution with code of its own."""
+    config = _Config(tree)
+    return bool(config.pytest or config.tox or tree.has("noxfile.py") or config.installable)
+
+
+def python(tree: Tree, root: Tree) -> Detection:
     config = _Config(tree)
     tests = tree.named(lambda name: bool(re.fullmatch(r"test_.*\.py|.*_test\.py", name)))
     setup = _setup(tree, config)
     if config.pytest and (tests or config.pytest_paths(tree)):
-        found = _pytest(f"{config.pytest} configures pytest.")
+        found = _pytest(tree, f"{config.pytest} configures pytest.")
     elif tests:
         found = _tested(tree, config, tests)
     elif config.tox:
-        found = Detection(
-            (command("tox", "python3 -m tox run -e py"),),
-            frozenset({"python-tools"}),
-            reasons=(f"{config.tox}: tox runs what it says, in its environment `py`.",),
-        )
+        found = _environments(tree, "tox", config.tox, "python3 -m tox run -e py")
         setup = ("python3 -m tox run -e py --notest",)
+    elif tree.has("noxfile.py"):
+        found = _environments(tree, "nox", "noxfile.py", "python3 -m nox --no-install -r")
+        setup = ("python3 -m nox --install-only -r",)
     else:
-        return Detection()
-    if setup:
-        found += Detection(setup=setup, reasons=(f"Python packages come by `{_clip(setup[-1])}`.",))
+        found = Detection()
+    found += linters(tree, config.toml, config.ini, config.required(tree), root)
+    if setup and found.commands:
+        lines = tuple(map(tree.at, setup))
+        reason = tree.reason(f"Python packages come by `{_clip(setup[-1])}`.")
+        found = Detection(setup=lines) + found + Detection(reasons=(reason,))
     return found
 
 
-def _pytest(reason: str) -> Detection:
-    return Detection((command("pytest", "python3 -m pytest -q"),), reasons=(reason,))
+def _environments(tree: Tree, tool: str, path: str, line: str) -> Detection:
+    return Detection(
+        (tree.command(tool, line),),
+        frozenset({"python-tools"}),
+        reasons=(tree.reason(f"{path}: {tool} runs what it says, in its own environment."),),
+    )
+
+
+def _pytest(tree: Tree, reason: str) -> Detection:
+    return Detection((tree.command("pytest", "python3 -m pytest -q"),), reasons=(tree.reason(reason),))
 
 
 def _tested(tree: Tree, config: _Config, tests: list[str]) -> Detection:
@@ -51,7 +74,7 @@ def _tested(tree: Tree, config: _Config, tests: list[str]) -> Detection:
     folders = {path.split("/")[0] for path in below}
     found = len(folders) == 1 and all("/" not in path or tree.has(f"{path}/__init__.py") for path in below)
     if re.search(r"\bpytest\b", sample + config.all_text) or "unittest" not in sample or not found:
-        return _pytest(f"{tests[0]} and {len(tests) - 1} other test files: pytest runs them.")
+        return _pytest(tree, f"{tests[0]} and {len(tests) - 1} other test files: pytest runs them.")
     [folder] = folders
     line = "python3 -m unittest discover"
     if folder:
@@ -60,7 +83,7 @@ def _tested(tree: Tree, config: _Config, tests: list[str]) -> Detection:
     if not any(path.rpartition("/")[2].startswith("test") for path in tests):
         line += " -p '*_test.py'"
     reason = f"{tests[0]} and {len(tests) - 1} other test files use unittest, and nothing names pytest."
-    return Detection((command("unittest", line),), reasons=(reason,))
+    return Detection((tree.command("unittest", line),), reasons=(tree.reason(reason),))
 
 
 class _Config:
@@ -112,10 +135,28 @@ class _Config:
         """Requirements of the dependency groups for tests (PEP 735; Poetry's by name only)."""
         groups = _table(self.toml, "dependency-groups")
         found = [line for name in _TEST_NAMES for line in _group(groups, name, set())]
+        found += _lines(_table(_table(self.toml, "tool"), "uv").get("dev-dependencies"))
+        pdm = _table(_table(_table(self.toml, "tool"), "pdm"), "dev-dependencies")
+        found += [line for lines in pdm.values() for line in _lines(lines)]
         old = [_table(self.poetry, "dev-dependencies")]
         poetry = [_table(_table(_table(self.poetry, "group"), name), "dependencies") for name in _TEST_NAMES]
         found += [name for table in old + poetry for name in table if name != "python"]
         return list(dict.fromkeys(found))
+
+    def required(self, tree: Tree) -> str:
+        """All that the manifests require, for the question whether a tool is among it."""
+        return "\n".join([self.all_text, tree.text("tox.ini"), *map(tree.text, self.requirements)])
+
+    def members(self, tree: Tree) -> list[str]:
+        """Folders of uv's workspace."""
+        workspace = _table(_table(_table(self.toml, "tool"), "uv"), "workspace")
+        globs, left_out = _lines(workspace.get("members")), _lines(workspace.get("exclude"))
+        folders = [dirname(p) for p in tree.own if p.endswith("/pyproject.toml")]
+
+        def fits(folder: str, patterns: list[str]) -> bool:
+            return any(fnmatchcase(folder, glob.rstrip("/")) for glob in patterns)
+
+        return [folder for folder in folders if fits(folder, globs) and not fits(folder, left_out)]
 
     def tox_deps(self) -> list[str]:
         """Plain requirements of tox's default environment; those with substitutions are left out."""
@@ -130,6 +171,7 @@ def _setup(tree: Tree, config: _Config) -> tuple[str, ...]:
     if config.installable:
         extras = config.extras()
         arguments.append(f"-e '.[{','.join(extras)}]'" if extras else "-e .")
+    arguments += [f"-e {shlex.quote(f'./{folder}')}" for folder in config.members(tree)]
     named = config.groups() or config.tox_deps()
     arguments += [shlex.quote(requirement) for requirement in named]
     return (f"python3 -m pip install {' '.join(arguments)}",) if arguments else ()
@@ -145,6 +187,10 @@ def _group(groups: Mapping[str, object], name: str, seen: set[str]) -> Iterator[
             yield line
         elif isinstance(line, dict) and isinstance(included := line.get("include-group"), str):
             yield from _group(groups, included, seen)
+
+
+def _lines(value: object) -> list[str]:
+    return [line for line in value if isinstance(line, str)] if isinstance(value, list) else []
 
 
 def _table(data: Mapping[str, object], name: str) -> Mapping[str, object]:

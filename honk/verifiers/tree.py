@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import shlex
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from posixpath import basename
@@ -30,17 +31,33 @@ class Detection:
         return Detection(
             self.commands + other.commands,
             self.toolchains | other.toolchains,
-            self.setup + other.setup,
+            tuple(dict.fromkeys(self.setup + other.setup)),
             self.reasons + other.reasons,
         )
 
 
 @dataclass(frozen=True)
 class Tree:
-    """The base commit's files (path to blob id), with the questions that detection asks."""
+    """The base commit's files (path to blob id), with the questions that detection asks.
+
+    ``place`` is the folder of a monorepo's package that the paths are relative to; empty at
+    the root.
+    """
 
     files: Mapping[str, str]
     blob: Callable[[str], bytes]
+    place: str = ""
+
+    def below(self, place: str, without: Iterable[str] = ()) -> Tree:
+        """The part in ``place``, less the folders ``without`` (both as this tree names them)."""
+        start = f"{place}/" if place else ""
+        others = tuple(f"{folder}/" for folder in without)
+        files = {
+            path.removeprefix(start): blob
+            for path, blob in self.files.items()
+            if path.startswith(start) and not path.startswith(others)
+        }
+        return Tree(files, self.blob, place)
 
     def has(self, path: str) -> bool:
         return path in self.files
@@ -62,6 +79,13 @@ class Tree:
         """Own paths whose last part fits."""
         return [path for path in self.own if fits(basename(path))]
 
+    def at(self, line: str) -> str:
+        """``line`` as the root has to run it."""
+        return f"cd {shlex.quote(self.place)} && {line}" if self.place else line
 
-def command(name: str, line: str) -> VerifyCommand:
-    return VerifyCommand(name=name, command=line, source="detected")
+    def command(self, name: str, line: str) -> VerifyCommand:
+        where = f" ({self.place})" if self.place else ""
+        return VerifyCommand(name=name + where, command=self.at(line), source="detected", folder=self.place)
+
+    def reason(self, text: str) -> str:
+        return f"{self.place}/{text}" if self.place else text

@@ -195,5 +195,5 @@ def propose(path: Path) -> Proposed:
 
     local = describe(path.absolute())
     files, read = head_files(local)
-    detection = detect(files, read)
+    detection = detect(files, read, stock=False)
     return Proposed(local.top, text_of(detection), detection.reasons)

@@ -114,16 +114,15 @@ class Engine:
     def prepare(self, plan: ImagePlan, mirror: Mirror, cancel: Cancel) -> str:
         """Id of the image that ``plan`` asks for, with its setup done."""
         image = self._image(plan, mirror, cancel)
-        if not plan.setup:
-            return image
-        try:
-            return self._set_up(image, plan, mirror, cancel)
-        except UserError as error:
-            if plan.declared:
-                raise
-            self._notice(f"The detected setup does not work and is left out: {error.message}")
-            self._notice("Write the right commands into .honk.yml (`honk init` begins one).")
-            return image
+        if plan.declared:
+            return self._set_up(image, plan.setup, plan, mirror, cancel)
+        for line in plan.setup:  # one by one: what one package needs may fail without the others
+            try:
+                image = self._set_up(image, (line,), plan, mirror, cancel)
+            except UserError as error:
+                self._notice(f"The detected setup does not work and is left out: {error.message}")
+                self._notice("Write the right commands into .honk.yml (`honk init` begins one).")
+        return image
 
     def _image(self, plan: ImagePlan, mirror: Mirror, cancel: Cancel) -> str:
         from honk.sandboxes.images import built_image, named_image
@@ -149,7 +148,9 @@ class Engine:
             return built_image(self.bench, plan.dockerfile, key.hexdigest(), context, cancel)
         return self.stock.image(plan.toolchains, cancel)
 
-    def _set_up(self, image: str, plan: ImagePlan, mirror: Mirror, cancel: Cancel) -> str:
+    def _set_up(
+        self, image: str, commands: tuple[str, ...], plan: ImagePlan, mirror: Mirror, cancel: Cancel
+    ) -> str:
         from honk.sandboxes.setup import Seed, prepare
 
         def seed() -> Seed:
@@ -162,7 +163,7 @@ class Engine:
                 self.bench,
                 image=image,
                 companion_image=self.companion(cancel),
-                commands=plan.setup,
+                commands=commands,
                 key=plan.key,
                 seed=seed,
                 proxy=endpoint.directory,

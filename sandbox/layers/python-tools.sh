@@ -2,7 +2,8 @@
 set -eu
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -q
-apt-get install -qy --no-install-recommends tox pre-commit
+apt-get install -qy --no-install-recommends tox nox pre-commit
 apt-get clean && rm -rf /var/lib/apt/lists/*
 tox --version
+nox --version
 pre-commit --version

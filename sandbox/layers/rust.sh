@@ -2,7 +2,7 @@
 set -eu
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -q
-apt-get install -qy --no-install-recommends rustc-web cargo-web \
-    || apt-get install -qy --no-install-recommends rustc cargo
+apt-get install -qy --no-install-recommends rustc-web cargo-web rustfmt-web \
+    || apt-get install -qy --no-install-recommends rustc cargo rustfmt
 apt-get clean && rm -rf /var/lib/apt/lists/*
 cargo --version

@@ -12,7 +12,7 @@ from honk.core.types import VerifyCommand
 from honk.settings import parse_repo_config
 from honk.verifiers.commands import is_manifest, resolve
 from honk.verifiers.config import propose
-from honk.verifiers.detection import Detection, detect
+from honk.verifiers.detection import Detection, affected, detect
 
 PIP = "python3 -m pip install"
 PACKAGE = json.dumps({"scripts": {"test": "jest"}})
@@ -133,7 +133,7 @@ CASES: dict[str, tuple[dict[str, str], list[str], list[str], set[str]]] = {
     ),
     "a broken package.json": ({"package.json": "{,"}, [], [], set()),
     "a package.json that is a list": ({"package.json": "[]"}, [], [], set()),
-    "go": ({"go.mod": "", "a_test.go": ""}, ["go test ./..."], ["go mod download"], {"go"}),
+    "go": ({"go.mod": "", "a_test.go": ""}, ["go test ./...", "go vet ./..."], ["go mod download"], {"go"}),
     "go, vendored and untested": (
         {"go.mod": "", "a.go": "", "vendor/modules.txt": "", "vendor/x_test.go": ""},
         ["go vet ./..."],
@@ -168,6 +168,144 @@ CASES: dict[str, tuple[dict[str, str], list[str], list[str], set[str]]] = {
     "make with a target": ({"Makefile": "TEST := 1\ncheck:\n\t./x\n"}, ["make check"], [], set()),
     "make without one": ({"Makefile": "test:=1\nall:\n"}, [], [], set()),
     "make gives way": ({"Makefile": "test:\n", "test_x.py": ""}, ["python3 -m pytest -q"], [], set()),
+    "linters that are configured and required": (
+        {
+            "pyproject.toml": "[dependency-groups]\ndev=['ruff==0.9', 'mypy']\n[tool.ruff.format]\n"
+            "[tool.mypy]\nstrict=true\n[tool.black]\n",
+            "test_x.py": "",
+        },
+        [
+            "python3 -m pytest -q",
+            "python3 -m ruff check .",
+            "python3 -m ruff format --check .",
+            "python3 -m mypy .",
+        ],
+        [f"{PIP} ruff==0.9 mypy"],
+        set(),
+    ),
+    "a linter that pre-commit runs": (
+        {
+            "requirements-dev.txt": "flake8 >= 5\npyright\n",
+            ".flake8": "",
+            "pyrightconfig.json": "{}",
+            ".pre-commit-config.yaml": "repos:\n- hooks:\n  - id: flake8\n",
+        },
+        [
+            "python3 -m pyright",
+            "{ git diff -z --name-only --diff-filter=d HEAD^; git ls-files -z -o --exclude-standard; }"
+            " | xargs -0r pre-commit run --files",
+        ],
+        [f"{PIP} -r requirements-dev.txt", "python3 -m pyright --version", "pre-commit install-hooks"],
+        {"python-tools"},
+    ),
+    "nox": (
+        {"noxfile.py": ""},
+        ["python3 -m nox --no-install -r"],
+        ["python3 -m nox --install-only -r"],
+        {"python-tools"},
+    ),
+    "a workspace of uv": (
+        {
+            "pyproject.toml": "[project]\nname='x'\n[tool.uv.workspace]\nmembers=['packages/*']\n",
+            "packages/a/pyproject.toml": "[project]\nname='a'\n",
+            "packages/a/tests/test_a.py": "import pytest",
+        },
+        ["python3 -m pytest -q"],
+        [f"{PIP} -e . -e ./packages/a"],
+        set(),
+    ),
+    "what package.json checks and builds": (
+        {
+            "package.json": json.dumps(
+                {"scripts": {"test": "jest", "lint": "eslint --fix .", "format:check": "x", "build": "tsc"}}
+            )
+        },
+        ["CI=true npm run test", "CI=true npm run format:check", "CI=true npm run build"],
+        ["npm install --no-audit --no-fund --no-package-lock"],
+        set(),
+    ),
+    "tools without scripts": (
+        {
+            "package.json": json.dumps(
+                {"devDependencies": dict.fromkeys(["vitest", "typescript", "eslint", "prettier"], "1")}
+            ),
+            "src/a.test.ts": "",
+            "tsconfig.json": "{}",
+            "eslint.config.mjs": "",
+            ".prettierrc": "",
+        },
+        [
+            "CI=true npx --no-install vitest run",
+            "CI=true npx --no-install tsc --noEmit -p .",
+            "CI=true npx --no-install eslint .",
+            "CI=true npx --no-install prettier --check .",
+        ],
+        ["npm install --no-audit --no-fund --no-package-lock"],
+        set(),
+    ),
+    "node's own runner": (
+        {"package.json": "{}", "a.test.mjs": "import test from 'node:test'"},
+        ["CI=true node --test"],
+        ["npm install --no-audit --no-fund --no-package-lock"],
+        set(),
+    ),
+    "bun": (
+        {"package.json": "{}", "bun.lock": "", "a.test.ts": ""},
+        ["CI=true bun test"],
+        ["bun install --frozen-lockfile"],
+        {"bun"},
+    ),
+    "rust with a format": (
+        {"Cargo.toml": "[workspace]", "rustfmt.toml": "", "a/src/lib.rs": ""},
+        ["cargo check --all-targets --workspace", "cargo fmt --check --all"],
+        ["cargo fetch"],
+        {"rust"},
+    ),
+    "rspec by Bundler": (
+        {"Gemfile": "gem 'rubocop'", "spec/a_spec.rb": "", ".rubocop.yml": ""},
+        ["bundle exec rspec", "bundle exec rubocop"],
+        ["bundle install"],
+        {"ruby"},
+    ),
+    "minitest by Rake": (
+        {"Rakefile": "Rake::TestTask.new", "test/test_a.rb": "", "a.gemspec": ""},
+        ["rake test"],
+        [],
+        {"ruby"},
+    ),
+    "phpunit": (
+        {"composer.json": '{"require-dev": {"phpunit/phpunit": "^9"}}', "phpunit.xml.dist": ""},
+        ["vendor/bin/phpunit"],
+        ["composer install --no-interaction --no-progress"],
+        {"php"},
+    ),
+    "scripts of composer": (
+        {"composer.json": '{"scripts": {"test": "phpunit", "stan": "phpstan"}}'},
+        ["composer run-script --no-interaction test", "composer run-script --no-interaction stan"],
+        ["composer install --no-interaction --no-progress"],
+        {"php"},
+    ),
+    "a broken composer.json": (
+        {"composer.json": "[1", "phpunit.xml": ""},
+        ["phpunit"],
+        ["composer install --no-interaction --no-progress"],
+        {"php"},
+    ),
+    "cmake with tests": (
+        {"CMakeLists.txt": "add_subdirectory(t)", "t/CMakeLists.txt": "add_test(NAME a COMMAND a)"},
+        [
+            "cmake -S . -B /tmp/honk-build && cmake --build /tmp/honk-build --parallel"
+            " && ctest --test-dir /tmp/honk-build --output-on-failure --no-tests=error"
+        ],
+        [],
+        {"native"},
+    ),
+    "meson": (
+        {"meson.build": "test('a', exe)"},
+        ["meson setup /tmp/honk-build && meson test -C /tmp/honk-build --print-errorlogs"],
+        [],
+        {"native"},
+    ),
     "two ecosystems": (
         {"package.json": PACKAGE, "test_x.py": ""},
         ["python3 -m pytest -q", "CI=true npm run test"],
@@ -222,9 +360,117 @@ def test_pre_commit_comes_after_the_tests_and_installs_its_hooks() -> None:
     assert found.setup == ("pre-commit install-hooks",) and found.toolchains == {"python-tools"}
 
 
-def test_a_monorepo_is_told_to_name_its_commands() -> None:
-    found = look({"services/a/package.json": PACKAGE})
-    assert found.commands == () and "services/a/package.json" in found.reasons[-1]
+MONOREPO = {
+    "README.md": "",
+    "libs/common/pyproject.toml": "[project]\nname = 'acme-common'\n",
+    "libs/common/acme_common/__init__.py": "",
+    "services/api/pyproject.toml": "[project]\nname = 'api'\ndependencies = ['acme_common>=1', 'flask']\n",
+    "services/api/tests/test_api.py": "import pytest",
+    "services/jobs/go.mod": "module acme.example/jobs\nreplace acme.example/lib => ../../libs/go\n",
+    "services/jobs/main_test.go": "",
+    "libs/go/go.mod": "module acme.example/lib\n",
+    "libs/go/lib.go": "",
+    "web/package.json": json.dumps({"name": "@acme/web", "scripts": {"test": "jest"}}),
+}
+
+
+def ran(paths: list[str], files: Mapping[str, str] = MONOREPO) -> set[str]:
+    """Names of the checks that a change of ``paths`` concerns."""
+    return {command.name for command in affected(look(files).commands, paths)}
+
+
+def test_each_package_of_a_monorepo_has_its_own_checks() -> None:
+    found = look(MONOREPO)
+    assert {c.name: c.command for c in found.commands} == {
+        "pytest (services/api)": "cd services/api && python3 -m pytest -q",
+        "npm test (web)": "cd web && CI=true npm run test",
+        "go test (services/jobs)": "cd services/jobs && go test ./...",
+        "go vet (services/jobs)": "cd services/jobs && go vet ./...",
+        "go vet (libs/go)": "cd libs/go && go vet ./...",
+    }
+    assert f"cd services/api && {PIP} -e ." in found.setup and "cd libs/go && go mod download" in found.setup
+    assert found.toolchains == {"go"}
+    assert any(reason.startswith("services/jobs/go.mod") for reason in found.reasons)
+
+
+def test_a_change_is_verified_in_its_package_and_in_those_that_depend_on_it() -> None:
+    assert ran(["services/api/app/x.py"]) == {"pytest (services/api)"}
+    assert ran(["libs/common/acme_common/__init__.py"]) == {"pytest (services/api)"}  # by its name
+    assert ran(["libs/go/lib.go"]) == {
+        "go vet (libs/go)",
+        "go test (services/jobs)",
+        "go vet (services/jobs)",
+    }
+    assert ran(["web/a.ts", "services/jobs/x.go"]) == {
+        "npm test (web)",
+        "go test (services/jobs)",
+        "go vet (services/jobs)",
+    }
+    everything = {command.name for command in look(MONOREPO).commands}
+    assert (
+        ran(["README.md"]) == ran(["web/a.ts", "tools/x"]) == everything
+    )  # in no package: it may matter to all
+    assert ran([]) == set()
+
+
+def test_a_check_of_the_whole_repository_always_runs() -> None:
+    files = {**MONOREPO, ".pre-commit-config.yaml": "repos: []"}
+    assert ran(["web/a.ts"], files) == {"npm test (web)", "pre-commit"}
+
+
+COVERED = {
+    "a Cargo workspace": {"Cargo.toml": "[workspace]\n", "a/Cargo.toml": "", "a/src/lib.rs": "#[test]"},
+    "a Maven reactor": {"pom.xml": "<modules>", "a/pom.xml": "", "a/src/test/java/ATest.java": ""},
+    "Gradle's subprojects": {"settings.gradle": "", "gradlew": "", "a/build.gradle": ""},
+    "pytest at the root": {
+        "pyproject.toml": "[tool.pytest.ini_options]",
+        "a/setup.py": "",
+        "a/test_x.py": "",
+    },
+    "scripts for all packages": {
+        "package.json": json.dumps({"workspaces": ["a"], "scripts": {"test": "npm test --workspaces"}}),
+        "a/package.json": PACKAGE,
+    },
+    "subdirectories of CMake": {"CMakeLists.txt": "enable_testing()", "a/CMakeLists.txt": "add_test()"},
+}
+
+
+@pytest.mark.parametrize("name", COVERED)
+def test_the_root_speaks_for_what_it_covers(name: str) -> None:
+    found = look(COVERED[name])
+    assert len(found.commands) == 1 and found.commands[0].folder == ""
+
+
+def test_packages_of_a_workspace_are_installed_by_its_root() -> None:
+    files = {
+        "package.json": json.dumps({"workspaces": ["packages/*"]}),
+        "pnpm-lock.yaml": "",
+        "packages/a/package.json": PACKAGE,
+        "packages/b/package.json": PACKAGE,
+    }
+    found = look(files)
+    assert [c.command for c in found.commands] == [
+        "cd packages/a && CI=true pnpm run test",
+        "cd packages/b && CI=true pnpm run test",
+    ]
+    assert found.setup == ("pnpm install --frozen-lockfile",)
+
+
+def test_too_many_packages_are_said() -> None:
+    found = look({f"p{number:03}/go.mod": "" for number in range(120)})
+    assert len(found.commands) == 99  # the root is one of the hundred
+    assert any("20 more packages" in reason for reason in found.reasons)
+
+
+def test_what_the_stock_image_lacks_is_said_and_left_out() -> None:
+    files = {
+        "App.sln": "",
+        "app/app.csproj": "",
+        "test/t.csproj": '<PackageReference Include="Microsoft.NET.Test.Sdk"',
+    }
+    assert look(files).commands == () and ".NET SDK is not in honk's image" in look(files).reasons[-2]
+    own = detect({path: path for path in files}, lambda path: files[path].encode(), stock=False)
+    assert [c.command for c in own.commands] == ["dotnet test App.sln"]
 
 
 def test_flags_replace_the_file_and_the_file_replaces_detection() -> None:

@@ -1,0 +1,68 @@
+"""C and C++ by CMake or Meson, Bazel, and Make where nothing else is known."""
+
+from __future__ import annotations
+
+import re
+
+from honk.verifiers.tree import Detection, Tree
+
+# Outside the work tree: what a build leaves is no part of a change. Each check starts anew.
+_BUILD = "/tmp/honk-build"
+
+
+def cmake(tree: Tree, root: Tree) -> Detection:
+    if not tree.has("CMakeLists.txt"):
+        return Detection()
+    lists = tree.named(lambda name: name == "CMakeLists.txt")
+    tested = any(
+        re.search(r"\b(?:enable_testing|add_test)\b|include\s*\(\s*CTest", tree.text(p), re.I) for p in lists
+    )
+    build = f"cmake -S . -B {_BUILD} && cmake --build {_BUILD} --parallel"
+    line = f"{build} && ctest --test-dir {_BUILD} --output-on-failure --no-tests=error" if tested else build
+    return Detection(
+        (tree.command("ctest" if tested else "cmake", line),),
+        frozenset({"native"}),
+        reasons=(tree.reason(f"CMakeLists.txt, {'with' if tested else 'without'} tests: CMake builds it."),),
+    )
+
+
+def meson(tree: Tree, root: Tree) -> Detection:
+    if not tree.has("meson.build") or tree.has("CMakeLists.txt"):
+        return Detection()
+    builds = tree.named(lambda name: name == "meson.build")
+    tested = any(re.search(r"\btest\s*\(", tree.text(path)) for path in builds)
+    line = f"meson setup {_BUILD} && meson {'test' if tested else 'compile'} -C {_BUILD}"
+    line += " --print-errorlogs" if tested else ""
+    return Detection(
+        (tree.command("meson", line),),
+        frozenset({"native"}),
+        reasons=(tree.reason(f"meson.build, {'with' if tested else 'without'} tests: `{line}`."),),
+    )
+
+
+def bazel(tree: Tree, root: Tree) -> Detection:
+    path = tree.first("MODULE.bazel", "WORKSPACE.bazel", "WORKSPACE")
+    if path is None or not tree.named(lambda name: name in ("BUILD", "BUILD.bazel")):
+        return Detection()
+    line = "bazel test //... --test_output=errors"
+    return Detection(
+        (tree.command("bazel", line),),
+        frozenset({"bazel"}),
+        ("bazel fetch //...",),
+        (tree.reason(f"{path}: `{line}`."),),
+    )
+
+
+def make(tree: Tree) -> Detection:
+    """Only where nothing more specific is known: a Makefile may need anything."""
+    path = tree.first("GNUmakefile", "makefile", "Makefile")  # the order in which make looks
+    if path is None:
+        return Detection()
+    targets = set(re.findall(r"^(test|check)\s*::?(?!=)", tree.text(path), re.MULTILINE))
+    if not targets:
+        return Detection(reasons=(f"{path} has neither a target `test` nor `check`.",))
+    target = "test" if "test" in targets else "check"
+    return Detection(
+        (tree.command(f"make {target}", f"make {target}"),),
+        reasons=(f"{path} has the target `{target}`.",),
+    )
