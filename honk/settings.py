@@ -20,6 +20,7 @@ from honk.core.ci import CiJob, ci_job
 from honk.core.errors import UserError
 from honk.core.limits import Limits
 from honk.core.operator import (
+    McpServer,
     OtelSettings,
     Price,
     Registry,
@@ -72,6 +73,7 @@ class Settings(Frozen):
     registries: tuple[Registry, ...] = ()
     host_registries: bool = True  # behind those, what this machine's own pip and npm use
     sandbox: SandboxCeiling = SandboxCeiling()
+    mcp: tuple[McpServer, ...] = ()
     server: ServerSettings = ServerSettings()
     slack: SlackSettings = SlackSettings()
     remote: str | None = None  # URL of a `honk serve` that does the runs
@@ -108,6 +110,7 @@ class Settings(Frozen):
         found += [self.slack.bot_token, self.slack.signing_secret, self.slack.app_token]
         found += [self.github.webhook_secret, self.token, self.otel.headers]
         found += [hook.secret for hook in self.webhooks]
+        found += [s for m in self.mcp for s in (*m.environment.values(), *m.headers.values())]
         found += [s for r in self.registries for s in (r.password, r.token)]
         return tuple(s.get_secret_value() for s in found if s is not None and s.get_secret_value())
 

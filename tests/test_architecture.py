@@ -57,7 +57,7 @@ VENDORS: dict[str, str] = {
     "starlette": "server",
     "uvicorn": "server",
     "sse_starlette": "server",
-    "mcp": "server",
+    "mcp": "server tools",
     "tree_sitter": "gates",
     "prometheus_client": "telemetry",
     "opentelemetry": "telemetry",

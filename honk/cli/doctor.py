@@ -69,6 +69,8 @@ def _checks(settings: Settings, repo: str | None) -> list[tuple[str, Callable[[]
         ("model", lambda: checks.check_model(settings)),
         ("registries", lambda: checks.check_registries(settings)),
     ]
+    if settings.mcp:
+        looks.append(("mcp", lambda: checks.check_mcp(settings)))
     if settings.slack.bot_token is not None:
         looks.append(("slack", lambda: checks.check_slack(settings)))
     if settings.github.configured or repo is not None:

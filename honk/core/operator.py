@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from honk.core.base import Frozen
 
@@ -31,6 +31,30 @@ class Registry(Frozen):
     username: str | None = None
     password: SecretStr | None = None
     token: SecretStr | None = None
+
+
+class McpServer(Frozen):
+    """A server of tools for sessions, called from the host (Model Context Protocol).
+
+    It is started by ``command`` (with ``environment`` and nothing of honk's) or reached at
+    ``url`` (with ``headers``). ``tools`` are globs of its tools that a model may call, and
+    ``repositories`` those of the repositories in whose runs. ``seconds`` bounds each answer.
+    """
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,19}$")
+    command: tuple[str, ...] = ()
+    environment: dict[str, SecretStr] = Field(default={})
+    url: str | None = Field(default=None, pattern=r"^https?://")
+    headers: dict[str, SecretStr] = Field(default={})
+    tools: tuple[str, ...] = Field(min_length=1)
+    repositories: tuple[str, ...] = ("*",)
+    seconds: float = Field(default=60.0, gt=0)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> McpServer:
+        if bool(self.command) == (self.url is not None):
+            raise ValueError("either command or url is needed")
+        return self
 
 
 class SandboxCeiling(Frozen):

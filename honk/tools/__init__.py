@@ -13,9 +13,9 @@ from honk.tools.editor import EditorArguments, run_editor
 from honk.tools.patching import PatchArguments, program, run_patch
 from honk.tools.shell import BashArguments, ShellArguments, run_bash, run_shell
 from honk.tools.specs import FINISH, VERIFY
-from honk.tools.tool import Answer, Tool, ToolContext, run_tool
+from honk.tools.tool import Answer, Tool, ToolContext, answered, run_tool
 
-__all__ = ["FINISH", "VERIFY", "Answer", "Tool", "ToolContext", "program", "run_tool", "toolset"]
+__all__ = ["FINISH", "VERIFY", "Answer", "Tool", "ToolContext", "answered", "program", "run_tool", "toolset"]
 
 
 def toolset(dialect: Dialect) -> tuple[Tool[Any], ...]:

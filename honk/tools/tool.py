@@ -49,11 +49,20 @@ def run_tool(tools: Iterable[Tool[Any]], call: ToolCall, context: ToolContext) -
     Raises SandboxError and Cancelled.
     """
     by_name = {tool.spec.name: tool for tool in tools}
-    tool = by_name.get(call.name)
-    try:
+
+    def run() -> Answer:
+        tool = by_name.get(call.name)
         if tool is None:
             raise ToolError(f"There is no tool {call.name!r}.", f"There are: {', '.join(sorted(by_name))}.")
-        answer = tool.run(_parse(tool, call.arguments), context)
+        return tool.run(_parse(tool, call.arguments), context)
+
+    return answered(call, run)
+
+
+def answered(call: ToolCall, run: Callable[[], Answer]) -> ToolResult:
+    """The result of ``call``; a ToolError of ``run`` is one, too."""
+    try:
+        answer = run()
     except ToolError as error:
         answer = Answer(str(error), error=True)
     return ToolResult(

@@ -113,6 +113,14 @@ def check_registries(settings: Settings) -> str:
     return ", ".join(f"{r.kind} {r.url}" for r in found)
 
 
+def check_mcp(settings: Settings) -> str:
+    """Each MCP server answers and has the tools that it may offer."""
+    from honk.tools.servers import open_servers
+
+    with open_servers(settings.mcp, Cancel()) as tools:
+        return ", ".join(tool.spec.name for tool in tools)
+
+
 def check_slack(settings: Settings) -> str:
     """Slack accepts the bot token, and it may do what honk does."""
     try:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +26,7 @@ from honk.git.refs import branch_name
 from honk.planning import Prepare, make_plan
 from honk.runs.services import Services, Wording
 from honk.settings import Settings
-from honk.tools import FINISH, VERIFY, ToolContext, run_tool, toolset
+from honk.tools import FINISH, VERIFY, ToolContext, answered, run_tool, toolset
 from honk.verifiers.commands import check, feedback, is_manifest
 from honk.verifiers.compare import compare, settle, weakened
 from honk.wiring.followups import followups
@@ -37,6 +38,7 @@ from honk.wiring.stores import Stores
 if TYPE_CHECKING:
     from honk.git.mirror import Mirror
     from honk.git.submodules import Brought
+    from honk.tools.servers import ServerTool
 
 Notice = Callable[[str], None]
 
@@ -79,6 +81,7 @@ def services(
                 open_model(request.judge, settings, notice=notice, record=record, judge=True)
             )
         repo, publisher, mirror, bring = _repository(request, settings, stores, cancel, notice, stack)
+        served = stack.enter_context(_servers(settings, repo, cancel))
         engine = Engine(settings, notice, mask)
         stack.callback(engine.close)
         assembled = assemble(
@@ -95,6 +98,7 @@ def services(
             open_sandbox=partial(_open_sandbox, engine, opened),
             cancel=cancel,
             on_delta=on_delta,
+            served=served,
         )
         yield Prepared(assembled, repo, opened.replayed)
 
@@ -118,6 +122,18 @@ def clear_sandboxes(settings: Settings, stores: Stores, run_id: str) -> None:
         engine.sweep(stores.leases, run_id)
     finally:
         engine.close()
+
+
+def _servers(
+    settings: Settings, repo: RepoRef, cancel: Cancel
+) -> AbstractContextManager[tuple[ServerTool, ...]]:
+    """The operator's MCP servers whose tools a run on ``repo`` may call."""
+    servers = [s for s in settings.mcp if any(fnmatchcase(repo.name, glob) for glob in s.repositories)]
+    if not servers:
+        return nullcontext(())
+    from honk.tools.servers import open_servers
+
+    return open_servers(servers, cancel)
 
 
 def _repository(
@@ -153,6 +169,7 @@ def assemble(
     open_sandbox: OpenSandbox,
     cancel: Cancel,
     on_delta: Callable[[TextDelta], None],
+    served: tuple[ServerTool, ...] = (),
 ) -> Services:
     """Put ready adapters together. Raises UserError if a price is unknown."""
     hidden = settings.secrets()
@@ -171,7 +188,7 @@ def assemble(
         ),
         sweep=sweep,
         open_sandbox=open_sandbox,
-        toolbox=partial(_toolbox, model, masking(hidden)),
+        toolbox=partial(_toolbox, model, masking(hidden), served),
         check=check,
         compare=compare,
         settle=settle,
@@ -210,21 +227,27 @@ def _wording(request: Request, hidden: tuple[str, ...]) -> Wording:
 def _toolbox(
     model: OpenModel,
     mask: Callable[[str], str],
+    served: tuple[ServerTool, ...],
     box: Sandbox,
     verify: Callable[[], str],
     seconds: Callable[[], float],
 ) -> Toolbox:
     tools = toolset(model.model.dialect)
+    elsewhere = {tool.spec.name: tool for tool in served}
 
     def run(call: ToolCall) -> ToolResult:
         if call.name == VERIFY.name:
             return ToolResult(call_id=call.id, name=call.name, text=mask(verify()))
-        context = ToolContext(shell=box.shell, files=box.files, command_seconds=seconds())
-        result = run_tool(tools, call, context)
+        if (other := elsewhere.get(call.name)) is not None:
+            result = answered(call, lambda: other.run(call))
+        else:
+            context = ToolContext(shell=box.shell, files=box.files, command_seconds=seconds())
+            result = run_tool(tools, call, context)
         outputs = tuple(o.model_copy(update={"text": mask(o.text)}) for o in result.outputs)
         return result.model_copy(update={"text": mask(result.text), "outputs": outputs})
 
-    return Toolbox(specs=(*(tool.spec for tool in tools), VERIFY, FINISH), run=run)
+    specs = (*(tool.spec for tool in tools), *(tool.spec for tool in served), VERIFY, FINISH)
+    return Toolbox(specs=specs, run=run)
 
 
 def masking(hidden: tuple[str, ...]) -> Callable[[str], str]:

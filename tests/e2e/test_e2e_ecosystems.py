@@ -23,7 +23,7 @@ def test_the_honest_change_is_published_and_shows_what_it_mends(install: Install
     ecosystem = ECOSYSTEMS[name]
     honk = install([bash(ecosystem.right), FINISH])
     origin = make_repo(honk.root / "o", ecosystem.files)
-    done = honk.honk("mend the area", "--repo", str(origin), *OPTIONS)
+    done = honk.honk("mend the area", "--repo", str(origin), *OPTIONS, seconds=900)
     assert (done.code, done.result.outcome) == (0, "published"), done.err
     rows = done.result.verification
     assert tuple(row.name for row in rows) == ecosystem.checks
@@ -37,7 +37,7 @@ def test_a_change_that_breaks_another_test_is_not_verified(install: Installer, n
     ecosystem = ECOSYSTEMS[name]
     honk = install([bash(ecosystem.breaks), *[FINISH] * 4])
     origin = make_repo(honk.root / "o", ecosystem.files)
-    done = honk.honk("mend the area", "--repo", str(origin), *OPTIONS)
+    done = honk.honk("mend the area", "--repo", str(origin), *OPTIONS, seconds=900)
     assert (done.code, done.result.outcome) == (20, "unverified"), done.err
     assert git(origin, "for-each-ref", "refs/heads/honk/") == ""
 
@@ -48,7 +48,7 @@ def test_a_cheat_is_refused(install: Installer, name: str, cheat: str) -> None:
     command, gate = ecosystem.cheats[cheat]
     honk = install([bash(command), *[FINISH] * 4])
     origin = make_repo(honk.root / "o", ecosystem.files)
-    done = honk.honk("mend the area", "--repo", str(origin), *OPTIONS)
+    done = honk.honk("mend the area", "--repo", str(origin), *OPTIONS, seconds=900)
     assert (done.code, done.result.outcome) == (22, "refused"), done.err
     assert gate in {found.name for found in done.result.gates if found.result == "block"}
     assert git(origin, "for-each-ref", "refs/heads/honk/") == ""

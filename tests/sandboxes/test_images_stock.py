@@ -209,12 +209,18 @@ def test_the_base_runs_python_node_and_c_as_the_sandboxes_user(
 
 
 HELLO = {
+    "bun": "cd /tmp; echo 'console.log(\"hello\")' > a.ts; bun run a.ts",
+    "native": "cd /workspace/repo; printf 'project(a C)\\nadd_executable(a a.c)\\n' > CMakeLists.txt;"
+    "echo '#include <stdio.h>\nint main(void){puts(\"hello\");}' > a.c;"
+    "cmake -S . -B /tmp/b >/dev/null && cmake --build /tmp/b >/dev/null; /tmp/b/a; meson --version",
+    "php": "cd /tmp; echo '<?php echo \"hello\";' > a.php; php a.php; composer --version; phpunit --version",
+    "ruby": "cd /tmp; echo 'puts \"hello\"' > a.rb; ruby a.rb; rspec --version; rake --version; bundle -v",
     "go": "cd /workspace/repo; printf 'package main\\nfunc main(){println(\"hello\")}' > m.go; go run m.go",
     "jdk": "cd /tmp; "
     "echo 'class A{public static void main(String[] a){System.out.println(\"hello\");}}' > A.java;"
     "javac A.java; java A; mvn --version",
     "node-tools": "pnpm --version; yarn --version; echo hello",
-    "python-tools": "tox --version; pre-commit --version; echo hello",
+    "python-tools": "tox --version; nox --version; pre-commit --version; echo hello",
     "rust": "cd /workspace/repo; cargo init --name a --vcs none -q; cargo run --offline -q",
 }
 
