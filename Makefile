@@ -31,7 +31,7 @@ lint: setup
 
 test: lint engine
 	$(PYTHON) scripts/test_prepare.py
-	$(VENV)/bin/pytest -n $(JOBS) --dist loadgroup -m "not full"
+	$(VENV)/bin/pytest -n $(JOBS) --dist loadgroup -m "not full" --durations=30
 
 test-all: lint engine
 	$(PYTHON) scripts/test_prepare.py

@@ -10,9 +10,16 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import (
+    AbstractContextManager,
+    AsyncExitStack,
+    ExitStack,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, TextIO
@@ -61,7 +68,7 @@ def open_servers(servers: Sequence[McpServer], cancel: Cancel) -> Iterator[tuple
         tools: list[ServerTool] = []
         for server in servers:
             with _answering(server):
-                connection = portal.wrap_async_context_manager(_client(server, nowhere))
+                connection = portal.wrap_async_context_manager(_connected(server, nowhere))
                 client = connection.__enter__()
                 stack.callback(_disconnect, connection)
                 listed = portal.call(_listed, client)
@@ -92,24 +99,27 @@ def _answering(server: McpServer) -> Iterator[None]:
         ) from error
 
 
-def _client(server: McpServer, errors: TextIO) -> Client:
+@asynccontextmanager
+async def _connected(server: McpServer, errors: TextIO) -> AsyncIterator[Client]:
     from mcp.client import Client
     from mcp.client.stdio import StdioServerParameters, stdio_client
     from mcp.client.streamable_http import streamable_http_client
 
-    if server.url is not None:
-        import httpx2
+    async with AsyncExitStack() as stack:
+        if server.url is not None:
+            import httpx2
 
-        headers = {name: value.get_secret_value() for name, value in server.headers.items()}
-        http = httpx2.AsyncClient(headers=headers, timeout=server.seconds)
-        return Client(
-            streamable_http_client(server.url, http_client=http), read_timeout_seconds=server.seconds
-        )
-    program, *arguments = server.command
-    # The SDK gives it PATH, HOME and the like, and none of honk's credentials.
-    environment = {name: value.get_secret_value() for name, value in server.environment.items()}
-    start = StdioServerParameters(command=program, args=arguments, env=environment)
-    return Client(stdio_client(start, errlog=errors), read_timeout_seconds=server.seconds)
+            headers = {name: value.get_secret_value() for name, value in server.headers.items()}
+            http = httpx2.AsyncClient(headers=headers, timeout=server.seconds)
+            await stack.enter_async_context(http)
+            way = streamable_http_client(server.url, http_client=http)
+        else:
+            program, *arguments = server.command
+            # The SDK gives it PATH, HOME and the like, and none of honk's credentials.
+            environment = {name: value.get_secret_value() for name, value in server.environment.items()}
+            start = StdioServerParameters(command=program, args=arguments, env=environment)
+            way = stdio_client(start, errlog=errors)
+        yield await stack.enter_async_context(Client(way, read_timeout_seconds=server.seconds))
 
 
 async def _listed(client: Client) -> list[types.Tool]:
