@@ -1,7 +1,7 @@
 """JUnit reports of a check: asked for where a variable can, and read out of its container.
 
 The command itself stays as the repository has it. pytest takes more options from
-``PYTEST_ADDOPTS``, whatever starts it; Maven and Gradle write their reports anyway; others
+``PYTEST_ADDOPTS``, whatever starts it, GoogleTest its own from ``GTEST_OUTPUT``; Maven and Gradle write their reports anyway; others
 write one where the repository asks for it. Only files that are newer than the command's start
 count: a prepared image may hold those of an earlier run.
 """
@@ -39,6 +39,7 @@ def asking(folder: str) -> str:
     return (
         f"mkdir -p {folder} && : >{folder}/start; "
         f'export PYTEST_ADDOPTS="${{PYTEST_ADDOPTS-}} --junitxml={folder}/pytest.xml"; '
+        f"export GTEST_OUTPUT=xml:{folder}/; "
     )
 
 
@@ -56,7 +57,7 @@ def collect(run: Callable[[str, float], CommandResult], folder: str, result: Com
     # Surefire repeats the machine's properties in every file, which would fill the bound.
     cut = r"sed -e '/^ *<properties>$/,/^ *<\/properties>$/d'"
     script = (
-        f"{{ echo {folder}/pytest.xml; {find}; }} 2>/dev/null | head -n {_FILES} | "
+        f"{{ ls {folder}/*.xml; {find}; }} 2>/dev/null | head -n {_FILES} | "
         f"""while IFS= read -r f; do [ -f "$f" ] && printf '\\036' && {cut} -- "$f"; done; """
         f"rm -rf {folder}"
     )

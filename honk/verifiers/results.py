@@ -34,7 +34,7 @@ FAILED = 2_000  # names of failing tests that are kept
 NAMES = 512 << 10  # characters of all names that passed or were skipped
 
 _FAMILY = {"tap": "spec", "mocha": "spec"}  # whose tests are counted under another's name
-_XML = frozenset({"pytest", "maven", "gradle"})  # their reports say it better
+_XML = frozenset({"pytest", "maven", "gradle", "googletest"})  # their reports say it better
 _MEANING: tuple[tuple[re.Pattern[str], Outcome | None], ...] = (
     (re.compile(r"deselected|warning|assertion"), None),
     (re.compile(r"skip|xfail|pending|todo|^expected|incomplete", re.IGNORECASE), "skipped"),
@@ -63,7 +63,9 @@ def results(output: str, reports: Sequence[str] = (), *, passed: bool = False) -
         return _results(cases, counts, complete=whole and not again and text.complete(without=_XML))
     if not text.cases and not text.sums:
         return None
-    cases = [case for _, case in text.cases]
+    # CTest shows what is within a test only if it fails: two runs would not name the same.
+    registered = any(runner == "ctest" for runner, _ in text.cases)
+    cases = [case for runner, case in text.cases if not (registered and runner == "googletest")]
     return _results(cases, _larger(_counted(cases), text.counts()), complete=text.complete())
 
 

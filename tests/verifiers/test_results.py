@@ -276,3 +276,30 @@ def test_a_content_command_has_failures_only_by_its_reports() -> None:
 
 def test_silence_names_nothing() -> None:
     assert results("") is None and results("all is well\n") is None
+
+
+CTEST = """\
+Test project /tmp/b
+    Start 1: area_test
+1/1 Test #1: area_test ........................***Failed    0.00 sec
+[==========] Running 2 tests from 1 test suite.
+[ RUN      ] Area.Square
+[       OK ] Area.Square (0 ms)
+[ RUN      ] Area.Oblong
+[  FAILED  ] Area.Oblong (0 ms)
+"""
+
+
+def test_what_ctest_shows_of_a_failing_test_alone_is_not_counted() -> None:
+    found = results(CTEST)
+    assert found is not None
+    assert (found.failed, found.passed, found.counts.ran) == (("area_test",), (), 1)
+
+
+def test_googletest_writes_a_report_under_whatever_starts_it(tmp_path: Path) -> None:
+    """A stand-in for a test binary: what it does with the variable is GoogleTest's documented way."""
+    report = '<testsuites><testsuite name="Area"><testcase name="Square" classname="Area" status="run"/>'
+    report += '<testcase name="Oblong" classname="Area"><failure/></testcase></testsuite></testsuites>'
+    line = f"echo ran; echo '{report}' > \"${{GTEST_OUTPUT#xml:}}area_test.xml\"; exit 1"
+    found = found_by(line, {}, tmp_path)
+    assert (found.passed, found.failed) == (("Area::Square",), ("Area::Oblong",))
