@@ -156,7 +156,7 @@ def verify(project: Project, folder: Path) -> Check:
         (folder / path).write_text(text)
     if project.line is None:
         files = project.files
-        [command] = detect({path: path for path in files}, lambda path: files[path].encode()).commands
+        command, *_ = detect({path: path for path in files}, lambda path: files[path].encode()).commands
     else:
         command = VerifyCommand(name="it", command=project.line, source="flag")
 
