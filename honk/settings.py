@@ -225,9 +225,12 @@ def load(config: Path | None = None, environ: Mapping[str, str] | None = None) -
 
 
 def _first_problem(error: ValidationError, model: type[Frozen]) -> tuple[str, str]:
-    """Where the first problem is, and what it is in words for people."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
+    """Where the first problem is, and what it is in words for people.
+
+    Of a choice's alternatives, which pydantic names in brackets, the one that fits furthest counts.
+    """
+    first = max(error.errors(), key=lambda problem: len(problem["loc"]))
+    where = ".".join(str(part) for part in first["loc"] if "[" not in str(part))
     if first["type"] != "extra_forbidden":
         return where or "the file", first["msg"]
     close = get_close_matches(where, list(model.model_fields), n=1)

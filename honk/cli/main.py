@@ -12,6 +12,7 @@ import typer
 from honk.cli.options import (
     Allow,
     Config,
+    Depth,
     Json,
     Judge,
     MaxCost,
@@ -75,7 +76,7 @@ def run(
     broken_base: Annotated[
         str, typer.Option("--broken-base", help="continue or skip where the base fails its own verifiers.")
     ] = "continue",
-    depth: Annotated[int, typer.Option("--depth", help="Commits of history in the sandbox.", min=1)] = 50,
+    depth: Depth = 50,
     fork: Annotated[
         bool, typer.Option("--fork", help="Push to a fork where there is no push right.")
     ] = False,

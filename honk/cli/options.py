@@ -10,6 +10,9 @@ import typer
 Config = Annotated[
     Path | None, typer.Option("--config", help="Settings file instead of the default honk.toml.")
 ]
+Depth = Annotated[  # at most what git can count, as in honk.core.order
+    int, typer.Option("--depth", help="Commits of history in the sandbox.", min=1, max=(1 << 31) - 1)
+]
 Json = Annotated[
     bool, typer.Option("--json", help="One JSON object on stdout; people's output goes to stderr.")
 ]

@@ -52,7 +52,7 @@ class Order(Frozen):
     untested: Literal["refuse", "draft"] = "refuse"
     broken_base: Literal["continue", "skip"] = "continue"
     allow: tuple[str, ...] = ()
-    depth: int = Field(default=50, ge=1)
+    depth: int = Field(default=50, ge=1, le=(1 << 31) - 1)  # more git cannot count
     fork: bool = False
     requester: str = ""
     followup: FollowUp | None = None

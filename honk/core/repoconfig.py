@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from honk.core.base import Frozen
 from honk.core.limits import Limits
 from honk.core.rules import GateMode, GateName
+
+# An empty command passes, and would verify nothing.
+Command = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
 class PullRequestConfig(Frozen):
@@ -25,8 +28,8 @@ class RepoConfig(Frozen):
 
     image: str | None = None
     dockerfile: str | None = None  # path in the repository
-    setup: tuple[str, ...] = ()  # run online once, cached as an image
-    verify: Literal["auto"] | dict[str, str] = "auto"  # name -> command
+    setup: tuple[Command, ...] = ()  # run online once, cached as an image
+    verify: Literal["auto"] | dict[str, Command] = "auto"  # name -> command
     protect: tuple[str, ...] = ()  # globs, added to honk's own
     gates: dict[GateName, GateMode] = Field(default={})  # stricter, or as lax as the operator lets them be
     limits: Limits | None = None  # may lower those of the request, never raise them

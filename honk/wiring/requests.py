@@ -37,6 +37,11 @@ def make_request(order: Order, settings: Settings, *, remote: bool = False) -> A
     _check_text(order)
     if remote:
         _check_remote(order, settings)
+    if any(not line.strip() for line in order.verify):
+        raise UserError(
+            "The request's verify cannot be used: a command is empty.",
+            "Give --verify a command, or leave it out.",
+        )
     text = clean(order.request).strip()
     if not text and order.followup is None:
         raise UserError("The change request is empty.", 'Say what to change: honk "bump logging lib".')

@@ -66,6 +66,8 @@ def test_a_request_that_is_no_text_is_wrong_usage(install: Installer) -> None:
 OPTIONS = {
     "garbage for --timeout": (["--timeout", "soon"], "'soon' is no duration", "45m"),
     "no time at all": (["--timeout", "0s"], "more than nothing"),
+    "more history than git can count": (["--depth", "9" * 23], "--depth"),
+    "a check that is no command": (["--verify", " "], "request's verify", "empty"),
     "no dollars": (["--max-cost", "0"], "--max-cost must be more than 0"),
     "a word that --untested does not know": (["--untested", "maybe"], "refuse or draft"),
     "a model without a provider": (["-m", "gpt-5"], "'gpt-5' is no model", "openai:NAME"),

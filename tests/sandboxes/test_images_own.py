@@ -49,6 +49,12 @@ def test_an_image_that_is_nowhere_is_the_users_error(bench: Workbench) -> None:
         named_image(bench, "registry.invalid/none:1", Cancel())
 
 
+@pytest.mark.parametrize("name", ["UPPER CASE", "-v", "a:b:c"])
+def test_a_name_that_no_image_can_have_is_the_users_error(bench: Workbench, name: str) -> None:
+    with pytest.raises(UserError, match=f"no image {name}.*Check the name"):
+        named_image(bench, name, Cancel())
+
+
 def test_an_image_without_a_shell_is_refused(
     client: docker.DockerClient, bench: Workbench, made: list[str]
 ) -> None:

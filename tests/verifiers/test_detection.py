@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from honk.core.errors import UserError
 from honk.core.repoconfig import RepoConfig
 from honk.core.types import VerifyCommand
 from honk.settings import parse_repo_config
@@ -497,3 +498,9 @@ def test_manifests_and_locks_are_known(path: str) -> None:
 @pytest.mark.parametrize("path", ["src/package.py", "docs/requirements.md", "xpom.xml", "README", ""])
 def test_other_files_are_none(path: str) -> None:
     assert not is_manifest(path)
+
+
+@pytest.mark.parametrize("text", ["verify:\n  tests: ' '\n", "setup: ['']\n"])
+def test_a_command_that_is_empty_is_refused(text: str) -> None:
+    with pytest.raises(UserError, match=r"(verify\.tests|setup\.0): .*at least 1 character"):
+        parse_repo_config(text)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
@@ -72,7 +73,9 @@ def _setting(given: Mapping[str, str], name: str) -> list[str]:
 
 def _npm(environ: Mapping[str, str]) -> list[Registry]:
     try:
-        config = json.loads(_ask(["npm", "config", "list", "--json"], environ))
+        # npm writes a log of every call into its cache, which is somebody else's.
+        with TemporaryDirectory() as cache:
+            config = json.loads(_ask(["npm", "config", "list", "--json", f"--cache={cache}"], environ))
         registry = _registry("npm", str(config["registry"]))
     except (ValueError, KeyError, TypeError):
         return []

@@ -71,6 +71,7 @@ def test_a_configuration_file_counts_and_its_password_is_kept_apart(tmp_path: Pa
 def test_npm_is_asked_for_its_registry(tmp_path: Path) -> None:
     found = discover(environ(tmp_path, NPM_CONFIG_REGISTRY="https://npm.example/repo/"))
     assert [r.url for r in found if r.kind == "npm"] == ["https://npm.example/repo/"]
+    assert list(tmp_path.iterdir()) == []  # nor a log of npm's
 
 
 @pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed")
