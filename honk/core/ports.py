@@ -85,6 +85,10 @@ class HandOver(Protocol):
         """A pack of ``commit`` with ``depth`` commits of history, and its shallow boundary."""
         ...
 
+    def context(self, commit: str) -> Mapping[str, tuple[str, str]]:
+        """Path to git's mode and blob id of every file and symbolic link: what an image is built from."""
+        ...
+
     def commit(
         self,
         stream: Iterable[bytes],

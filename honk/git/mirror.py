@@ -172,6 +172,10 @@ class Mirror:
 
     # ---- HandOver -----------------------------------------------------------------------
 
+    def context(self, commit: str) -> Mapping[str, tuple[str, str]]:
+        """Path to mode and blob id of every file and symbolic link of ``commit``."""
+        return {objects.text_path(p): e for p, e in self._tree(commit).items() if e.mode != objects.GITLINK}
+
     def seed(self, commit: str, depth: int) -> tuple[bytes, tuple[str, ...]]:
         """A pack of ``commit`` with at most ``depth`` commits of history, and its shallow boundary.
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 LIMIT = 1800.0  # seconds for one pull, build or layer
 _PULL_STALL = 20.0  # seconds without a word from the registry
 _DETAIL_SECONDS = 2.0  # between two lines of detail
+_EXECUTABLE, _SYMLINK = "100755", "120000"  # git's modes
 _END = object()
 
 
@@ -48,11 +49,12 @@ class Workbench:
 
 @dataclass(frozen=True)
 class ContextFile:
-    """One file of the commit that a ``dockerfile:`` is built from."""
+    """One file of the commit that a ``dockerfile:`` is built from. ``mode`` is git's; of a
+    symbolic link ``data`` is the target."""
 
     path: str
     data: bytes
-    executable: bool = False
+    mode: str = "100644"
 
 
 def local(client: DockerClient, name: str) -> str | None:
@@ -140,8 +142,11 @@ def _write_context(file: IO[bytes], files: Iterable[ContextFile]) -> None:
     with tarfile.open(fileobj=file, mode="w") as tar:
         for item in files:
             info = tarfile.TarInfo(item.path)
-            info.size = len(item.data)
-            info.mode = 0o755 if item.executable else 0o644
+            if item.mode == _SYMLINK:
+                info.type, info.linkname = tarfile.SYMTYPE, item.data.decode("utf-8", "surrogateescape")
+            else:
+                info.size = len(item.data)
+            info.mode = 0o755 if item.mode == _EXECUTABLE else 0o644
             tar.addfile(info, io.BytesIO(item.data))
     file.seek(0)
 

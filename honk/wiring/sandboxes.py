@@ -130,17 +130,17 @@ class Engine:
         if plan.image is not None:
             return named_image(self.bench, plan.image, cancel)
         if plan.dockerfile is not None:
-            files = mirror.files(plan.base.sha)
+            files = mirror.context(plan.base.sha)
             if plan.dockerfile not in files:
                 raise UserError(
                     f".honk.yml names {plan.dockerfile}, which the base commit does not have.",
                     "Mend `dockerfile:` on the base branch.",
                 )
-            found = [(path, blob, mirror) for path, blob in files.items()]
+            found = [(path, *entry, mirror) for path, entry in files.items()]
             for module in plan.submodules:
-                below = module.mirror.files(module.commit).items()
-                found += [(f"{module.path}/{path}", blob, module.mirror) for path, blob in below]
-            key = hashlib.sha256("\n".join(sorted(f"{p} {b}" for p, b, _ in found)).encode())
+                below = module.mirror.context(module.commit).items()
+                found += [(f"{module.path}/{path}", *entry, module.mirror) for path, entry in below]
+            key = hashlib.sha256("\n".join(sorted(f"{p} {m} {b}" for p, m, b, _ in found)).encode())
 
             def context() -> Iterator[ContextFile]:
                 return _context(found)
@@ -179,9 +179,8 @@ def registries(settings: Settings) -> tuple[Registry, ...]:
     return settings.registries + (discover(settings.environment) if settings.host_registries else ())
 
 
-def _context(files: Iterable[tuple[str, str, Mirror]]) -> Iterator[ContextFile]:
+def _context(files: Iterable[tuple[str, str, str, Mirror]]) -> Iterator[ContextFile]:
     from honk.sandboxes.build import ContextFile
 
-    for path, blob, mirror in files:
-        data = mirror.read(blob)
-        yield ContextFile(path, data, executable=data.startswith(b"#!"))
+    for path, mode, blob, mirror in files:
+        yield ContextFile(path, mirror.read(blob), mode)

@@ -19,6 +19,22 @@ def test_fetch_resolves_the_default_branch(origin: Repo, mirror_of: Mirrors) -> 
     assert (base.branch, base.sha, base.default_branch) == ("main", sha, "main")
 
 
+def test_what_an_image_is_built_from_has_modes_and_links(origin: Repo, mirror_of: Mirrors) -> None:
+    origin.commit({"tool": "\x7fELF", "text": "#!/bin/sh\n"})
+    (origin.path / "tool").chmod(0o755)
+    (origin.path / "link").symlink_to("tool")
+    mirror = mirror_of(origin)
+    sha = origin.commit()
+    mirror.fetch(None)
+    found = mirror.context(sha)
+    assert {path: mode for path, (mode, _) in found.items()} == {
+        "link": "120000",
+        "text": "100644",
+        "tool": "100755",
+    }
+    assert mirror.read(found["link"][1]) == b"tool"
+
+
 def test_a_change_becomes_a_commit_on_a_branch_of_the_origin(
     origin: Repo, mirror_of: Mirrors, tmp_path: Path
 ) -> None:

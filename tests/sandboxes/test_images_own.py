@@ -70,8 +70,9 @@ def test_a_dockerfile_is_built_from_the_commits_files_once(
 ) -> None:
     commit = tree()
     files = [
-        ContextFile("docker/Dockerfile", f"FROM {BASE}\nCOPY . /src\nRUN /src/go.sh > /said\n".encode()),
-        ContextFile("go.sh", b"#!/bin/sh\necho ran\n", executable=True),
+        ContextFile("docker/Dockerfile", f"FROM {BASE}\nCOPY . /src\nRUN /src/link > /said\n".encode()),
+        ContextFile("go.sh", b"#!/bin/sh\necho ran\n", "100755"),
+        ContextFile("link", b"go.sh", "120000"),
         ContextFile("secret.txt", b"x"),
         ContextFile(".dockerignore", b"# not these\nsecret*\n"),
     ]
@@ -88,7 +89,7 @@ def test_a_dockerfile_is_built_from_the_commits_files_once(
     said = client.containers.run(
         image, ["sh", "-c", "cat /said; ls -A /src"], remove=True, network_mode="none"
     )
-    assert said.decode().split() == ["ran", ".dockerignore", "docker", "go.sh"]
+    assert said.decode().split() == ["ran", ".dockerignore", "docker", "go.sh", "link"]
 
 
 def test_a_dockerfile_that_fails_shows_its_last_lines(bench: Workbench) -> None:
