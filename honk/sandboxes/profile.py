@@ -212,6 +212,9 @@ def environment() -> Mapping[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",  # leavings of test runs are no part of a change
         "PYTEST_ADDOPTS": "-o cache_dir=/tmp/pytest-cache",
         "PYTHONUNBUFFERED": "1",  # output before a deadline is not lost
+        # Java takes the home of the user database: root's during setup, "?" for a user without a line.
+        "MAVEN_OPTS": f"-Duser.home={HOME}",
+        "GRADLE_USER_HOME": f"{HOME}/.gradle",
         "NO_PROXY": "127.0.0.1,localhost",  # whatever the image says of proxies
         "no_proxy": "127.0.0.1,localhost",
         "PIP_INDEX_URL": f"{registry}/pypi/simple/",

@@ -25,7 +25,7 @@ from honk.sandboxes.online import Online, online, require
 
 REPOSITORY = "honk-setup"
 
-_FORMAT = "1"  # part of every key: raise it when the same commands would give another image
+_FORMAT = "2"  # part of every key: raise it when the same commands would give another image
 _COPY_SECONDS = 1800.0
 _PROXY_FOLDER = str(Path(profile.PROXY_SOCKET).parent)
 _QUOTA = 1 << 62  # the companion program wants one; here nothing of a model runs

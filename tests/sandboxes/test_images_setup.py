@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import shlex
 import socketserver
 import threading
 import uuid
@@ -281,3 +282,18 @@ def test_setup_installs_packages_of_the_system(workshop: Workshop) -> None:
         "service redis-server stop && stat -c '%a %G' /var/spool/cron/crontabs > /said",
     )
     assert workshop.inside(image, "cat /said") == "1730 crontab\n"
+
+
+POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
+<parent><groupId>org.slf4j</groupId><artifactId>slf4j-parent</artifactId><version>1.7.32</version>
+<relativePath/></parent><artifactId>x</artifactId><packaging>pom</packaging>
+<repositories><repository><id>here</id><url>file:///usr/share/maven-repo</url></repository></repositories>
+</project>"""
+
+
+@pytest.mark.full
+def test_what_maven_fetched_for_root_is_there_for_the_user_offline(workshop: Workshop) -> None:
+    jdk = StockImages(workshop.bench, folder("sandbox")).image(frozenset({"jdk"}), Cancel())
+    validate = f"printf %s {shlex.quote(POM)} > pom.xml && mvn -B -ntp validate"
+    image = workshop.prepare(validate, image=jdk)
+    assert "BUILD SUCCESS" in workshop.inside(image, "cd /workspace/repo; mvn -B -o validate")
