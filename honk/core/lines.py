@@ -39,7 +39,11 @@ def call_line(call: ToolCall, width: int = 110) -> str:
         arguments = {"?": call.arguments}
     values = arguments.values() if isinstance(arguments, dict) else [arguments]
     words = " ".join(" ".join(map(str, v)) if isinstance(v, list) else str(v) for v in values)
-    line = clean(" ".join(f"{call.name}: {words}".split())).removesuffix(":")
+    return _short(f"{call.name}: {words}", width).removesuffix(":")
+
+
+def _short(text: str, width: int) -> str:
+    line = clean(" ".join(text.split()))
     return line if len(line) <= width else line[: width - 1] + "…"
 
 
@@ -53,7 +57,9 @@ def _lines(recorded: Recorded) -> list[str]:  # noqa: C901 -- one case for each 
     match event:
         case RunRequested():
             note = ["REPLAYED SESSION: recorded answers are played back, no model thinks here."]
-            return [f"run {recorded.run_id}: {event.request.title}"] + (note if event.replayed else [])
+            return [f"run {recorded.run_id}: {_short(event.request.title, 400)}"] + (
+                note if event.replayed else []
+            )
         case RunResumed():
             return ["resumed"]
         case BaseResolved():

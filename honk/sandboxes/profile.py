@@ -26,7 +26,8 @@ WORKSPACE = "/workspace"
 REPO = "/workspace/repo"
 HOME = "/workspace/home"
 PROXY_PORT = 7411
-PROXY_SOCKET = "/run/honk/proxy.sock"  # in the companion only
+PROXY_FOLDER = "/run/honk"  # in the companion only
+PROXY_SOCKET = f"{PROXY_FOLDER}/proxy.sock"
 
 # sleep ends at once on TERM, and the loop costs one process for every day.
 KEEPER_COMMAND = ("/bin/sh", "-c", "while :; do sleep 86400; done")
@@ -134,7 +135,7 @@ def companion_host(volume: str, proxy: str | None, *, podman: bool = False) -> H
     """
     mounts = [workspace(volume, copy=False)]
     if proxy is not None:
-        mounts.append(Mount("/run/honk", proxy, type="bind", read_only=True))
+        mounts.append(Mount(PROXY_FOLDER, proxy, type="bind", read_only=True))
     return HostConfig(
         version=API_VERSION,
         init=True,

@@ -27,7 +27,6 @@ REPOSITORY = "honk-setup"
 
 _FORMAT = "2"  # part of every key: raise it when the same commands would give another image
 _COPY_SECONDS = 1800.0
-_PROXY_FOLDER = str(Path(profile.PROXY_SOCKET).parent)
 _QUOTA = 1 << 62  # the companion program wants one; here nothing of a model runs
 
 
@@ -155,7 +154,7 @@ def _network(
     if proxy is None:
         yield None
         return
-    with online(bench.client, companion_image, cancel=cancel, folders={proxy: _PROXY_FOLDER}) as way:
+    with online(bench.client, companion_image, cancel=cancel, folders={proxy: profile.PROXY_FOLDER}) as way:
         # At the end of its input the program ends, but what forwards to the proxy stays.
         way.feed(_companion(proxy=True), [], timeout=_COPY_SECONDS)
         yield f"container:{way.id}"

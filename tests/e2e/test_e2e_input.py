@@ -63,6 +63,15 @@ def test_a_request_that_is_no_text_is_wrong_usage(install: Installer) -> None:
     says(honk.honk(REQUEST, "--repo", str(origin), "--verify", "caf\udce9"), 2, "The request's verify cannot")
 
 
+def test_a_request_of_many_pages_is_one_line_on_the_terminal(install: Installer) -> None:
+    honk = install([GREET, FINISH])
+    words = "Say hello,\nplease. " * 6_000
+    done = honk.honk("-", "--repo", str(make_repo(honk.root / "o")), "--dry-run", stdin=words)
+    assert done.code == 0, done.err
+    assert len(done.err) < 3_000
+    assert words.strip() in json.dumps(honk.service.journal[0].body).replace("\\n", "\n")
+
+
 OPTIONS = {
     "garbage for --timeout": (["--timeout", "soon"], "'soon' is no duration", "45m"),
     "no time at all": (["--timeout", "0s"], "more than nothing"),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import signal
+import tempfile
 import tomllib
+from pathlib import Path
 
 import pytest
 import yaml
@@ -133,20 +135,25 @@ def test_cancel_from_another_process_ends_a_live_run_that_logs_follow(install: I
     assert (twice.code, twice.err.count("has ended: cancelled")) == (2, 1)
 
 
+def sockets(run_id: str) -> list[Path]:
+    """Folders with the socket of a package proxy of the run."""
+    return list(Path(tempfile.gettempdir()).glob(f"honk-{run_id}-*"))
+
+
 def test_a_killed_honk_is_interrupted_and_cancel_ends_the_run_and_clears_up(install: Installer) -> None:
     honk = install([GREET, WAIT])
     started = honk.start(REQUEST, "--repo", str(make_repo(honk.root / "o")))
     run_id = until(lambda: honk.turns(2))
     started.process.kill()
     started.process.wait()
-    assert honk.leftovers() != []
+    assert honk.leftovers() != [] and sockets(run_id) != []
     assert "interrupted" in honk.honk("runs").out
     before = patched(honk, run_id)
     follow = honk.honk("logs", "-f", run_id)
     assert "honk resume" in follow.err
     done = honk.honk("cancel", run_id)
     assert done.code == 0, done.err
-    assert honk.leftovers() == []
+    assert honk.leftovers() == [] and sockets(run_id) == []
     assert "(cancelled)" in honk.honk("show", run_id).out
     assert patched(honk, run_id) == before
 
