@@ -60,12 +60,13 @@ class McpServer(Frozen):
 class SandboxCeiling(Frozen):
     """The ceiling of every container. Sizes in bytes; None means sized from the engine's host."""
 
-    memory: int | None = None  # half of the host's, at most 8 GiB
-    cpus: float | None = None  # all of the host's
-    pids: int = 4096
-    file_size: int = 4 << 30
-    tmp_size: int | None = None  # as memory
-    workspace_size: int = 20 << 30
+    # To the engine, nothing and less than nothing mean: without a limit.
+    memory: int | None = Field(default=None, ge=64 << 20)  # half of the host's, at most 8 GiB
+    cpus: float | None = Field(default=None, ge=0.01)  # all of the host's
+    pids: int = Field(default=4096, ge=64)
+    file_size: int = Field(default=4 << 30, gt=0)
+    tmp_size: int | None = Field(default=None, gt=0)  # as memory
+    workspace_size: int = Field(default=20 << 30, gt=0)
     runtime: str | None = None  # "runsc" for gVisor
     base: str | None = None  # what the stock image is built from, a registry's name first for a mirror
 

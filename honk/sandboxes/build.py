@@ -58,12 +58,17 @@ class ContextFile:
 
 
 def local(client: DockerClient, name: str) -> str | None:
-    from docker.errors import ImageNotFound
+    """Id of an image that is on the engine. Raises UserError if none can have this name."""
+    from docker.errors import APIError, ImageNotFound
 
     try:
         return str(client.images.get(name).id)
     except ImageNotFound:
         return None
+    except APIError as error:
+        if error.status_code != 400:
+            raise
+        raise UserError(f"There is no image {name}: {error.explanation}.", "Check the name.") from error
 
 
 def pull(bench: Workbench, name: str, cancel: Cancel) -> str:

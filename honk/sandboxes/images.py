@@ -145,16 +145,8 @@ def named_image(bench: Workbench, name: str, cancel: Cancel) -> str:
     It is tried once, the first time that it is seen. Raises UserError if there is none or
     it has neither bash nor sh.
     """
-    from docker.errors import APIError
-
     with engine_errors(f"look at {name}"):
-        try:
-            image = local(bench.client, name)
-        except APIError as error:
-            if error.status_code != 400:
-                raise
-            raise UserError(f"There is no image {name}: {error.explanation}.", _PULL_HINT) from error
-        if image is None:
+        if (image := local(bench.client, name)) is None:
             why = pull(bench, name, cancel)
             if (image := local(bench.client, name)) is None:
                 raise UserError(

@@ -16,6 +16,10 @@ from honk.settings import load
         ("home = 3\n", {}, "home"),
         ("github = 3\n", {"GITHUB_TOKEN": "t"}, "github"),
         ("limits = 3\n", {"HONK_MAX_COST": "1"}, "limits"),
+        ("[sandbox]\npids = -1\n", {}, "sandbox.pids"),  # to the engine: without a limit
+        ("[sandbox]\nmemory = -1\n", {}, "sandbox.memory"),
+        ("[sandbox]\ncpus = 0\n", {}, "sandbox.cpus"),
+        ("[sandbox]\nworkspace_size = 0\n", {}, "sandbox.workspace_size"),
         ('[context_window]\n"openai:m" = 0\n', {}, "context_window"),
     ],
 )

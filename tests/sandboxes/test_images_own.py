@@ -11,9 +11,10 @@ import pytest
 
 from honk.core.cancel import Cancel
 from honk.core.errors import UserError
+from honk.resources import folder
 from honk.sandboxes.build import ContextFile, Workbench
 from honk.sandboxes.clients import HostClients
-from honk.sandboxes.images import built_image, named_image
+from honk.sandboxes.images import StockImages, built_image, named_image
 
 pytestmark = pytest.mark.docker
 
@@ -53,6 +54,8 @@ def test_an_image_that_is_nowhere_is_the_users_error(bench: Workbench) -> None:
 def test_a_name_that_no_image_can_have_is_the_users_error(bench: Workbench, name: str) -> None:
     with pytest.raises(UserError, match=f"no image {name}.*Check the name"):
         named_image(bench, name, Cancel())
+    with pytest.raises(UserError, match=f"no image {name}.*Check the name"):
+        StockImages(bench, folder("sandbox"), name).companion(Cancel())
 
 
 def test_an_image_without_a_shell_is_refused(
