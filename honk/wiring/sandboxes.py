@@ -159,17 +159,27 @@ class Engine:
             return Seed(packs=(pack,), shallow=shallow, head=plan.base.sha, submodules=submodules)
 
         with self.proxy.open("setup") as endpoint:
-            return prepare(
-                self.bench,
-                image=image,
-                companion_image=self.companion(cancel),
-                commands=commands,
-                key=plan.key,
-                seed=seed,
-                proxy=endpoint.directory,
-                timeout=self._settings.limits.verify_seconds,
-                cancel=cancel,
-            )
+            try:
+                return prepare(
+                    self.bench,
+                    image=image,
+                    companion_image=self.companion(cancel),
+                    commands=commands,
+                    key=plan.key,
+                    seed=seed,
+                    proxy=endpoint.directory,
+                    timeout=self._settings.limits.verify_seconds,
+                    cancel=cancel,
+                )
+            except UserError as error:
+                # To pip and npm a registry that is down looks like one without the package.
+                down = [line for line in endpoint.asked() if line[-4:-2] == " 5"]
+                if not down:
+                    raise
+                hint = (
+                    f"A registry did not answer ({down[-1]}): try again, or mend [[registries]] in honk.toml."
+                )
+                raise UserError(error.message, hint) from error
 
 
 def registries(settings: Settings) -> tuple[Registry, ...]:

@@ -413,3 +413,15 @@ def test_a_request_may_come_from_stdin(install: Installer) -> None:
     done = honk.honk("-", "--repo", str(make_repo(honk.root / "o")), stdin="say hello\nto all\n")
     assert done.code == 0, done.err
     assert "say hello\nto all" in str(honk.service.journal[0].body["messages"][0]["content"][0]["text"])
+
+
+@pytest.mark.full
+def test_a_setup_that_failed_for_its_registry_says_so(install: Installer) -> None:
+    honk = install()
+    config(
+        honk, 'host_registries = false\n[[registries]]\nkind = "pypi"\nurl = "http://127.0.0.1:9/simple/"\n'
+    )
+    text = FILES[".honk.yml"] + "setup:\n  - pip install honk-nowhere==1\n"
+    done = honk.honk(REQUEST, "--repo", str(make_repo(honk.root / "o", {**FILES, ".honk.yml": text})))
+    says(done, 2, "No matching distribution", "A registry did not answer", "/simple/honk-nowhere/ 502")
+    assert "Mend `setup:`" not in done.err
