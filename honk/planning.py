@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -20,6 +21,8 @@ from honk.verifiers.commands import is_manifest, resolve
 from honk.verifiers.detection import Detection, affected, detect
 
 CONFIG_FILE = ".honk.yml"
+# To the engine, names in Docker's own registry are the local ones without it.
+_PREPARED = re.compile(r"(?:(?:index\.)?docker\.io/)?(?:library/)?honk-(?:setup|dockerfile)\b")
 GUIDANCE_LIMIT = 8_000
 """Characters of one guidance file that the model is shown."""
 
@@ -117,7 +120,7 @@ def _image_plan(
     detection: Detection,
     brought: Brought,
 ) -> ImagePlan:
-    if config.image and config.image.startswith(("honk-setup", "honk-dockerfile")):
+    if config.image and _PREPARED.match(config.image):
         raise UserError(
             f".honk.yml names {config.image}, an image that honk prepared for some repository.",
             "Name the image that it was made from.",

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from honk.core.cancel import Cancel
+from honk.core.errors import UserError
 from honk.core.types import Outcome, RepoRef
 from honk.git.submodules import Brought
 from honk.planning import ImagePlan, make_plan
 from honk.testing.scripted import Call, Turn
 from honk.wiring import open_mirror
-from tests.world import APPROVE, FINISH, GREET, Worlds, bash, git
+from tests.world import APPROVE, FILES, FINISH, GREET, Worlds, bash, git
 
 
 def test_the_target_of_a_link_is_inert_in_the_description(worlds: Worlds) -> None:
@@ -52,3 +53,11 @@ def test_prepared_images_are_shared_by_no_other_repository_or_branch(worlds: Wor
             plan = make_plan(world.request(), each, mirror, world.settings, prepare, lambda base: Brought())
             plan.image(Cancel())
     assert len(set(keys)) == 3
+
+
+@pytest.mark.parametrize("registry", ["", "library/", "docker.io/library/", "index.docker.io/"])
+def test_an_image_that_was_prepared_for_a_repository_is_nobody_elses(worlds: Worlds, registry: str) -> None:
+    """To the engine all of these are the same local image."""
+    world = worlds([], files={**FILES, ".honk.yml": f"image: {registry}honk-setup:0123\n"})
+    with pytest.raises(UserError, match="an image that honk prepared"):
+        world.run()
