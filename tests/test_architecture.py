@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -139,3 +140,9 @@ def test_the_help_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_nothing_is_copied_through_the_engines_archive_calls() -> None:
+    """A tree that a model wrote must not be unpacked by the engine, whose own code did it wrongly before."""
+    calls = re.compile(r"\b(?:get_archive|put_archive)\b|docker\W+cp\b")
+    assert [str(path) for path in MODULES if calls.search(path.read_text())] == []
