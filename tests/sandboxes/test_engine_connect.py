@@ -32,6 +32,26 @@ def test_an_engine_that_is_named_but_silent_is_named_in_the_error(tmp_path: Path
     assert not (tmp_path / "engine").exists()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can hide the engine's socket")
+def test_without_an_engine_and_without_leave_to_install_one_it_says_what_to_do(tmp_path: Path) -> None:
+    socket = Path("/var/run/docker.sock").resolve()
+    hide = (
+        f"mount --bind /dev/null {socket} && exec $0 -m honk.sandboxes.engine --no-install --home {tmp_path}"
+    )
+    environ = {name: value for name, value in os.environ.items() if name != "DOCKER_HOST"}
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", hide if socket.exists() else hide.partition("&& ")[2], sys.executable],
+        env={**environ, "XDG_RUNTIME_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 40
+    assert "honk may not install one (HONK_NO_INSTALL)" in done.stderr
+    assert "apt-get install docker.io" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.docker
 def test_an_engine_that_answers_is_used_without_a_word(tmp_path: Path) -> None:
     done = ensure(tmp_path, {}, "--no-install")
