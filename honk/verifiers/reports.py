@@ -1,9 +1,9 @@
 """JUnit reports of a check: asked for where a variable can, and read out of its container.
 
 The command itself stays as the repository has it. pytest takes more options from
-``PYTEST_ADDOPTS``, whatever starts it, GoogleTest its own from ``GTEST_OUTPUT``; Maven and Gradle write their reports anyway; others
-write one where the repository asks for it. Only files that are newer than the command's start
-count: a prepared image may hold those of an earlier run.
+``PYTEST_ADDOPTS``, whatever starts it, and GoogleTest its own from ``GTEST_OUTPUT``; Maven and
+Gradle write their reports anyway; others write one where the repository asks for it. Only files
+that are newer than the command's start count: a prepared image may hold those of an earlier run.
 """
 
 from __future__ import annotations
