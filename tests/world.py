@@ -137,6 +137,7 @@ class World:
                 publisher=self.forge or LocalForge(self.stores.pulls),
                 prepare=lambda plan, cancel: self.image,
                 bring=bring,
+                setup_asked=lambda: (),
                 sweep=lambda: None,
                 open_sandbox=self.open_sandbox,
                 cancel=self.cancel,

@@ -109,6 +109,7 @@ class Services:
     judge: Judge | None
     followups: FollowUps
     plan: Callable[[Request, Base, str], Plan]  # the base, and the commit whose rules hold
+    setup_asked: Callable[[], tuple[str, ...]]  # of the package proxy, since the last call
     sweep: Callable[[], None]  # removes the sandboxes of dead processes; needs the engine
     open_sandbox: OpenSandbox
     # The verify tool, and the seconds that a command may take.

@@ -14,7 +14,7 @@ from honk.core.sandbox import Sandbox, SandboxSpec
 from honk.core.types import BaselineKey, Change, Check, CommandResult, Report, VerifyCommand
 from honk.runs.run import Run
 from honk.runs.services import Plan, Services
-from honk.runs.workshop import base_sha, history, rules_sha
+from honk.runs.workshop import base_sha, history, image_of, rules_sha
 
 RERUNS = 2
 """Times that a check is run again before what failed in it counts as failed."""
@@ -56,7 +56,7 @@ def measure_base(run: Run, services: Services, plan: Plan, wanted: tuple[VerifyC
     commands = tuple(c for c in wanted if (skip or c.source != "flag") and before(run, c) is None)
     if not commands:
         return
-    image = plan.image(services.cancel)
+    image = image_of(run, services, plan)
     repo = run.state.base.base.repo.url if run.state.base else ""
     keys = {c: BaselineKey(repo=repo, sha=rules_sha(run), image=image, command=c.command) for c in commands}
     found = {c: known for c, key in keys.items() if (known := services.baselines.get(key)) is not None}
@@ -109,7 +109,7 @@ def verify_change(run: Run, services: Services, plan: Plan, change: Change) -> V
         _settled(run, services, plan, change, command, check)
         for command, check in zip(commands, checks, strict=bool(checks))
     )
-    image = plan.image(services.cancel)
+    image = image_of(run, services, plan)
     return Verified(stage="final", commit=change.head, image=image, report=Report(checks=(*setup, *settled)))
 
 
@@ -191,7 +191,7 @@ def _fresh(
     spec = SandboxSpec(
         run_id=run.id,
         role="verify",
-        image=plan.image(services.cancel),
+        image=image_of(run, services, plan),
         packs=(pack,) if commit == base else (pack, mirror.pack(commit, base)),
         shallow=shallow,
         head=commit,

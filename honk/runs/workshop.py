@@ -52,7 +52,7 @@ class Workshop:
     def open(self) -> Sandbox:
         """The sandbox, running: started from the last checkpoint, or thawed after a freeze."""
         if self._box is None:
-            image = self._plan.image(self._services.cancel)
+            image = image_of(self._run, self._services, self._plan)
             spec = self._spec(image)
             self._box = self._stack.enter_context(self._services.open_sandbox(spec, self._services.cancel))
             self._run.record(SandboxStarted(image=image))
@@ -142,6 +142,15 @@ class Workshop:
             self._run.record(RegistryAsked(requests=asked))
         with self._box.tree.export() as stream:
             return mirror.commit(stream, base=base, message=message, parents=parents)
+
+
+def image_of(run: Run, services: Services, plan: Plan) -> str:
+    """Id of the sandbox's image; what its setup asked of registries goes to the log."""
+    try:
+        return plan.image(services.cancel)
+    finally:
+        if asked := services.setup_asked():
+            run.record(RegistryAsked(requests=asked))
 
 
 def history(run: Run) -> int:

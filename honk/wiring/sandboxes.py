@@ -36,6 +36,7 @@ class Engine:
         self._mask = mask
         self._notice = notice
         self._stack = ExitStack()
+        self._asked: tuple[str, ...] = ()
 
     def close(self) -> None:
         self._stack.close()
@@ -103,6 +104,11 @@ class Engine:
             self.sandboxes(cancel).open(spec, cancel, endpoint) as box,
         ):
             yield box
+
+    def asked(self) -> tuple[str, ...]:
+        """Requests through the package proxy by setup commands since the last call."""
+        found, self._asked = self._asked, ()
+        return found
 
     def sweep(self, leases: Leases, own: str | None = None) -> None:
         """Remove containers and volumes of runs that nobody works on, and those of ``own``, a run
@@ -173,13 +179,16 @@ class Engine:
                 )
             except UserError as error:
                 # To pip and npm a registry that is down looks like one without the package.
-                down = [line for line in endpoint.asked() if line[-4:-2] == " 5"]
+                self._asked += endpoint.asked()
+                down = [line for line in self._asked if line[-4:-2] == " 5"]
                 if not down:
                     raise
                 hint = (
                     f"A registry did not answer ({down[-1]}): try again, or mend [[registries]] in honk.toml."
                 )
                 raise UserError(error.message, hint) from error
+            finally:
+                self._asked += endpoint.asked()
 
 
 def registries(settings: Settings) -> tuple[Registry, ...]:

@@ -94,6 +94,7 @@ def services(
             publisher=publisher,
             prepare=lambda plan, cancelled: engine.prepare(plan, mirror, cancelled),
             bring=bring,
+            setup_asked=engine.asked,
             sweep=lambda: engine.sweep(stores.leases, resumed),
             open_sandbox=partial(_open_sandbox, engine, opened),
             cancel=cancel,
@@ -165,6 +166,7 @@ def assemble(
     publisher: Forge,
     prepare: Prepare,
     bring: Callable[[Base], Brought],
+    setup_asked: Callable[[], tuple[str, ...]],
     sweep: Callable[[], None],
     open_sandbox: OpenSandbox,
     cancel: Cancel,
@@ -186,6 +188,7 @@ def assemble(
         plan=lambda asked_for, base, trusted: make_plan(
             asked_for, base, mirror, settings, prepare, bring, trusted
         ),
+        setup_asked=setup_asked,
         sweep=sweep,
         open_sandbox=open_sandbox,
         toolbox=partial(_toolbox, model, masking(hidden), served),

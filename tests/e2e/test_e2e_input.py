@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from honk.core.events import BaseResolved, RunResumed
+from honk.core.events import BaseResolved, RegistryAsked, RunResumed
 from tests.e2e.installed import Done, Installed, Installer, make_repo
 from tests.world import FILES, FINISH, GREET, git
 
@@ -425,3 +425,5 @@ def test_a_setup_that_failed_for_its_registry_says_so(install: Installer) -> Non
     done = honk.honk(REQUEST, "--repo", str(make_repo(honk.root / "o", {**FILES, ".honk.yml": text})))
     says(done, 2, "No matching distribution", "A registry did not answer", "/simple/honk-nowhere/ 502")
     assert "Mend `setup:`" not in done.err
+    found = [line for r in honk.log() if isinstance(r.event, RegistryAsked) for line in r.event.requests]
+    assert any("/simple/honk-nowhere/" in line for line in found)  # setup's requests are in the log, too
