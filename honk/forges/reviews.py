@@ -132,8 +132,12 @@ class GitHubReviews:
             return login.lower() in self.bots
         return self.may_write(repo, login)
 
+    def check_runs(self, repo: RepoRef, commit: str) -> Iterator[dict[str, Any]]:
+        """The check runs of a commit, as the API has them."""
+        return self._list(repo, f"/commits/{commit}/check-runs", "check_runs")
+
     def _check_runs(self, repo: RepoRef, commit: str) -> Iterator[FailedCheck]:
-        for item in self._list(repo, f"/commits/{commit}/check-runs", "check_runs"):
+        for item in self.check_runs(repo, commit):
             if item["conclusion"] in _FAILED:
                 log = self._job_log(repo, item) or _output(item["output"])
                 yield FailedCheck(name=item["name"], url=item["html_url"] or "", log=log)

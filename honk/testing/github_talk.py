@@ -43,10 +43,12 @@ class CheckRun:
     id: int
     name: str
     sha: str
-    conclusion: str  # the description does not allow for the null of a check that still runs
+    conclusion: str | None  # None: it still runs
     app: str = "github-actions"
     log: str = ""
     summary: str = ""
+    title: str = ""
+    key: str = ""  # the external id
     span: tuple[str, str] = ("2026-01-02T03:04:05Z", "2026-01-02T03:04:09Z")
 
 
@@ -78,7 +80,7 @@ class Conversation:
         self.said.append(said)
         return said
 
-    def check(self, sha: str, name: str, conclusion: str, **fields: Any) -> CheckRun:
+    def check(self, sha: str, name: str, conclusion: str | None, **fields: Any) -> CheckRun:
         """What a workflow or another App reports."""
         check = CheckRun(id=self.new_id(), name=name, sha=sha, conclusion=conclusion, **fields)
         self.checks.append(check)
@@ -142,7 +144,7 @@ class TalkBodies:
         url = f"{self._bodies.api}/repos/{repo.full_name}/check-runs/{check.id}"
         page = f"{self._bodies.web}/{repo.full_name}/runs/{check.id}"
         output = {
-            "title": None,
+            "title": check.title or None,
             "summary": check.summary or None,
             "text": None,
             "annotations_count": 0,
@@ -156,11 +158,11 @@ class TalkBodies:
             "url": url,
             "html_url": page,
             "details_url": page,
-            "status": "completed",
+            "status": "in_progress" if check.conclusion is None else "completed",
             "conclusion": check.conclusion,
             "started_at": check.span[0],
-            "completed_at": check.span[1],
-            "external_id": "",
+            "completed_at": None if check.conclusion is None else check.span[1],
+            "external_id": check.key,
             "check_suite": {"id": 1},
             "output": output,
             "app": self._app(check.app),

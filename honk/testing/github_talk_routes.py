@@ -26,6 +26,8 @@ class TalkRoutes:
             ("POST", r"/(issues|pulls)/comments/(?P<id>\d+)/reactions", self._react),
             ("POST", r"/issues/(?P<number>\d+)/reactions", self._react_to_issue),
             ("GET", r"/commits/(?P<sha>[0-9a-f]+)/check-runs", self._checks),
+            ("POST", "/check-runs", self._report),
+            ("PATCH", r"/check-runs/(?P<id>\d+)", self._report_again),
             ("GET", r"/commits/(?P<sha>[0-9a-f]+)/status", self._status),
             ("GET", r"/actions/jobs/(?P<id>\d+)", self._job),
             ("GET", r"/actions/jobs/(?P<id>\d+)/logs", self._log),
@@ -72,6 +74,34 @@ class TalkRoutes:
         found = [check for check in asked.repo.talk.checks if check.sha == asked.words["sha"]]
         runs = [self._bodies.check(asked.repo, check) for check in found]
         return Reply(200, {"total_count": len(runs), "check_runs": runs})
+
+    def _report(self, asked: Asked) -> Reply:
+        self._of_an_app(asked)
+        body = asked.body
+        check = asked.repo.talk.check(body["head_sha"], body["name"], None, app=self._slug(asked))
+        return self._reported(asked, check, 201)
+
+    def _report_again(self, asked: Asked) -> Reply:
+        self._of_an_app(asked)
+        for check in asked.repo.talk.checks:
+            if check.id == int(asked.words["id"]) and check.app == self._slug(asked):
+                return self._reported(asked, check, 200)
+        raise Refused(404, "Not Found")
+
+    def _of_an_app(self, asked: Asked) -> None:
+        if not asked.token.login.endswith("[bot]"):
+            raise Refused(403, "You must authenticate via a GitHub App.")
+        demand(asked, "checks", role=False)
+
+    def _slug(self, asked: Asked) -> str:
+        return asked.token.login.removesuffix("[bot]")
+
+    def _reported(self, asked: Asked, check: CheckRun, code: int) -> Reply:
+        output = asked.body.get("output", {})
+        check.conclusion = asked.body.get("conclusion")
+        check.key = asked.body.get("external_id", check.key)
+        check.title, check.summary = output.get("title", check.title), output.get("summary", check.summary)
+        return Reply(code, self._bodies.check(asked.repo, check))
 
     def _status(self, asked: Asked) -> Reply:
         demand(asked, "statuses", level="read")

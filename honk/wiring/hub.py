@@ -16,6 +16,7 @@ from honk.core.events import FollowedUp
 from honk.core.followup import Standing
 from honk.core.state import RunState, fold
 from honk.core.types import Outcome, RepoRef
+from honk.forges.conversation import Shown
 from honk.forges.text import sanitise
 from honk.settings import Settings
 from honk.triggers.github import Place, Rules, Wish
@@ -145,6 +146,62 @@ def tell(settings: Settings, stores: Stores, run_id: str, note: Note) -> None:
             hub.answer(int(number), run_id, outcome(settings, run_id, state))
     except (HonkError, ValueError) as error:
         note(f"{run_id}: the answer on GitHub could not be written: {error}")
+
+
+# ---- a check run, from an App -------------------------------------------------------------
+
+_ROWS = 50  # checks in the summary
+
+
+def show(settings: Settings, stores: Stores, run_id: str, note: Note) -> None:
+    """Show a run's progress, and in the end its evidence, as a check run of its commit on GitHub.
+
+    The commit is the pull request's newest: what a follow-up builds upon, then what was pushed.
+    Only an App may write check runs; without one, nothing happens. Never raises for GitHub's sake.
+    """
+    state = fold(stores.events.read(run_id))
+    if settings.github.app_id is None or state.requested is None or state.request.repo.forge != "github":
+        return
+    commit = state.pushed.sha if state.pushed else state.followed.head if state.followed else None
+    if commit is None:
+        return
+    try:
+        with _opened(settings, stores, state.request.repo.name, note) as hub:
+            conversation = hub.forge.conversation(hub.repo)
+            conversation.check(commit, run_id, check_run(settings, run_id, state))
+            if state.ended is not None and state.followed is not None and state.followed.head != commit:
+                done = Shown("Followed up", f"Newer: {commit}.", "neutral")
+                conversation.check(state.followed.head, run_id, done)
+    except HonkError as error:
+        note(f"{run_id}: the check run on GitHub could not be written: {error}")
+
+
+def check_run(settings: Settings, run_id: str, state: RunState) -> Shown:
+    """How a run stands, as a check run. It never fails: a run that came to nothing says nothing
+    against the commit that is there."""
+    url = f"{settings.server.url.rstrip('/')}/runs/{run_id}" if settings.server.url else ""
+    ended = state.ended
+    if ended is None:
+        return Shown("honk is at work", f"Run {link(settings, run_id)}.", None, url)
+    checks = (state.last_report.checks if state.last_report else ())[:_ROWS]
+    rows = [
+        f"| {cell(c.name)} | {(c.compared and c.compared.before) or '–'} | "
+        f"{'passed' if c.passed else 'failed'} | {c.seconds:.0f} s |"
+        for c in checks
+    ]
+    table = ["| check | before | after | |", "| --- | --- | --- | --- |", *rows] if rows else []
+    flags = state.last_findings.findings if state.last_findings else ()
+    flagged = [f"- {cell(f.gate)}: {cell(f.path)} {cell(f.detail)}" for f in flags if f.result == "flag"]
+    head = f"Run {link(settings, run_id)}: {sanitise(ended.reason, 2000)}"
+    parts = [head, "\n".join(table), "\n".join(["Flagged by gates:", *flagged]) if flagged else ""]
+    title = f"{ended.outcome}: {len(rows)} check{'s'[: len(rows) != 1]} run outside the model's reach"
+    good = ended.outcome is Outcome.PUBLISHED
+    return Shown(title, "\n\n".join(filter(None, parts)), "success" if good else "neutral", url)
+
+
+def cell(text: str) -> str:
+    """Words from outside in one cell of a table."""
+    return sanitise(" ".join(text.split()), 200)
 
 
 def outcome(settings: Settings, run_id: str, state: RunState) -> str:

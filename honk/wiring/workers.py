@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from honk.core.cancel import Cancel
 from honk.core.errors import HonkError, StaleWriter
-from honk.core.events import Recorded, RunEnded, RunResumed
+from honk.core.events import FollowedUp, Recorded, RunEnded, RunResumed
 from honk.core.messages import TextDelta
 from honk.core.types import Outcome
 from honk.settings import Settings
 from honk.wiring.execution import carry_on, close_run
-from honk.wiring.hub import tell
+from honk.wiring.hub import show, tell
 from honk.wiring.stores import Stores
 
 MOST_TRIES = 5
@@ -19,13 +19,17 @@ MOST_TRIES = 5
 
 
 class Quiet:
-    """A watcher that only passes on what an operator should see."""
+    """A watcher that only passes on what an operator should see. ``begun`` is called when a
+    follow-up has found what it builds upon."""
 
-    def __init__(self, run_id: str, note: Callable[[str], None]) -> None:
+    def __init__(self, run_id: str, note: Callable[[str], None], begun: Callable[[], None]) -> None:
         self._run_id = run_id
         self._note = note
+        self._begun = begun
 
     def event(self, recorded: Recorded) -> None:
+        if isinstance(recorded.event, FollowedUp):
+            self._begun()
         if isinstance(recorded.event, RunEnded):
             self._note(f"{self._run_id}: {recorded.event.outcome}: {recorded.event.reason}")
 
@@ -51,6 +55,7 @@ def work_on(
     """
     _work_on(settings, stores, run_id, queued_at, cancel, note)
     tell(settings, stores, run_id, note)
+    show(settings, stores, run_id, note)
 
 
 def _work_on(
@@ -68,7 +73,8 @@ def _work_on(
         reason = f"{MOST_TRIES} workers died while they worked on this run."
         return close_run(settings, stores, run_id, Outcome.FAILED, reason)
     try:
-        carry_on(settings, stores, run_id, Quiet(run_id, note), cancel=cancel)
+        watcher = Quiet(run_id, note, begun=lambda: show(settings, stores, run_id, note))
+        carry_on(settings, stores, run_id, watcher, cancel=cancel)
     except StaleWriter:
         raise
     except Exception as error:

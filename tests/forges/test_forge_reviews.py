@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from honk.core.errors import UserError
+from honk.core.errors import ForgeError, UserError
 from honk.core.types import Proposal, RepoRef
 from honk.forges.api import App
+from honk.forges.conversation import SUMMARY, Shown
 from honk.forges.github import GitHubForge
 from honk.testing.github import FakeGitHub, Repo
 
@@ -111,3 +112,23 @@ def test_an_app_without_the_permission_notes_what_it_cannot_read(
     assert len(noted) == 1 and "could not be read" in noted[0]
     [minted] = [e.body for e in github.journal if e.path.endswith("/access_tokens")]
     assert minted["permissions"] == {"contents": "write", "pull_requests": "write", "statuses": "read"}
+
+
+def test_an_app_shows_a_run_as_one_check_run_that_it_updates(
+    github: FakeGitHub, hub: Repo, open_forge: OpenForge
+) -> None:
+    key = github.add_app(hub, {"contents": "write", "pull_requests": "write", "checks": "write"})
+    conversation = open_forge(app=App(id=key.id, private_key=key.private_key)).conversation(REF)
+    head = hub.head(BRANCH) or ""
+    conversation.check(head, "r1", Shown("At work", "Run r1.", None))
+    conversation.check(head, "r1", Shown("t" * 300, "s" * 70_000, "success", "https://honk.example/runs/r1"))
+    conversation.check(head, "r2", Shown("Other", "Run r2.", "neutral"))
+    first, second = hub.talk.checks
+    assert (first.name, first.key, first.conclusion, second.key) == ("honk", "r1", "success", "r2")
+    assert (len(first.title), len(first.summary)) == (255, SUMMARY)
+
+
+def test_nobody_but_an_app_writes_check_runs(hub: Repo, forge: GitHubForge) -> None:
+    with pytest.raises(ForgeError, match="must authenticate via a GitHub App"):
+        forge.conversation(REF).check(hub.head(BRANCH) or "", "r1", Shown("At work", "", None))
+    assert hub.talk.checks == []
