@@ -91,6 +91,11 @@ class Client:
         found = self._send("GET", f"/runs/{run_id}/patch")
         return b"" if found.status_code == 404 else self._checked(found).content
 
+    def evidence(self, run_id: str) -> bytes:
+        """The signed statement on a run's commit (a DSSE envelope); empty if there is none."""
+        found = self._send("GET", f"/runs/{run_id}/evidence")
+        return b"" if found.status_code == 404 else self._checked(found).content
+
     def events(self, run_id: str, after: int = 0) -> list[Recorded]:
         return self._read(_LOG, self._call("GET", f"/runs/{run_id}/events", params={"after": after}))
 

@@ -17,8 +17,13 @@ def _cell(text: str) -> str:
 
 
 def _code_cell(text: str) -> str:
-    """Code inside one cell of a Markdown table, whatever backticks it has."""
-    text = _cell(text)
+    """Code inside one cell of a Markdown table."""
+    return _code(_cell(text))
+
+
+def _code(text: str) -> str:
+    """Code within a sentence, whatever backticks it has."""
+    text = " ".join(text.split())
     fence = "`"
     while fence in text:
         fence += "`"
@@ -53,6 +58,7 @@ def _environment() -> Environment:
     )
     environment.filters.update(
         cell=_cell,
+        code=_code,
         code_cell=_code_cell,
         unfenced=_unfenced,
         first_of=_first_of,

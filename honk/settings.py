@@ -83,6 +83,7 @@ class Settings(Frozen):
     author_name: str = "honk"
     author_email: str = "honk@localhost"
     signing: SigningSettings | None = None
+    evidence_key: Path | None = None  # PEM file of an Ed25519 key; None: honk makes one below HONK_HOME
     labels: tuple[str, ...] = ()
     protect: tuple[str, ...] = ()
     gates: dict[GateName, GateMode] = Field(default={})  # also the least that a repository may set
@@ -130,6 +131,7 @@ _ENVIRONMENT: dict[str, tuple[str, ...]] = {
     "HONK_MODEL": ("model",),
     "HONK_JUDGE": ("judge",),
     "HONK_OPENAI_WIRE": ("openai_wire",),
+    "HONK_EVIDENCE_KEY": ("evidence_key",),
     "HONK_AUTHOR_NAME": ("author_name",),
     "HONK_AUTHOR_EMAIL": ("author_email",),
     "HONK_HOST": ("server", "host"),

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from honk.cli import proofs
 from honk.cli.options import (
     Allow,
     Config,
@@ -37,6 +38,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(proofs.app)
 
 
 def _version(value: bool) -> None:
@@ -345,7 +347,7 @@ def schema(
     raise typer.Exit(schema_command(name))
 
 
-COMMANDS = frozenset(
+COMMANDS = proofs.COMMANDS | frozenset(
     {"run", "resume", "followup", "approve", "cancel", "say", "runs", "show", "logs", "diff", "init"}
     | {"doctor", "eval", "prune", "schema", "serve", "worker", "mcp", "token"}
 )

@@ -65,6 +65,10 @@ class Place(Protocol):
         """The frozen change, else the last checkpoint; empty if there is neither."""
         ...
 
+    def evidence(self, run_id: str) -> bytes:
+        """The signed statement on its commit; empty if there is none."""
+        ...
+
     def cancel(self, run_id: str) -> bool:
         """Whether it has ended; otherwise it was asked to stop."""
         ...
@@ -164,6 +168,10 @@ class Here:
             change = change_so_far(state, mirror, self._stores.artifacts)
         return b"" if change is None else patch_bytes(change)
 
+    def evidence(self, run_id: str) -> bytes:
+        attested = fold(self.read(run_id)).attested
+        return b"" if attested is None else self._stores.artifacts.get(attested.artifact)
+
     def cancel(self, run_id: str) -> bool:
         return wiring.cancel_run(self._settings, self._stores, run_id)
 
@@ -203,6 +211,9 @@ class There:
 
     def patch(self, run_id: str) -> bytes:
         return self.client.patch(run_id)
+
+    def evidence(self, run_id: str) -> bytes:
+        return self.client.evidence(run_id)
 
     def cancel(self, run_id: str) -> bool:
         return self.client.cancel(run_id)

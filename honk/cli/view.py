@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
 from honk.core.events import (
+    Attested,
     BaseResolved,
     ChangeFrozen,
     Checkpointed,
@@ -51,6 +52,7 @@ _PHASES: dict[type, str] = {
     ChangeFrozen: "checking the diff",
     Gated: "verifying",
     Judged: "publishing",
+    Attested: "publishing",
     Pushed: "publishing",
 }
 

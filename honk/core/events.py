@@ -199,6 +199,14 @@ class Judged(Frozen):
     verdict: Verdict
 
 
+class Attested(Frozen):
+    """What is known of ``commit`` was stated and signed; ``artifact`` is the DSSE envelope's digest."""
+
+    kind: Literal["attested"] = "attested"
+    commit: str
+    artifact: str
+
+
 class Pushed(Frozen):
     """The remote branch was read back and holds ``sha``."""
 
@@ -249,6 +257,7 @@ Event = Annotated[
     | PathsAllowed
     | Verified
     | Judged
+    | Attested
     | Pushed
     | Published
     | RegistryAsked

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from honk.core.events import (
+    Attested,
     BaseResolved,
     ChangeFrozen,
     Compacted,
@@ -102,6 +103,8 @@ def _lines(recorded: Recorded) -> list[str]:  # noqa: C901 -- one case for each 
             return [f"{where}: {line}" for check in event.report.checks for line in _check(check)]
         case Judged():
             return [f"judge: {event.verdict.verdict}", *(f"  {r}" for r in event.verdict.reasons)]
+        case Attested():
+            return [f"evidence signed: {event.artifact}"]
         case Pushed():
             return [f"pushed {event.sha[:12]} to {event.branch}"]
         case Published():

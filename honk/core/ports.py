@@ -107,6 +107,10 @@ class HandOver(Protocol):
         """
         ...
 
+    def tree(self, commit: str) -> str:
+        """The id of the tree of ``commit``."""
+        ...
+
     def pack(self, commit: str, base: str) -> bytes:
         """A self-contained pack of what ``commit`` needs beyond ``base``."""
         ...

@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import reduce
 
 from honk.core.events import (
+    Attested,
     BaseResolved,
     ChangeFrozen,
     Checkpointed,
@@ -52,8 +53,8 @@ class RunState:
     """Everything that honk knows about a run. Fields are None (or empty) until they happen.
 
     ``messages`` only grows at its end, but for a compaction: each model request begins with
-    the whole previous one. ``frozen``, ``gated``, ``verified`` and ``judged`` speak of the current
-    attempt and are cleared when the model is instructed again.
+    the whole previous one. ``frozen``, ``gated``, ``verified``, ``judged`` and ``attested`` speak of the
+    current attempt and are cleared when the model is instructed again.
     """
 
     requested: RunRequested | None = None
@@ -92,6 +93,7 @@ class RunState:
     allowed: tuple[str, ...] = ()  # globs that a person permitted since the request
     verified: Verified | None = None
     judged: Judged | None = None
+    attested: Attested | None = None
     judge_rounds: int = 0
     base_report: Report | None = None
     last_report: Report | None = None  # of the last final verification, whatever came after
@@ -142,6 +144,7 @@ def _instruct(state: RunState, event: Instructed) -> RunState:
         gated=None,
         verified=None,
         judged=None,
+        attested=None,
     )
 
 
@@ -226,6 +229,7 @@ def _move(state: RunState, event: Moved) -> RunState:
         gated=None,
         verified=None,
         judged=None,
+        attested=None,
     )
 
 
@@ -264,7 +268,7 @@ def step(state: RunState, recorded: Recorded) -> RunState:  # noqa: C901 -- one 
         case Gated():
             return replace(state, gated=event, last_findings=event)
         case PathsAllowed():
-            return replace(state, allowed=(*state.allowed, *event.globs), gated=None)
+            return replace(state, allowed=(*state.allowed, *event.globs), gated=None, attested=None)
         case Verified():
             if event.stage == "session":
                 return state
@@ -276,6 +280,8 @@ def step(state: RunState, recorded: Recorded) -> RunState:  # noqa: C901 -- one 
             return replace(
                 state, judged=event, last_verdict=event, judge_rounds=state.judge_rounds + 1, judge_reply=None
             )
+        case Attested():
+            return replace(state, attested=event)
         case Pushed():
             return replace(state, pushed=event)
         case Published():

@@ -166,6 +166,10 @@ class Mirror:
         """The difference between two commits, renames not followed."""
         return objects.diff(self._plain(base), base, head)
 
+    def tree(self, commit: str) -> str:
+        """The id of the tree of ``commit``."""
+        return self._git.run("rev-parse", "--verify", f"{check_object_id(commit)}^{{tree}}").decode().strip()
+
     def submodules(self, commit: str) -> tuple[submodules.Link, ...]:
         """The submodules of ``commit``, each with the repository that it may be read from."""
         return submodules.links(self._git, self._blobs, self._tree(commit), self._repo)

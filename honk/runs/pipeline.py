@@ -18,6 +18,7 @@ from honk.core.events import BaseResolved, Instructed, SessionEnded
 from honk.core.types import Finish, FinishStatus, Outcome, PushAccess
 from honk.prompts import render
 from honk.runs import followup
+from honk.runs.evidence import attest
 from honk.runs.gate import stop_gate
 from honk.runs.patch import end
 from honk.runs.publish import publish
@@ -80,6 +81,7 @@ def _line(run: Run, services: Services) -> Ending:
         ending = ending or _attempts(run, services, plan)
         if ending is not None:
             return ending
+        attest(run, services)
         if access is None or run.state.request.dry_run:
             return Ending(Outcome.VERIFIED, "Everything but the pull request is done (--dry-run).")
         if not followup.moved(run, services, access):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from shlex import quote
+
 from honk.core.events import Published, Pushed
 from honk.core.state import RunState
 from honk.core.types import Check, Comparison, Finding, Proposal, PushAccess, Report
 from honk.prompts import render
+from honk.runs.evidence import plain
 from honk.runs.run import Run
 from honk.runs.services import Plan, Services, Wording
 
@@ -46,8 +50,8 @@ def publish(run: Run, services: Services, plan: Plan, access: PushAccess) -> str
     branch, head = state.base.branch, state.frozen.change.head
     if plan.commands and (state.verified is None or state.verified.commit != head):
         raise ValueError("the commit to be published is not the verified one")
-    heading, body = _words(run, services, plan, access.url if access.fork else "origin")
-    if findings := services.wording.scan(f"{heading}\n{body}"):
+    heading, body = _words(run, services, plan, access)
+    if findings := services.wording.scan(f"{heading}\n{body}\n{plain(run, services)}"):
         return "; ".join(f"pull request text: {f.detail}" for f in findings)
     services.cancel.check()  # the last moment to heed a Ctrl-C, or another process's lease
     if state.pushed is None or state.pushed.sha != head:
@@ -73,46 +77,69 @@ def publish(run: Run, services: Services, plan: Plan, access: PushAccess) -> str
     return ""
 
 
-def _words(run: Run, services: Services, plan: Plan, remote: str) -> tuple[str, str]:
-    """Title and body. If the forge's limit asks for it, first the template that nobody filled
-    gives way, then the model's description; the evidence stays. ``remote`` is where the branch
-    can be fetched from."""
+@dataclass(frozen=True)
+class _Room:
+    """How much the description shows of what can give way; numbers are of characters, but for
+    ``names`` (tests of one kind) and ``flags``."""
+
+    envelope: bool = True
+    template: bool = True
+    names: int = SHOWN
+    flags: int = 20
+    description: int = 20_000
+    request: int = 20_000
+
+
+_ROOMS = (
+    _Room(),
+    _Room(envelope=False),
+    _Room(envelope=False, template=False),
+    _Room(envelope=False, template=False, names=2),
+    _Room(envelope=False, template=False, names=2, description=4_000),
+    _Room(envelope=False, template=False, names=0, flags=5, description=1_000, request=2_000),
+)
+"""What gives way to the forge's limit, in this order: the signed statement, which the run keeps, the
+template that nobody filled, names of tests, the model's words, the request. The table stays."""
+
+_CUT = "\n\n(Cut: the text is too long for a pull request.)"
+
+
+def _words(run: Run, services: Services, plan: Plan, access: PushAccess) -> tuple[str, str]:
+    """Title and body, which fits into the forge's limit unless there are hundreds of checks."""
     state, wording = run.state, services.wording
-    finish = state.session.finish if state.session else None
-    words = finish.description if finish else ""
-    if state.followed is not None:
-        words = words or state.followed.description
-    description = wording.body(words)
-    body = _body(run, services, remote, description, _unused_template(plan, description))
-    if wording.units(body) > wording.body_limit:
-        body = _body(run, services, remote, description, "")
-    while (excess := wording.units(body) - wording.body_limit) > 0 and words:
-        # Cut before sanitising: a cut afterwards could open a code span that keeps a mention inert.
-        words = words[: max(0, min(len(words), wording.units(description)) - excess - 500)]
-        description = wording.body(words)
-        body = _body(run, services, remote, description, "")
+    bodies = (_body(run, services, plan, access, room) for room in _ROOMS)
+    for body in bodies:
+        if wording.units(body) <= wording.body_limit:
+            break
     if state.followed is not None:  # which a person may have given
         return state.followed.title, body
     return plan.title.replace("{title}", title(run, wording)), body
 
 
-def _body(run: Run, services: Services, remote: str, description: str, template: str) -> str:
-    state = run.state
+def _body(run: Run, services: Services, plan: Plan, access: PushAccess, room: _Room) -> str:
+    state, wording = run.state, services.wording
     assert state.base is not None and state.frozen is not None  # checked by publish()
     report = state.verified.report if state.verified else Report(checks=())
-    issue = services.wording.issue(state.task)
     requester = state.request.requester
+    finish = state.session.finish if state.session else None
+    words = finish.description if finish else ""
+    if state.followed is not None:
+        words = words or state.followed.description
+    description = _at_most(words, room.description, wording)
+    flags = _flags(state, wording)
+    attested = state.attested
     return render(
         "pull_request.md",
         replayed=state.requested is not None and state.requested.replayed,
         description=description,
-        fixes=issue,
-        template=template,
-        request=services.wording.body(state.task),
+        fixes=wording.issue(state.task),
+        template=_unused_template(plan, description) if room.template else "",
+        request=_at_most(state.task, room.request, wording),
         followup=state.followed,
         checks=report.checks,
-        differences=_told(report, services.wording),
-        flags=_flags(state, services.wording),
+        differences=_told(report, wording, room.names),
+        flags=flags[: room.flags],
+        more_flags=max(0, len(flags) - room.flags),
         judge=state.judged is not None,
         judge_rounds=state.judge_rounds,
         base=state.base.base.branch,
@@ -123,11 +150,28 @@ def _body(run: Run, services: Services, remote: str, description: str, template:
         turns=state.turns,
         cost=state.cost_usd,
         run_id=run.id,
-        remote=remote,
-        branch=state.base.branch,
+        evidence=attested.artifact if attested else "",
+        envelope=services.artifacts.get(attested.artifact).decode() if attested and room.envelope else "",
+        reproduce=_reproduce(run, access),
         requester=requester,
-        requester_name=requester.split("<")[0].strip() or requester,
+        requester_name=wording.title(requester.split("<")[0]) or wording.title(requester),
     )
+
+
+def _at_most(text: str, size: int, wording: Wording) -> str:
+    """The first ``size`` characters, sanitised. Cut before that: a cut afterwards could open a code
+    span that keeps a mention inert."""
+    return wording.body(text) if len(text) <= size else wording.body(text[:size]) + _CUT
+
+
+def _reproduce(run: Run, access: PushAccess) -> str:
+    """The command that repeats the checks: from the pull request on GitHub, else from the run's log."""
+    base = run.state.base
+    assert base is not None
+    if base.base.repo.forge == "local":
+        return f"honk reproduce {run.id}"
+    owner = f"{access.owner}:" if access.fork else ""
+    return f"honk reproduce --repo {quote(base.base.repo.name)} {quote(owner + base.branch)}"
 
 
 def differences(check: Check) -> list[tuple[str, tuple[str, ...]]]:
@@ -144,14 +188,15 @@ def differences(check: Check) -> list[tuple[str, tuple[str, ...]]]:
     return [(what, names) for what, names in lists if names]
 
 
-def _told(report: Report, wording: Wording) -> list[tuple[str, str, str]]:
+def _told(report: Report, wording: Wording, count: int) -> list[tuple[str, str, str]]:
     """Check, what differs from the base, and the tests; their names are words of the code under test."""
     told = []
     for check in report.checks:
         for what, names in differences(check):
-            more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-            shown = (name if len(name) <= NAME else name[: NAME - 1] + "…" for name in names[:SHOWN])
-            told.append((check.name, what, ", ".join(map(wording.body, shown)) + more))
+            shown = [name if len(name) <= NAME else name[: NAME - 1] + "…" for name in names[:count]]
+            more = [f"{len(names) - len(shown)} more"] if len(names) > len(shown) else []
+            listed = [", ".join(map(wording.body, shown))] if shown else []
+            told.append((check.name, what, " and ".join(listed + more)))
     return told
 
 

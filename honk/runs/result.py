@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from honk.core.events import Gated, Judged
 from honk.core.ports import Artifacts
 from honk.core.state import RunState
 from honk.core.types import (
@@ -10,6 +11,7 @@ from honk.core.types import (
     GateResult,
     JudgeResult,
     Outcome,
+    Report,
     RunResult,
     VerificationResult,
 )
@@ -31,9 +33,9 @@ def result(run_id: str, state: RunState, artifacts: Artifacts) -> RunResult:
         branch=state.base.branch if state.base else None,
         head_sha=state.last_change.change.head if state.last_change else None,
         pull_request=state.published.pull_request if state.published else None,
-        verification=_verification(state),
-        gates=_gates(state),
-        judge=_judge(state),
+        verification=rows(state.last_report),
+        gates=gate_results(state.last_findings),
+        judge=judge_result(state.last_verdict, state.judge_rounds),
         turns=state.turns,
         seconds=state.ended.seconds,
         cost_usd=round(state.cost_usd, 6),
@@ -43,9 +45,9 @@ def result(run_id: str, state: RunState, artifacts: Artifacts) -> RunResult:
     )
 
 
-def _verification(state: RunState) -> tuple[VerificationResult, ...]:
-    checks = state.last_report.checks if state.last_report else ()
-    return tuple(_row(check) for check in checks)
+def rows(report: Report | None) -> tuple[VerificationResult, ...]:
+    """One row for each check."""
+    return tuple(_row(check) for check in report.checks) if report is not None else ()
 
 
 def _row(check: Check) -> VerificationResult:
@@ -66,16 +68,17 @@ def _row(check: Check) -> VerificationResult:
     )
 
 
-def _gates(state: RunState) -> tuple[GateResult, ...]:
-    findings = state.last_findings.findings if state.last_findings else ()
+def gate_results(gated: Gated | None) -> tuple[GateResult, ...]:
+    """One for each finding."""
     return tuple(
         GateResult(name=f.gate, result=f.result, detail=f"{f.path}: {f.detail}" if f.path else f.detail)
-        for f in findings
+        for f in (gated.findings if gated is not None else ())
     )
 
 
-def _judge(state: RunState) -> JudgeResult | None:
-    if state.last_verdict is None:
+def judge_result(judged: Judged | None, rounds: int) -> JudgeResult | None:
+    """``rounds`` is how often the judge was asked."""
+    if judged is None:
         return None
-    verdict = state.last_verdict.verdict
-    return JudgeResult(verdict=verdict.verdict, reasons=verdict.reasons, rounds=state.judge_rounds)
+    verdict = judged.verdict
+    return JudgeResult(verdict=verdict.verdict, reasons=verdict.reasons, rounds=rounds)

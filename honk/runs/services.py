@@ -122,6 +122,7 @@ class Services:
     feedback: Callable[[Report], str]
     is_manifest: Callable[[str], bool]
     wording: Wording
+    sign: Callable[[bytes], bytes]  # a statement to the envelope that holds it, signed
     branch: Callable[[str, str], str]  # request text and run id to a branch name
     artifacts: Artifacts
     inbox: Inbox

@@ -133,6 +133,21 @@ def patch(run_id: RunId, service: ServiceOf, who: Viewer) -> Response:
     return Response(data, media_type="text/plain; charset=utf-8", headers=headers)
 
 
+_ENVELOPE: Answers = {200: {"content": {"application/vnd.dsse.envelope.v1+json": {}}}}
+
+
+@router.get("/runs/{run_id}/evidence", response_class=Response, responses=UNKNOWN | _ENVELOPE)
+def evidence(run_id: RunId, service: ServiceOf, who: Viewer) -> Response:
+    """What is known of a run's commit as a signed in-toto statement (a DSSE envelope); 404 where
+    there is none."""
+    attested = known(service, run_id).attested
+    if attested is None:
+        raise HTTPException(404, f"Run {run_id} has no evidence: its change did not pass everything.")
+    headers = {"Content-Disposition": f'attachment; filename="{run_id}.intoto.json"'}
+    data = service.artifacts.get(attested.artifact)
+    return Response(data, media_type="application/vnd.dsse.envelope.v1+json", headers=headers)
+
+
 _LOG: Answers = {
     200: {
         "description": "The log",

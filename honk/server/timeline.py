@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from honk.core.events import (
+    Attested,
     BaseResolved,
     ChangeFrozen,
     Checkpointed,
@@ -140,7 +141,7 @@ def _kind(event: Event) -> str | None:  # noqa: C901 -- one case for each event
             return "registry"
         case RunEnded():
             return "ended"
-        case ModelReplied() | ToolReturned() | Checkpointed() | Pushed() | Published():
+        case ModelReplied() | ToolReturned() | Checkpointed() | Attested() | Pushed() | Published():
             return None
         case _:
             assert_never(event)

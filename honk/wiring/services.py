@@ -29,6 +29,7 @@ from honk.settings import Settings
 from honk.tools import FINISH, VERIFY, ToolContext, answered, run_tool, toolset
 from honk.verifiers.commands import check, feedback, is_manifest
 from honk.verifiers.compare import compare, settle, weakened
+from honk.wiring.evidence import signer
 from honk.wiring.followups import followups
 from honk.wiring.models import OpenModel, context_window, open_model, pricing
 from honk.wiring.repositories import open_forge, open_mirror, open_submodules
@@ -199,6 +200,7 @@ def assemble(
         feedback=feedback,
         is_manifest=is_manifest,
         wording=_wording(request, hidden),
+        sign=signer(settings),
         branch=branch_name,
         artifacts=stores.artifacts,
         inbox=stores.inbox,

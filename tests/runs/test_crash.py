@@ -25,7 +25,7 @@ TURNS = [
 ]
 JUDGE = [Turn('{"verdict": "refuse", "reasons": ["notes.txt is out of scope."]}'), APPROVE]
 VETO = 40  # the append of the judge's first answer
-APPENDS = 56  # of the undisturbed run; a test below holds the number
+APPENDS = 57  # of the undisturbed run; a test below holds the number
 
 
 class Crash(BaseException):

@@ -1,0 +1,50 @@
+"""The commands around evidence and their options; what they do is in `honk.cli.evidence`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from honk.cli.options import Config, Remote
+
+app = typer.Typer()
+
+COMMANDS = frozenset({"evidence", "verify-evidence"})
+
+File = Annotated[
+    str, typer.Argument(metavar="FILE", help="A signed statement, or a text that has one in it; - is stdin.")
+]
+
+
+@app.command()
+def evidence(
+    run_id: Annotated[str, typer.Argument(metavar="[RUN]", help="Id of a run, or its beginning.")] = "",
+    public_key: Annotated[
+        bool, typer.Option("--public-key", help="Print the key that others check it with, in PEM.")
+    ] = False,
+    config: Config = None,
+    remote: Remote = None,
+) -> None:
+    """Print the signed statement of what was checked in a run (in-toto, DSSE)."""
+    from honk.cli.evidence import evidence_command
+
+    raise typer.Exit(evidence_command(run_id, public_key=public_key, config=config, remote=remote))
+
+
+@app.command("verify-evidence")
+def verify_evidence(
+    file: File,
+    key: Annotated[
+        Path | None, typer.Option("--key", help="Public key in PEM. [default: this installation's own]")
+    ] = None,
+    repo: Annotated[
+        Path | None, typer.Option("--repo", "-r", help="A clone in which to look for the commits.")
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Check a signed statement, offline: its signature, its form, and its commits."""
+    from honk.cli.evidence import verify_command
+
+    raise typer.Exit(verify_command(file, key=key, repo=repo, config=config))

@@ -1,0 +1,1 @@
+"""Signatures of evidence: keys, and envelopes as DSSE describes them."""
