@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from honk.cli.options import Config, Remote
+from honk.cli.options import Config, Remote, Repo
 
 app = typer.Typer()
 
-COMMANDS = frozenset({"evidence", "verify-evidence"})
+COMMANDS = frozenset({"evidence", "verify-evidence", "reproduce"})
 
 File = Annotated[
     str, typer.Argument(metavar="FILE", help="A signed statement, or a text that has one in it; - is stdin.")
@@ -48,3 +48,23 @@ def verify_evidence(
     from honk.cli.evidence import verify_command
 
     raise typer.Exit(verify_command(file, key=key, repo=repo, config=config))
+
+
+@app.command()
+def reproduce(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN|PR|FILE",
+            help="A run; a pull request (URL, owner/name#12, or with --repo its number or branch);"
+            " a file with the evidence, or - for stdin.",
+        ),
+    ],
+    repo: Repo = None,
+    config: Config = None,
+    remote: Remote = None,
+) -> None:
+    """Repeat the checks of a change, before and after it, and compare with its evidence; no model."""
+    from honk.cli.reproduce import reproduce_command
+
+    raise typer.Exit(reproduce_command(source, repo=repo, config=config, remote=remote))

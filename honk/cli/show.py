@@ -66,6 +66,8 @@ def _describe(run_id: str, state: RunState, word: str) -> list[str]:
     if state.last_verdict is not None:
         verdict = state.last_verdict.verdict
         text.append(" ".join([f"judge     {verdict.verdict}", *verdict.reasons]))
+    if state.attested is not None:
+        text.append(f"evidence  {state.attested.artifact}")
     if state.published is not None:
         pull_request = state.published.pull_request
         text += [

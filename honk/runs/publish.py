@@ -151,7 +151,7 @@ def _body(run: Run, services: Services, plan: Plan, access: PushAccess, room: _R
         cost=state.cost_usd,
         run_id=run.id,
         evidence=attested.artifact if attested else "",
-        envelope=services.artifacts.get(attested.artifact).decode() if attested and room.envelope else "",
+        envelope=_envelope(run, services) if room.envelope else "",
         reproduce=_reproduce(run, access),
         requester=requester,
         requester_name=wording.title(requester.split("<")[0]) or wording.title(requester),
@@ -162,6 +162,15 @@ def _at_most(text: str, size: int, wording: Wording) -> str:
     """The first ``size`` characters, sanitised. Cut before that: a cut afterwards could open a code
     span that keeps a mention inert."""
     return wording.body(text) if len(text) <= size else wording.body(text[:size]) + _CUT
+
+
+def _envelope(run: Run, services: Services) -> str:
+    """The signed statement, for readers who have nothing but the pull request. Who reads one of the
+    local forge has the run's own."""
+    attested, base = run.state.attested, run.state.base
+    if attested is None or base is None or base.base.repo.forge == "local":
+        return ""
+    return services.artifacts.get(attested.artifact).decode()
 
 
 def _reproduce(run: Run, access: PushAccess) -> str:
@@ -203,7 +212,11 @@ def _told(report: Report, wording: Wording, count: int) -> list[tuple[str, str, 
 def _flags(state: RunState, wording: Wording) -> tuple[Finding, ...]:
     """What a reviewer should look at; a detail may quote the change (the target of a link)."""
     found = state.gated.findings if state.gated else ()
-    return tuple(f.model_copy(update={"detail": wording.body(f.detail)}) for f in found if f.result == "flag")
+    return tuple(
+        f.model_copy(update={"path": f.path[:200], "detail": wording.body(f.detail[:400])})
+        for f in found
+        if f.result == "flag"
+    )
 
 
 def _unused_template(plan: Plan, description: str) -> str:

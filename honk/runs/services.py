@@ -101,8 +101,22 @@ class FollowUps:
 
 
 @dataclass(frozen=True)
-class Services:
+class Verifying:
+    """What verification works with: a part of the services, and all that repeating it takes."""
+
     mirror: Mirror
+    open_sandbox: OpenSandbox
+    check: Callable[[VerifyCommand, Callable[[str, float], CommandResult], float], Check]
+    # The command, its result on the base if there is one, that on the change, the change itself.
+    compare: Callable[[VerifyCommand, Check | None, Check, Change | None], Comparison]
+    settle: Callable[[Sequence[Check]], Check]  # several runs of one check on one commit
+    is_manifest: Callable[[str], bool]
+    baselines: Baselines
+    cancel: Cancel
+
+
+@dataclass(frozen=True)
+class Services(Verifying):
     publisher: Publisher
     model: Caller
     window: int | None  # tokens of the model's context, if known
@@ -111,20 +125,12 @@ class Services:
     plan: Callable[[Request, Base, str], Plan]  # the base, and the commit whose rules hold
     setup_asked: Callable[[], tuple[str, ...]]  # of the package proxy, since the last call
     sweep: Callable[[], None]  # removes the sandboxes of dead processes; needs the engine
-    open_sandbox: OpenSandbox
     # The verify tool, and the seconds that a command may take.
     toolbox: Callable[[Sandbox, Callable[[], str], Callable[[], float]], Toolbox]
-    check: Callable[[VerifyCommand, Callable[[str, float], CommandResult], float], Check]
-    # The command, its result on the base if there is one, that on the change, the change itself.
-    compare: Callable[[VerifyCommand, Check | None, Check, Change | None], Comparison]
-    settle: Callable[[Sequence[Check]], Check]  # several runs of one check on one commit
     weakened: Callable[[Iterable[Check]], tuple[Finding, ...]]  # tests that no longer run
     feedback: Callable[[Report], str]
-    is_manifest: Callable[[str], bool]
     wording: Wording
     sign: Callable[[bytes], bytes]  # a statement to the envelope that holds it, signed
     branch: Callable[[str, str], str]  # request text and run id to a branch name
     artifacts: Artifacts
     inbox: Inbox
-    baselines: Baselines
-    cancel: Cancel

@@ -13,7 +13,7 @@ from honk.core.events import RegistryAsked, Verified
 from honk.core.sandbox import Sandbox, SandboxSpec
 from honk.core.types import BaselineKey, Change, Check, CommandResult, Report, VerifyCommand
 from honk.runs.run import Run
-from honk.runs.services import Plan, Services
+from honk.runs.services import Plan, Services, Verifying
 from honk.runs.workshop import base_sha, history, image_of, rules_sha
 
 RERUNS = 2
@@ -46,7 +46,7 @@ def at_once(run: Run, plan: Plan) -> tuple[VerifyCommand, ...]:
     return tuple(command for command in plan.commands if not command.folder)
 
 
-def measure_base(run: Run, services: Services, plan: Plan, wanted: tuple[VerifyCommand, ...]) -> None:
+def measure_base(run: Run, services: Verifying, plan: Plan, wanted: tuple[VerifyCommand, ...]) -> None:
     """Have the log say what the checks ``wanted`` give on the base.
 
     A command that the requester named must pass whatever the base does, so that nobody needs
@@ -70,7 +70,7 @@ def measure_base(run: Run, services: Services, plan: Plan, wanted: tuple[VerifyC
 
 
 def _on_base(
-    run: Run, services: Services, plan: Plan, commands: tuple[VerifyCommand, ...]
+    run: Run, services: Verifying, plan: Plan, commands: tuple[VerifyCommand, ...]
 ) -> tuple[Check, ...]:
     """What fails is run once more, so that no later change is praised or blamed for a flaky test."""
     _, checks = _fresh(run, services, plan, commands, None)
@@ -100,7 +100,7 @@ def standing(run: Run) -> tuple[Check, ...]:
 # ---- the change -------------------------------------------------------------------------
 
 
-def verify_change(run: Run, services: Services, plan: Plan, change: Change) -> Verified:
+def verify_change(run: Run, services: Verifying, plan: Plan, change: Change) -> Verified:
     """Run every check on exactly the change's commit, and compare it with the base."""
     commands = plan.affected(_changed(run, services, change))
     measure_base(run, services, plan, commands)
@@ -114,7 +114,7 @@ def verify_change(run: Run, services: Services, plan: Plan, change: Change) -> V
 
 
 def _settled(
-    run: Run, services: Services, plan: Plan, change: Change, command: VerifyCommand, first: Check
+    run: Run, services: Verifying, plan: Plan, change: Change, command: VerifyCommand, first: Check
 ) -> Check:
     """``first`` compared with the base; what would block is run again until a run flips nothing more."""
     base = before(run, command)
@@ -141,7 +141,7 @@ def _repeatable(check: Check, runs: list[Check]) -> bool:
 
 
 def _compared(
-    services: Services, command: VerifyCommand, base: Check | None, check: Check, change: Change | None
+    services: Verifying, command: VerifyCommand, base: Check | None, check: Check, change: Change | None
 ) -> Check:
     return check.model_copy(update={"compared": services.compare(command, base, check, change)})
 
@@ -175,7 +175,7 @@ def _edited(run: Run, box: Sandbox) -> list[str]:
 
 def _fresh(
     run: Run,
-    services: Services,
+    services: Verifying,
     plan: Plan,
     commands: tuple[VerifyCommand, ...],
     change: Change | None,
@@ -212,14 +212,14 @@ def _fresh(
     return setup, checks
 
 
-def _changed(run: Run, services: Services, change: Change | None) -> list[str]:
+def _changed(run: Run, services: Verifying, change: Change | None) -> list[str]:
     """Paths that differ from the commit that the image was prepared from."""
     if change is not None and run.state.followed is not None:
         change = services.mirror.diff(rules_sha(run), change.head)
     return [file.path for file in change.files] if change is not None else []
 
 
-def _run_setup(run: Run, services: Services, plan: Plan, box: Sandbox) -> tuple[Check, ...]:
+def _run_setup(run: Run, services: Verifying, plan: Plan, box: Sandbox) -> tuple[Check, ...]:
     """Manifests changed: setup again, through the package proxy only, and never into the cache.
 
     Packages of the system are left out: they come from the image, no manifest of the
@@ -257,7 +257,7 @@ def _without_system_packages(command: str) -> str:
 
 
 def _run_checks(
-    run: Run, services: Services, commands: tuple[VerifyCommand, ...], box: Sandbox
+    run: Run, services: Verifying, commands: tuple[VerifyCommand, ...], box: Sandbox
 ) -> tuple[Check, ...]:
     """Run ``commands``. Raises Exhausted when the run's time is used up before or meanwhile: a
     check that was killed for that says nothing about the change."""
@@ -268,7 +268,7 @@ def _run_checks(
     return tuple(services.check(c, command, run.state.limits.verify_seconds) for c in commands)
 
 
-def _timely(run: Run, services: Services, box: Sandbox, line: str, timeout: float) -> CommandResult:
+def _timely(run: Run, services: Verifying, box: Sandbox, line: str, timeout: float) -> CommandResult:
     services.cancel.check()
     _in_time(run)
     result = box.run(line, timeout=run.within(timeout))

@@ -179,6 +179,7 @@ def test_words_beyond_githubs_limit_are_cut_and_the_evidence_stays(install: Inst
     assert " @octocat" not in pull.body
     assert "point 100 of many" in pull.body
     assert "## Evidence" in pull.body
+    assert '{"payload"' not in pull.body and "## Why" not in pull.body  # what gave way
 
 
 @pytest.mark.full

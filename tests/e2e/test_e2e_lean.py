@@ -10,7 +10,7 @@ from tests.e2e.installed import Installer, make_repo
 from tests.world import FINISH, GREET
 
 UNUSED = {"alembic", "dbos", "fastapi", "github", "openai", "rich"}
-LATER = {"detect_secrets", "pathspec"}  # what looks at a change
+LATER = {"cryptography", "detect_secrets", "pathspec"}  # what looks at a change, and signs
 
 
 def imported(text: str) -> set[str]:

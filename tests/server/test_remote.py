@@ -98,6 +98,7 @@ def test_a_client_parses_what_the_service_says_and_no_more(tmp_path: Path, insta
         assert client.runs(prefix=first.run_id[:4]) == [summary] and client.runs(prefix="ffffffffff") == []
         assert [recorded.seq for recorded in client.events(first.run_id)] == [1]
         assert client.patch(first.run_id) == b""
+        assert client.evidence(first.run_id) == b""
         with pytest.raises(UserError, match="has not ended"):
             client.result(first.run_id)
         client.say(first.run_id, "hear me")

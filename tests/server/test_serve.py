@@ -73,6 +73,9 @@ def test_an_order_over_http_becomes_a_pull_request(install: Installer) -> None:
     assert [run["run_id"] for run in served.http.get("/api/v1/runs").json()] == [run_id]
     assert served.http.get("/api/v1/runs?status=failed").json() == []
     assert "+echo hello" in served.http.get(f"/api/v1/runs/{run_id}/patch").text
+    envelope = served.http.get(f"/api/v1/runs/{run_id}/evidence")
+    assert envelope.headers["content-type"] == "application/vnd.dsse.envelope.v1+json"
+    assert envelope.json()["payloadType"] == "application/vnd.in-toto+json"
     assert "Say hello" in served.http.get(f"/runs/{run_id}").text
     assert "hello" in served.http.get(f"/runs/{run_id}/change").text
     assert "Verification outside" in served.http.get(f"/runs/{run_id}").text
