@@ -46,8 +46,13 @@ def open_report(folder: Path) -> None:
         raise UserError(f"--report cannot use {folder}: {error.strerror}.", "Name another folder.") from error
 
 
-def write_report(folder: Path, result: RunResult, log: Sequence[Recorded], job: CiJob | None) -> None:
-    """Write the files of ``--report`` and, in a job of GitHub's, its outputs and summary."""
+def write_report(
+    folder: Path, result: RunResult, log: Sequence[Recorded], evidence: bytes, job: CiJob | None
+) -> None:
+    """Write the files of ``--report`` and, in a job of GitHub's, its outputs and summary.
+
+    ``evidence`` is the signed statement, empty if there is none.
+    """
     note = token_note(job) if result.pull_request is not None else ""
     text = summary(result, note)
     try:
@@ -56,6 +61,8 @@ def write_report(folder: Path, result: RunResult, log: Sequence[Recorded], job: 
         (folder / "summary.md").write_text(text)
         if result.patch is not None:
             (folder / "change.patch").write_text(result.patch)
+        if evidence:
+            (folder / "evidence.json").write_bytes(evidence)
         (folder / "annotation").write_text(annotation(result, note))
         (folder / "outcome").write_text(result.outcome)
         if job is not None and job.output is not None:

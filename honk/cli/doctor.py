@@ -71,6 +71,8 @@ def _checks(settings: Settings, repo: str | None) -> list[tuple[str, Callable[[]
     ]
     if settings.mcp:
         looks.append(("mcp", lambda: checks.check_mcp(settings)))
+    if settings.evidence_key is not None:
+        looks.append(("evidence", lambda: checks.check_evidence(settings)))
     if settings.slack.bot_token is not None:
         looks.append(("slack", lambda: checks.check_slack(settings)))
     if settings.github.configured or repo is not None:

@@ -20,7 +20,7 @@ from honk.core.types import EXIT_CODES, Outcome
 from honk.runs.reproduce import Repeated
 from honk.settings import Settings
 from honk.wiring.evidence import read
-from honk.wiring.reproduction import description, repeat
+from honk.wiring.reproduction import pull_request, repeat
 
 DIFFERENT = 20
 """Exit code where a check gave something else here than the evidence says."""
@@ -75,14 +75,16 @@ def _evidence(
         pull: int | str = source
     else:
         named, pull = reference(source, repo)
-    text = description(settings, stores, named, pull, _notice)
+    text, head = pull_request(settings, stores, named, pull, _notice)
     try:
-        read(text)
+        stated = read(text).head.digest.get("gitCommit")
     except UserError as error:
         raise UserError(
-            f"The text of that pull request cannot be used: {error.message}",
+            f"There is no evidence in that pull request: {error.message}",
             "If it was too long for that: `honk evidence RUN > FILE` there, then `honk reproduce FILE`.",
         ) from error
+    if stated != head:
+        _notice(f"The pull request is at {head} by now; its evidence is of {stated}.")
     return text, named
 
 

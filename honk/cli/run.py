@@ -155,8 +155,10 @@ def run_command(options: Options) -> int:
                 view.notice(notice)
             done = wiring.begin(settings, stores, asked.request, view, cancel=cancel, record=options.record)
         if options.report is not None:
-            found = result(done.run.id, done.run.state, stores.artifacts)
-            ci.write_report(options.report, found, stores.events.read(done.run.id), settings.ci)
+            state = done.run.state
+            found = result(done.run.id, state, stores.artifacts)
+            evidence = stores.artifacts.get(state.attested.artifact) if state.attested else b""
+            ci.write_report(options.report, found, stores.events.read(done.run.id), evidence, settings.ci)
         return finish(done, stores, json=options.json)
 
 

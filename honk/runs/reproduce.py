@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from honk.core.events import BaseResolved, Event, Head, Recorded, RunRequested
+from honk import __version__
+from honk.core.events import BaseResolved, Event, Head, Recorded, RunRequested, Verified
 from honk.core.evidence import Statement
 from honk.core.types import Base, BaselineKey, Check, Request, VerificationResult
 from honk.runs.result import rows
@@ -65,15 +66,24 @@ def reproduce(
     ``plan`` is that of the base commit: evidence does not choose what is run, but for the
     commands that its requester named. Raises Exhausted, SandboxError, GitError.
     """
-    said = statement.predicate
-    run = Run(run_id, _Memory(), 0, [])
-    run.listen(watch)
-    run.record(RunRequested(honk=said.builder.version.get("honk", ""), request=request))
-    run.record(BaseResolved(base=base, branch=said.branch, verify=plan.commands))
-    measure_base(run, services, plan)
-    change = services.mirror.diff(base.sha, statement.head.digest["gitCommit"])
-    verified = verify_change(run, services, plan, change)
-    return Reproduced(_side_by_side(said.checks, rows(verified.report)), verified.image)
+    head = statement.head.digest["gitCommit"]
+    before = Run(run_id, _Memory(), 0, [])
+    # A change may be of several commits, merges among them. What comes after starts from its head,
+    # as from a base: so the container gets all of it, whatever it has in common with the real base.
+    after = Run(run_id, _Memory(), 0, [])
+    for run, sha in ((before, base.sha), (after, head)):
+        run.record(RunRequested(honk=__version__, request=request))
+        start = base.model_copy(update={"sha": sha})
+        run.record(BaseResolved(base=start, branch=statement.predicate.branch, verify=plan.commands))
+    before.listen(watch)
+    change = services.mirror.diff(base.sha, head)
+    measure_base(before, services, plan, plan.affected(file.path for file in change.files))
+    if (report := before.state.base_report) is not None:
+        after.record(Verified(stage="base", commit=base.sha, image="", report=report))
+    after.listen(watch)
+    verified = verify_change(after, services, plan, change)
+    after.record(verified)
+    return Reproduced(_side_by_side(statement.predicate.checks, rows(verified.report)), verified.image)
 
 
 def _side_by_side(

@@ -12,6 +12,7 @@ from honk.core.cancel import Cancel
 from honk.core.errors import GitError, StoreError, UserError
 from honk.git.upkeep import size
 from honk.settings import Settings
+from honk.wiring.evidence import signing_key
 from honk.wiring.models import default_model, open_model, pricing
 from honk.wiring.repositories import open_forge, target
 from honk.wiring.sandboxes import Engine, registries
@@ -119,6 +120,13 @@ def check_mcp(settings: Settings) -> str:
 
     with open_servers(settings.mcp, Cancel()) as tools:
         return ", ".join(tool.spec.name for tool in tools)
+
+
+def check_evidence(settings: Settings) -> str:
+    """The key that the settings name can sign evidence."""
+    from honk.evidence.keys import key_id
+
+    return f"{settings.evidence_key} signs, its id is {key_id(signing_key(settings).public_key())}"
 
 
 def check_slack(settings: Settings) -> str:

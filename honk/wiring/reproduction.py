@@ -10,6 +10,7 @@ from honk.core.cancel import Cancel
 from honk.core.errors import UserError
 from honk.core.evidence import Resource, Statement
 from honk.core.reviews import Forge
+from honk.core.state import fold
 from honk.core.types import Base, RepoRef, Request, check_object_id
 from honk.forges.local import LocalForge
 from honk.planning import ImagePlan, make_plan
@@ -20,6 +21,7 @@ from honk.runs.services import Verifying
 from honk.settings import Settings
 from honk.verifiers.commands import check, is_manifest
 from honk.verifiers.compare import compare, settle
+from honk.wiring.followups import followups_of
 from honk.wiring.repositories import open_forge, open_mirror, open_submodules, target
 from honk.wiring.sandboxes import Engine
 from honk.wiring.services import masking
@@ -30,10 +32,13 @@ Notice = Callable[[str], None]
 _BRANCH = re.compile(r"(?:([A-Za-z0-9-]+):)?(honk/\S+)")
 
 
-def description(settings: Settings, stores: Stores, repo: str | None, pull: int | str, notice: Notice) -> str:
-    """The text of a pull request: of its number, or of its branch (``OWNER:BRANCH`` in a fork).
+def pull_request(
+    settings: Settings, stores: Stores, repo: str | None, pull: int | str, notice: Notice
+) -> tuple[str, str]:
+    """A text that has the evidence of a pull request, and the commit that its branch is at by now.
 
-    Raises UserError if there is none.
+    ``pull`` is its number, or its branch (``OWNER:BRANCH`` in a fork). On GitHub the text is
+    the description. Raises UserError if there is no such pull request.
     """
     found = target(repo, settings, base=None).repo
     with ExitStack() as stack:
@@ -45,7 +50,21 @@ def description(settings: Settings, stores: Stores, repo: str | None, pull: int 
             stack.callback(opened.close)
             found = opened.resolve(found)
         number = pull if isinstance(pull, int) else _number(forge, found, pull)
-        return forge.standing(found, number).body
+        standing = forge.standing(found, number)
+    if found.forge == "local":
+        return _of_runs(stores, found, number, standing.head), standing.head
+    return standing.body, standing.head
+
+
+def _of_runs(stores: Stores, repo: RepoRef, number: int, head: str) -> str:
+    """The evidence of the run that made ``head``, the newest commit of a pull request kept here."""
+    record = stores.pulls.get(repo.name, number)
+    runs = [*followups_of(stores, repo, number), *([record.run_id] if record else [])]
+    for run_id in runs:
+        attested = fold(stores.events.read(run_id)).attested
+        if attested is not None and attested.commit == head:
+            return stores.artifacts.get(attested.artifact).decode()
+    return ""
 
 
 def _number(forge: Forge, repo: RepoRef, branch: str) -> int:

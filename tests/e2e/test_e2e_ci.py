@@ -93,6 +93,7 @@ def test_a_step_opens_a_pull_request_and_hostile_words_stay_words(install: Insta
     report = Path(ran.outputs["report"])
     assert json.loads((report / "result.json").read_text())["outcome"] == "published"
     assert len((report / "log.jsonl").read_text().splitlines()) == len(honk.log())
+    assert (report / "evidence.json").read_text() in pull.body
     assert not (report / "change.patch").exists()
 
 

@@ -13,10 +13,10 @@ import pytest
 
 from honk.core.evidence import PAYLOAD_TYPE
 from honk.evidence import envelope, keys
-from honk.testing.scripted import Call, Turn
+from honk.testing.scripted import Call, ScriptedModel, Turn
 from tests.e2e.hub import Hub
 from tests.e2e.installed import Installed, Installer, make_repo
-from tests.world import FILES, FINISH, GREET, bash, git
+from tests.world import APPROVE, FILES, FINISH, GREET, bash, git
 
 pytestmark = pytest.mark.docker
 
@@ -152,14 +152,54 @@ def test_setup_after_a_changed_manifest_and_a_named_command_are_repeated_too(
 
 
 @pytest.mark.full
+def test_a_follow_up_that_merges_the_base_is_repeated_from_the_base(install: Installer, hub: Hub) -> None:
+    honk = install([GREET, FINISH])
+    repo = hub.repo(STRICT)
+    hub.sign_in(honk)
+    assert honk.honk("say hello", "--repo", "acme/app").code == 0
+    pull = hub.the_pull(repo)
+    work = hub.root / "ada"
+    git(hub.root, "clone", "-q", str(repo.path), str(work))
+    (work / "more.txt").write_text("more\n")
+    git(work, "add", "-A")
+    git(work, "commit", "-q", "-m", "The base goes on")
+    (repo.path / "hooks" / "update").unlink()
+    git(work, "push", "-q", "origin", "main")
+    base = git(work, "rev-parse", "HEAD").strip()
+    first = pull.body
+    model = honk.stack.enter_context(ScriptedModel([bash("cp more.txt most.txt"), FINISH], [APPROVE]))
+    honk.env["ANTHROPIC_BASE_URL"] = model.url
+    done = honk.honk("followup", "acme/app#1", "copy it", "--update", "--json")
+    assert (done.code, done.result.outcome) == (0, "published"), done.err
+    assert pull.head_sha == done.result.head_sha
+
+    other = install()
+    hub.sign_in(other)
+    public = honk.root / "public.pem"
+    public.write_text(honk.honk("evidence", "--public-key").out)
+    proven = other.honk(
+        "verify-evidence", "-", "--key", str(public), "--repo", str(repo.path), stdin=pull.body
+    )
+    assert proven.code == 0 and f"main {base}" in proven.out, proven.err
+    same = other.honk(*command_of(pull.body))
+    assert same.code == 0 and "The pull request is at" not in same.err, same.err
+    assert same.out == "same       greeting: passed before, passed after (sh check.sh)\n"
+    pull.body = first
+    old = other.honk(*command_of(pull.body))
+    assert old.code == 0 and f"The pull request is at {done.result.head_sha}" in old.err, old.err
+
+
+@pytest.mark.full
 def test_without_checks_there_is_nothing_to_repeat(install: Installer) -> None:
     honk = install([GREET, FINISH])
     origin = make_repo(honk.root / "o", {"greet.sh": "echo bye\n"})
     done = honk.honk("say hello", "--repo", str(origin), "--untested", "draft", "--json")
     assert (done.code, done.result.outcome) == (0, "published"), done.err
     assert "No check ran on this commit" in honk.honk("show", done.result.run_id).out
-    none = honk.honk("reproduce", done.result.run_id)
-    assert none.code == 2 and "nothing to repeat" in none.err
+    assert done.result.pull_request is not None
+    for source in (done.result.run_id, done.result.pull_request.url):
+        none = honk.honk("reproduce", source)
+        assert none.code == 2 and "nothing to repeat" in none.err
 
 
 # ---- ends that are no errors ------------------------------------------------------------

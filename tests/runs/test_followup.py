@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from honk.core.errors import UserError
-from honk.core.events import Event, FollowedUp, Judged, Moved, Recorded
+from honk.core.events import Attested, Event, FollowedUp, Judged, Moved, Recorded
 from honk.core.followup import FailedCheck, FollowUp, Remark
 from honk.core.ports import EventStore
 from honk.core.types import Outcome, RepoRef
@@ -373,6 +373,8 @@ def test_a_crash_at_any_append_ends_in_the_same_branch(worlds: Worlds, story: st
         if story == "moved":
             assert "Ada's notes.txt" in subjects(world, branch(world)), at
             assert any(isinstance(r.event, Moved) for r in world.log())
+            stated = [r.event.commit for r in world.log() if isinstance(r.event, Attested)]
+            assert stated[-1] == git(world.origin, "rev-parse", branch(world)).strip(), at
         else:
             assert len(git(world.origin, "log", "-1", "--format=%P", branch(world)).split()) == 2
         at += step
