@@ -93,6 +93,7 @@ CALLS = {
     "GET /api/v1/runs/{run_id}",
     "GET /api/v1/runs/{run_id}/result",
     "GET /api/v1/runs/{run_id}/patch",
+    "GET /api/v1/runs/{run_id}/evidence",
     "GET /api/v1/runs/{run_id}/events",
     "POST /api/v1/runs/{run_id}/cancel",
     "POST /api/v1/runs/{run_id}/resume",
