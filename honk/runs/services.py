@@ -106,6 +106,7 @@ class Verifying:
 
     mirror: Mirror
     open_sandbox: OpenSandbox
+    setup_asked: Callable[[], tuple[str, ...]]  # of the package proxy, since the last call
     check: Callable[[VerifyCommand, Callable[[str, float], CommandResult], float], Check]
     # The command, its result on the base if there is one, that on the change, the change itself.
     compare: Callable[[VerifyCommand, Check | None, Check, Change | None], Comparison]
@@ -123,7 +124,6 @@ class Services(Verifying):
     judge: Judge | None
     followups: FollowUps
     plan: Callable[[Request, Base, str], Plan]  # the base, and the commit whose rules hold
-    setup_asked: Callable[[], tuple[str, ...]]  # of the package proxy, since the last call
     sweep: Callable[[], None]  # removes the sandboxes of dead processes; needs the engine
     # The verify tool, and the seconds that a command may take.
     toolbox: Callable[[Sandbox, Callable[[], str], Callable[[], float]], Toolbox]

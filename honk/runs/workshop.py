@@ -9,7 +9,7 @@ from honk.core.errors import Cancelled, Exhausted, HandOverError, HonkError, Inf
 from honk.core.events import Checkpointed, RegistryAsked, SandboxStarted
 from honk.core.sandbox import Sandbox, SandboxSpec
 from honk.runs.run import Run
-from honk.runs.services import Plan, Services
+from honk.runs.services import Plan, Services, Verifying
 
 EMPTY_TAR = bytes(1024)  # two zero blocks end a tar archive (POSIX.1, pax)
 
@@ -144,7 +144,7 @@ class Workshop:
             return mirror.commit(stream, base=base, message=message, parents=parents)
 
 
-def image_of(run: Run, services: Services, plan: Plan) -> str:
+def image_of(run: Run, services: Verifying, plan: Plan) -> str:
     """Id of the sandbox's image; what its setup asked of registries goes to the log."""
     try:
         return plan.image(services.cancel)

@@ -122,6 +122,7 @@ def repeat(
         services = Verifying(
             mirror=mirror,
             open_sandbox=engine.open_sandbox,
+            setup_asked=engine.asked,
             check=check,
             compare=compare,
             settle=settle,

@@ -30,6 +30,7 @@ def repeat(world: World, statement: Statement, seen: list[Recorded]) -> Reproduc
         services = Verifying(
             mirror=mirror,
             open_sandbox=world.open_sandbox,
+            setup_asked=lambda: (),
             check=check,
             compare=compare,
             settle=settle,
