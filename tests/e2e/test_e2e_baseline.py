@@ -104,12 +104,12 @@ def test_mended_is_published_and_new_failures_are_not(
     options = ("--repo", str(make_repo(good.root / "o", files)), "--judge", "off", "--json")
     done = good.honk("mend sub", *options, seconds=SLOW)
     assert (done.code, done.result.outcome) == (0, "published"), done.err
-    [row] = done.result.verification
+    row, *_ = done.result.verification
     assert row.name == line
     assert (row.before, row.after, row.mended, row.standing) == ("failed", "passed", (second,), ())
 
     bad = install([bash(spoil), *[FINISH] * 4])
     done = bad.honk("break add", *options, seconds=SLOW)
     assert (done.code, done.result.outcome) == (20, "unverified"), done.err
-    [row] = done.result.verification
+    row, *_ = done.result.verification
     assert row.new_failures == (first,) and row.standing == (second,)

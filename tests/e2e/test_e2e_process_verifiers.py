@@ -21,6 +21,8 @@ class Project:
     broken: str
 
 
+SLOW = 900  # an image may have to be built
+
 PYTHON = {"greet.py": "def greet():\n    return 'hello'\n"}
 SPOIL_PYTHON = "sed -i s/hello/bye/ greet.py"
 UNITTEST = """\
@@ -113,12 +115,12 @@ def test_detected_checks_pass_and_fail_for_the_right_reason(install: Installer, 
     honk = install([bash("echo more > notes.txt"), FINISH])
     origin = make_repo(honk.root / "o", project.files)
     options = ("--repo", str(origin), "--judge", "off", "--json", "--dry-run")
-    good = honk.honk("say more", *options)
+    good = honk.honk("say more", *options, seconds=SLOW)
     assert (good.code, good.result.outcome) == (0, "verified"), good.err
     assert tuple(check.name for check in good.result.verification) == project.checks
 
     other = install([bash(project.broken), *[FINISH] * 4])
-    bad = other.honk("break it", *options)
+    bad = other.honk("break it", *options, seconds=SLOW)
     assert (bad.code, bad.result.outcome) == (20, "unverified"), bad.err
     assert bad.result.verification[0].after == "failed"
 
