@@ -45,7 +45,6 @@ VENDORS: dict[str, str] = {
     "docker": "sandboxes",
     "github": "forges",
     "codeowners": "forges",
-    "git": "git",
     "sqlalchemy": "stores",
     "alembic": "stores",
     "typer": "cli",
@@ -127,8 +126,7 @@ def test_only_the_settings_read_the_environment() -> None:
         for path in MODULES
         if any(name in path.read_text() for name in ("os.environ", "getenv(")) and _part(path) != "testing"
     }
-    # GitPython always merges the environment in; git/command.py needs the names to take them out.
-    assert readers <= {"settings.py", "git/command.py"}
+    assert readers == {"settings.py"}
 
 
 def test_the_help_imports_nothing_heavy() -> None:
@@ -137,7 +135,7 @@ def test_the_help_imports_nothing_heavy() -> None:
 
     code = (
         "import sys\nfrom honk.cli.main import app\n"
-        "print([m for m in ('anthropic','openai','docker','github','git','sqlalchemy','pydantic') "
+        "print([m for m in ('anthropic','openai','docker','github','sqlalchemy','pydantic') "
         "if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

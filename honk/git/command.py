@@ -17,13 +17,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from honk.core.cancel import Cancel
 from honk.core.errors import GitError, UserError
-
-if TYPE_CHECKING:
-    from git.cmd import Git as GitPython
 
 LOCAL_SECONDS = 600.0
 REMOTE_SECONDS = 3600.0
@@ -80,15 +76,6 @@ def _program() -> str:
     return found
 
 
-@lru_cache(maxsize=1)
-def _launcher() -> GitPython:
-    """GitPython's command object, imported when the first process is wanted."""
-    _program()
-    from git.cmd import Git as GitPython
-
-    return GitPython("/")
-
-
 def _environment(config: Mapping[str, str], extra: Mapping[str, str]) -> dict[str, str]:
     folder = str(Path(_program()).parent)
     env = {
@@ -143,28 +130,20 @@ class Git:
         config: Mapping[str, str] | None = None,
         env: Mapping[str, str] | None = None,
     ) -> subprocess.Popen[bytes]:
-        """Start ``git ARGS`` with pipes to all three streams, in a process group of its own.
-
-        GitPython adds honk's own environment to every process; ``env -u`` takes each of
-        those variables away again, by name, so that no value is ever in an argument.
-        """
+        """Start ``git ARGS`` with pipes to all three streams, in a process group of its own."""
         wanted = _environment(
             {**self.config, **(config or {})},
             {**self._where(), **self.env, **(env or {})},
         )
-        unset = [part for name in os.environ if name not in wanted for part in ("-u", name)]
-        wrapped = _launcher().execute(
-            ["/usr/bin/env", *unset, _program(), *args],
-            istream=subprocess.PIPE,
-            as_process=True,
+        return subprocess.Popen(
+            [_program(), *args],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd="/",
             env=wanted,
-            shell=False,
             start_new_session=True,
         )
-        process = wrapped.proc
-        wrapped.proc = None  # the caller ends it; GitPython's wrapper would kill it on collection
-        assert process is not None
-        return process
 
     def attempt(
         self,

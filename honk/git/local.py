@@ -63,11 +63,15 @@ def describe(path: Path, *, base: str | None = None, user_config: Path | None = 
         "--is-shallow-repository",
         "--git-common-dir",
         "--git-dir",
+        "--show-toplevel",  # last: where there is no work tree, git ends with an error after the others
     )
-    if found.code != 0:
+    said = os.fsdecode(found.out).split("\n")[:-1]
+    if len(said) < 4:
         raise _no_repository(path, found.err)
-    bare, shallow, common, own = os.fsdecode(found.out).splitlines()[:4]
-    top = Path(common) if bare == "true" else _top(git, folder)
+    bare, shallow, common, own = said[:4]
+    if bare != "true" and found.code != 0:
+        raise UserError(f"{folder} is inside a .git folder.", "Go to the work tree.")
+    top = Path(common if bare == "true" else said[4])
     git = Git(Path(own), config={**git.config, **_no_foreign_filters(git, Path(own))}, env=git.env)
     head = git.attempt("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
     branch = git.attempt("symbolic-ref", "--quiet", "--short", "HEAD").out.decode("utf-8", "replace").strip()
@@ -113,13 +117,6 @@ def _no_repository(path: Path, err: str) -> UserError:
     return UserError(
         f"git cannot read the repository at {path}: {last_words(err)}", "Mend it, or give --repo."
     )
-
-
-def _top(git: Git, folder: Path) -> Path:
-    result = git.attempt("-C", str(folder), "rev-parse", "--show-toplevel")
-    if result.code != 0:
-        raise UserError(f"{folder} is inside a .git folder.", "Go to the work tree.")
-    return Path(os.fsdecode(result.out).rstrip("\n"))
 
 
 def _no_foreign_filters(git: Git, git_dir: Path) -> dict[str, str]:

@@ -19,12 +19,12 @@ def _git(local: LocalRepository, user_config: Path | None) -> Git:
 
 def identity(local: LocalRepository, user_config: Path | None = None) -> str:
     """``Name <email>`` as git would write it into a commit, or an empty string if it is not set."""
-    git = _git(local, user_config)
-    words = [
-        git.attempt("config", "--get", key).out.decode("utf-8", "replace").strip()
-        for key in ("user.name", "user.email")
-    ]
-    return f"{words[0]} <{words[1]}>" if all(words) else ""
+    asked = ("config", "--null", "--get-regexp", r"^user\.(name|email)$")
+    said = _git(local, user_config).attempt(*asked).out.decode("utf-8", "replace")
+    # Key, line break, value; of several values of one key the last counts, as for git.
+    found = dict(record.split("\n", 1) for record in said.split("\0") if "\n" in record)
+    name, email = (found.get(f"user.{key}", "").strip() for key in ("name", "email"))
+    return f"{name} <{email}>" if name and email else ""
 
 
 def head_files(local: LocalRepository) -> tuple[Mapping[str, str], Callable[[str], bytes]]:

@@ -9,8 +9,6 @@ from posixpath import basename
 from honk.core.repoconfig import RepoConfig
 from honk.core.types import Check, CommandResult, Report, VerifyCommand
 from honk.verifiers import reports
-from honk.verifiers.distil import LIMIT, distil, ran_no_tests
-from honk.verifiers.results import results
 from honk.verifiers.tree import Detection
 
 _MANIFESTS = re.compile(
@@ -50,6 +48,10 @@ def check(command: VerifyCommand, run: Callable[[str, float], CommandResult], se
 
     A success in which a test runner says that it ran nothing is a failure (``no_tests``).
     """
+    # A hundred expressions to compile, which no run needs before it makes its first request.
+    from honk.verifiers.distil import LIMIT, distil, ran_no_tests
+    from honk.verifiers.results import results
+
     folder = reports.folder()
     result = run(reports.asking(folder) + command.command, seconds)
     found = reports.collect(run, folder, result)
@@ -58,12 +60,8 @@ def check(command: VerifyCommand, run: Callable[[str, float], CommandResult], se
     no_tests = succeeded and ran_no_tests(result.output) and not (tests and tests.counts.ran)
     passed = succeeded and not no_tests
     summary = distil(result.output, command.command, passed=passed)
-    if result.timed_out:
-        summary = _headed(f"Not finished after {_duration(seconds)}; it was stopped.", summary)
-    elif no_tests:
-        summary = _headed("It ended without an error, but no test ran.", summary)
-    elif result.exit_code is None:
-        summary = _headed("It was killed before it ended.", summary)
+    if heading := _heading(result, seconds, no_tests=no_tests):
+        summary = _cut(f"{heading}\n{summary}", LIMIT)
     return Check(
         name=command.name,
         command=command.command,
@@ -76,12 +74,23 @@ def check(command: VerifyCommand, run: Callable[[str, float], CommandResult], se
     )
 
 
+def _heading(result: CommandResult, seconds: float, *, no_tests: bool) -> str:
+    """What the log itself does not say."""
+    if result.timed_out:
+        return f"Not finished after {_duration(seconds)}; it was stopped."
+    if no_tests:
+        return "It ended without an error, but no test ran."
+    return "It was killed before it ended." if result.exit_code is None else ""
+
+
 def feedback(report: Report) -> str:
     """The one message about a verification that goes back to the model.
 
     What the change is to blame for comes first. The distilled logs share ``distil.LIMIT``
     characters, the failures of one check as much as they need.
     """
+    from honk.verifiers.distil import LIMIT
+
     blocking = [c for c in report.checks if c.blocks]
     share = LIMIT // max(len(blocking), 1)
     parts = [_blamed(c, share) for c in blocking]
@@ -142,10 +151,6 @@ def _name(line: str) -> str:
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-def _headed(heading: str, text: str) -> str:
-    return _cut(f"{heading}\n{text}", LIMIT)
 
 
 def _cut(text: str, size: int) -> str:

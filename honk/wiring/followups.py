@@ -7,7 +7,6 @@ from honk.core.reviews import Reviews
 from honk.core.state import RunState, fold
 from honk.core.types import RepoRef, Request
 from honk.runs.services import FollowUps
-from honk.verifiers.distil import distil
 from honk.wiring.stores import Stores
 
 LINK = "followup"
@@ -38,6 +37,11 @@ def made(stores: Stores, repo: RepoRef, branch: str) -> RunState | None:
 
 
 def followups(stores: Stores, request: Request, reviews: Reviews) -> FollowUps:
+    def distil(log: str) -> str:
+        from honk.verifiers.distil import distil  # compiles many expressions, for few runs
+
+        return distil(log)
+
     def original(branch: str) -> str:
         state = made(stores, request.repo, branch)
         return state.task if state is not None else ""

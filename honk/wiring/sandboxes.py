@@ -193,7 +193,7 @@ class Engine:
 
 def registries(settings: Settings) -> tuple[Registry, ...]:
     """What the package proxy stands before: the operator's list, then this machine's own."""
-    from honk.sandboxes.proxy import discover
+    from honk.sandboxes.proxy.discover import discover
 
     return settings.registries + (discover(settings.environment) if settings.host_registries else ())
 

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -19,10 +17,6 @@ def test_a_secret_is_in_the_environment_of_its_process_only(
     git = Git(origin.path / ".git")
     process = git.start("cat-file", "--batch", config={"http.extraHeader": "secret-header"})
     try:
-        assert process.stdin is not None and process.stdout is not None
-        process.stdin.write(b"HEAD\n")
-        process.stdin.flush()
-        process.stdout.readline()  # git runs now, not env before it
         proc = Path("/proc") / str(process.pid)
         arguments, environment = (proc / "cmdline").read_bytes(), (proc / "environ").read_bytes()
     finally:
@@ -40,9 +34,3 @@ def test_a_git_that_does_not_end_is_killed_with_its_children(origin: Repo) -> No
     git = Git(origin.path / ".git")
     with pytest.raises(GitError, match="did not end within"):
         git.attempt("wait", timeout=0.2)
-
-
-def test_importing_the_package_imports_no_gitpython() -> None:
-    code = "import sys, honk.git.mirror, honk.git.local; sys.exit('git' in sys.modules)"
-    env = {"PYTHONPATH": ":".join(sys.path)}
-    assert subprocess.run([sys.executable, "-c", code], env=env, check=False).returncode == 0

@@ -4,7 +4,6 @@ It runs on the host, listens on a Unix socket, and answers GET and HEAD for pack
 configured registries, nothing else. Credentials stay here.
 """
 
-from honk.sandboxes.proxy.discover import discover
 from honk.sandboxes.proxy.server import Endpoint, PackageProxy
 
-__all__ = ["Endpoint", "PackageProxy", "discover"]
+__all__ = ["Endpoint", "PackageProxy"]

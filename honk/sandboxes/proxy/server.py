@@ -10,15 +10,15 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from socketserver import ThreadingMixIn, UnixStreamServer
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from honk.core.errors import SandboxError
 from honk.core.operator import Registry
-from honk.sandboxes.proxy.front import Front
-from honk.sandboxes.proxy.handler import Handler
+
+if TYPE_CHECKING:
+    from honk.sandboxes.proxy.front import Front
 
 MAX_CONNECTIONS = 256  # of one run; more wait. npm opens 15 at a time, pip one
 MAX_NOTED = 2000  # requests between two calls of asked(); more are only counted
@@ -60,13 +60,13 @@ class PackageProxy:
     def __init__(self, registries: Sequence[Registry] | Callable[[], Sequence[Registry]]) -> None:
         self._lock = threading.Lock()
         self._find = registries if callable(registries) else None
-        self._front = None if callable(registries) else Front(registries)
+        self._front = None if callable(registries) else _front(registries)
 
     def front(self) -> Front:
         with self._lock:
             if self._front is None:
                 assert self._find is not None
-                self._front = Front(self._find())
+                self._front = _front(self._find())
             return self._front
 
     @contextmanager
@@ -88,6 +88,12 @@ class PackageProxy:
         """Close the connections to the registries."""
         if self._front is not None:
             self._front.close()
+
+
+def _front(registries: Sequence[Registry]) -> Front:
+    from honk.sandboxes.proxy.front import Front  # few runs install packages, and none at its start
+
+    return Front(registries)
 
 
 @contextmanager
@@ -118,7 +124,13 @@ class _Server(ThreadingMixIn, UnixStreamServer):
         self._slots = threading.Semaphore(MAX_CONNECTIONS)
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
-        super().__init__(path, partial(Handler, proxy.front, endpoint.note))
+
+        def handle(*arguments: Any) -> Any:
+            from honk.sandboxes.proxy.handler import Handler
+
+            return Handler(proxy.front, endpoint.note, *arguments)
+
+        super().__init__(path, handle)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         if self._slots.acquire(timeout=5):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from honk.core.operator import Registry
-from honk.sandboxes.proxy import discover
+from honk.sandboxes.proxy.discover import discover
 
 DEFAULT = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
 
