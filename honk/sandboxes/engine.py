@@ -282,13 +282,22 @@ def _pid_of(file: Path) -> int | None:
     return pid if name == "dockerd" and words else None
 
 
+def is_dockerd(pid: int) -> bool:
+    """Whether a live process is a Docker engine.
+
+    A script of that name is none: the first word of its command line is its interpreter.
+    (Of another user's process, /proc/PID/exe would be for root alone to read.)
+    """
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+    return os.path.basename(words.partition(b"\0")[0]) == b"dockerd"
+
+
 def _runs() -> bool:
     """Whether some dockerd runs already: one that a package's start script is bringing up, say."""
-    for name in Path("/proc").glob("[0-9]*/comm"):
-        with suppress(OSError):
-            if name.read_text().strip() == "dockerd":
-                return True
-    return False
+    return any(is_dockerd(int(folder.name)) for folder in Path("/proc").glob("[0-9]*"))
 
 
 def _tail(log: Path) -> str:

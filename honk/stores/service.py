@@ -42,6 +42,15 @@ class SqlOnce:
         with self._db.single() as connection:
             return connection.execute(select(seen.c.key).where(where)).first() is not None
 
+    def forget(self, before: datetime, *, dry_run: bool = False) -> int:
+        """Remove the keys that were first seen ``before`` a time (UTC); how many there are."""
+        old = seen.c.at < before.isoformat()
+        with self._db.transaction() as connection:
+            count = connection.scalar(select(func.count()).select_from(seen).where(old))
+            if not dry_run:
+                connection.execute(delete(seen).where(old))
+        return int(count or 0)
+
 
 class SqlLinks:
     """Which runs belong to a place outside: a Slack thread, an issue, a pull request."""

@@ -46,22 +46,25 @@ class WorkspaceFiles:
     folder: str = ""
 
     def read(self, path: str) -> bytes:
-        return self._do(lambda: self.files.read(self._full(path)))
+        return self._do("read file to update", path, self.files.read)
 
     def write(self, path: str, data: bytes) -> None:
-        self._do(lambda: self.files.write(self._full(path), data))
+        self._do("write file", path, lambda full: self.files.write(full, data))
 
     def remove(self, path: str) -> None:
-        self._do(lambda: self.files.remove(self._full(path)))
+        self._do("delete file", path, self.files.remove)
 
     def _full(self, path: str) -> str:
         return posixpath.normpath(posixpath.join(self.folder, path))
 
-    def _do(self, action: Callable[[], _T]) -> _T:
+    def _do(self, what: str, path: str, action: Callable[[str], _T]) -> _T:
+        """In the words of :class:`~honk.tools.apply_patch.LocalFiles`, which a model may meet as well."""
+        full = self._full(path)
         try:
-            return action()
+            return action(full)
         except ToolError as error:
-            raise v4a.PatchError(str(error)) from error
+            reason = str(error).removeprefix(f"{full}: ")
+            raise v4a.PatchError(f"Failed to {what} {path}: {reason}") from error
 
 
 def run_patch(arguments: PatchArguments, context: ToolContext) -> Answer:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -23,11 +24,15 @@ from honk.settings import Settings
 from honk.wiring.repositories import submodules_home
 from honk.wiring.stores import Stores
 
+SEEN = timedelta(days=14)
+"""So long it is remembered what was delivered or answered; no sender tries again for longer, and
+Slack's runs are followed for as long."""
+
 
 class Removed(Frozen):
     """``bytes`` is None where nobody can say: layers that images share, a repack to come."""
 
-    kind: Literal["artifact", "mirror", "objects", "partial", "image"]
+    kind: Literal["artifact", "mirror", "objects", "partial", "image", "delivery"]
     name: str
     bytes: int | None
 
@@ -62,6 +67,7 @@ def prune(settings: Settings, stores: Stores, *, before: float, dry_run: bool) -
         *_partial(settings, stores, before, dry_run),
         *_mirrors(settings, runs, before, dry_run, notices),
         *_images(settings, before, dry_run, notices),
+        *_deliveries(stores, dry_run),
     ]
     known = sum(item.bytes or 0 for item in removed)
     return Pruned(dry_run=dry_run, removed=tuple(removed), bytes=known, notices=tuple(notices))
@@ -74,6 +80,12 @@ def _runs(stores: Stores, before: float) -> Iterator[_Past]:
         state = fold(recorded)
         if state.requested is not None:
             yield _Past(recorded, state, live, live or recorded[-1].at.timestamp() >= before)
+
+
+def _deliveries(stores: Stores, dry_run: bool) -> Iterator[Removed]:
+    """Marks of webhooks, messages and idempotency keys that were seen."""
+    if count := stores.once.forget(datetime.now(UTC) - SEEN, dry_run=dry_run):
+        yield Removed(kind="delivery", name=f"marks: {count}", bytes=None)
 
 
 # ---- artifacts --------------------------------------------------------------------------

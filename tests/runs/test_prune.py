@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import docker
 import pytest
 from docker import DockerClient
+from sqlalchemy import update
 
 from honk.core.errors import UserError
 from honk.core.events import Checkpointed, RunEnded
 from honk.core.limits import Limits
 from honk.core.types import Outcome
+from honk.stores.schema import seen
 from honk.wiring import check_resumable, open_mirror
 from honk.wiring.prune import Pruned, prune
 from tests.world import APPROVE, FINISH, GREET, World, Worlds, bash, git, make_origin
@@ -70,6 +73,19 @@ def test_what_is_recent_stays_to_the_last_byte(worlds: Worlds) -> None:
     before = {path for path in files(world) if "mirrors" not in path.parts}
     assert kinds(pruned(world, days=1)) in ([], ["objects"])  # a mirror may be packed
     assert {path for path in files(world) if "mirrors" not in path.parts} == before
+
+
+def test_deliveries_seen_two_weeks_ago_are_forgotten(worlds: Worlds) -> None:
+    world = worlds([])
+    once = world.stores.once
+    once.first("github-delivery", "old", "x")
+    with world.stores.database.single() as connection:
+        connection.execute(update(seen).values(at=(datetime.now(UTC) - timedelta(days=15)).isoformat()))
+    once.first("github-delivery", "new", "x")
+    assert kinds(pruned(world, dry_run=True)) == ["delivery"] and once.known("github-delivery", "old")
+    assert kinds(pruned(world)) == ["delivery"]
+    assert not once.known("github-delivery", "old") and once.known("github-delivery", "new")
+    assert pruned(world).removed == ()
 
 
 def test_a_dry_run_tells_all_and_removes_nothing(worlds: Worlds) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -105,6 +106,26 @@ def test_a_dockerd_that_honk_started_is_stopped_by_its_pid_file(
 def test_a_pid_that_another_program_has_now_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "dockerd.pid").write_text(str(os.getpid()))
     assert engine.stop(tmp_path, print) is False
+
+
+def test_a_script_that_is_called_dockerd_is_no_engine_that_comes_up(tmp_path: Path) -> None:
+    pid = start_daemon(tmp_path)
+    try:
+        assert Path(f"/proc/{pid}/comm").read_text() == "dockerd\n"
+        assert not engine.is_dockerd(pid)
+    finally:
+        engine.stop(tmp_path, print)
+    program = tmp_path / "bin/dockerd"
+    program.parent.mkdir()
+    program.symlink_to(shutil.which("cat") or "")
+    with subprocess.Popen([str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(b"begun\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == b"begun\n"
+        assert engine.is_dockerd(process.pid)
+        process.kill()
+    assert not engine.is_dockerd(process.pid)
 
 
 def test_without_a_dockerd_of_its_own_nothing_is_stopped(tmp_path: Path) -> None:

@@ -21,6 +21,16 @@ def test_a_key_is_known_once_it_was_claimed(url: str, open_database: Callable[[s
     assert once.known("slack", "k") and not once.known("github", "k")
 
 
+def test_old_keys_are_forgotten(url: str, open_database: Callable[[str], Database]) -> None:
+    once = SqlOnce(open_database(url))
+    once.first("slack", "k", "mine")
+    assert once.forget(datetime.now(UTC) - timedelta(days=1)) == 0
+    assert once.forget(datetime.now(UTC) + timedelta(days=1), dry_run=True) == 1
+    assert once.known("slack", "k")
+    assert once.forget(datetime.now(UTC) + timedelta(days=1)) == 1
+    assert not once.known("slack", "k")
+
+
 def test_links_know_the_newest_event_of_each_run(url: str, open_database: Callable[[str], Database]) -> None:
     db = open_database(url)
     links, log, leases = SqlLinks(db), SqlEventStore(db), SqlLeases(db)

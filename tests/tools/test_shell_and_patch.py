@@ -322,3 +322,21 @@ def test_schemas_name_exactly_the_fields_that_the_tools_take() -> None:
         assert set(schema["required"]) == required
     assert json.loads(VERIFY.parameters)["properties"] == {}
     assert set(json.loads(FINISH.parameters)["properties"]) == set(Finish.model_fields)
+
+
+@pytest.mark.parametrize("header", ["Delete File: gone", "Update File: gone\n@@\n-a\n+b"])
+def test_a_file_that_is_not_there_is_told_alike_alone_and_on_the_path(
+    context: ToolContext, repo: Path, tmp_path: Path, header: str
+) -> None:
+    patch = f"*** Begin Patch\n*** {header}\n*** End Patch"
+    executable = tmp_path / "bin/apply_patch"
+    executable.parent.mkdir()
+    executable.write_bytes(program())
+    executable.chmod(0o755)
+    alone = bash(context, f"apply_patch <<'EOF'\n{patch}\nEOF")
+    on_path = bash(context, f"PATH={executable.parent}:$PATH; apply_patch <<'EOF' || true\n{patch}\nEOF")
+    command = [sys.executable, "-W", "ignore", "-m", "honk.tools.apply_patch"]
+    module = subprocess.run(command, cwd=repo, input=patch, capture_output=True, text=True, check=False)
+    assert "gone" in module.stderr and module.returncode == 1
+    assert on_path.text == module.stderr.strip()
+    assert alone.text == f"{module.stderr.strip()}\n[exit code 1]"
