@@ -11,6 +11,7 @@ from tests.world import FINISH, GREET
 
 UNUSED = {"alembic", "dbos", "fastapi", "github", "openai", "rich"}
 LATER = {"cryptography", "detect_secrets", "pathspec"}  # what looks at a change, and signs
+JUDGING = ("honk.verifiers.patterns", "honk.verifiers.runners")  # what reads the output of checks
 
 
 def imported(text: str) -> set[str]:
@@ -39,3 +40,9 @@ def test_a_run_imports_only_what_it_uses_and_not_before(install: Installer) -> N
     assert resolved and "docker" in imported(planned)
     assert "anthropic" not in imported(planned)
     assert "anthropic" in imported(rest)
+
+    # Before a check has run, the expressions that read its output are not compiled.
+    assert not any(name in planned for name in JUDGING) and any(name in rest for name in JUDGING)
+
+    # The proxy listened, and nobody asked it for a package.
+    assert "honk.sandboxes.proxy" in done.err and "honk.sandboxes.proxy.front" not in done.err
