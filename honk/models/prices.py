@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from contextlib import suppress
 from decimal import Decimal
-from functools import cache
+from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from honk.core.base import Frozen
 from honk.core.messages import Usage
 from honk.core.operator import Price
 
@@ -14,6 +17,50 @@ if TYPE_CHECKING:
     from genai_prices.types import PriceCalculation
 
 _MILLION = 1_000_000
+
+
+class Listed(Frozen):
+    """What the list says of a model. ``price`` is the lowest one where there are tiers; ``flat``: it
+    is the same at any time and size. ``window``: tokens of one request."""
+
+    price: Price | None = None
+    flat: bool = False
+    window: int | None = None
+
+
+def listed(name: str, folder: Path) -> Listed:
+    """What the list says of ``provider:NAME``.
+
+    Kept in ``folder`` for this release of the list, as importing it is a twentieth of the time
+    to a run's first request. What cannot be kept or read is looked up again.
+    """
+    key = f"{version('genai-prices')} {name}"
+    file = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
+    with suppress(OSError, ValueError):
+        return Listed.model_validate_json(file.read_bytes())
+    found = _look_up(name)
+    with suppress(OSError):
+        folder.mkdir(exist_ok=True)
+        file.write_text(found.model_dump_json())
+    return found
+
+
+def _look_up(name: str) -> Listed:
+    found = _listed(name, Usage())
+    if found is None:
+        return Listed()
+    rates = found.model_price
+    numbers = (rates.input_mtok, rates.output_mtok, rates.cache_read_mtok, rates.cache_write_mtok)
+    price_in, price_out, read, write = map(_base, numbers)
+    price = None
+    if price_in is not None and price_out is not None:
+        price = Price(input=price_in, output=price_out, cache_read=read, cache_write=write)
+    timeless = not isinstance(found.model.prices, list)
+    return Listed(
+        price=price,
+        flat=price is not None and timeless and all(isinstance(n, Decimal | None) for n in numbers),
+        window=found.model.context_window,
+    )
 
 
 def _listed(name: str, usage: Usage) -> PriceCalculation | None:
@@ -40,50 +87,12 @@ def _base(rate: Any) -> float | None:
     return float(getattr(rate, "base", rate))
 
 
-def find_price(name: str, overrides: Mapping[str, Price]) -> Price | None:
-    """The price of ``provider:NAME``: the operator's own, else the listed one, else None.
-
-    Where the list has tiers, this is the lowest; :func:`cost` uses them all.
-    """
-    if name in overrides:
-        return overrides[name]
-    found = _listed(name, Usage())
-    if found is None:
-        return None
-    rates = found.model_price
-    price_in, price_out = _base(rates.input_mtok), _base(rates.output_mtok)
-    if price_in is None or price_out is None:
-        return None
-    read, write = _base(rates.cache_read_mtok), _base(rates.cache_write_mtok)
-    return Price(input=price_in, output=price_out, cache_read=read, cache_write=write)
-
-
-def context_window(name: str) -> int | None:
-    """Tokens that the model ``provider:NAME`` takes in one request, if the list says so."""
-    found = _listed(name, Usage())
-    return None if found is None else found.model.context_window
-
-
-@cache
-def _flat(name: str) -> Price | None:
-    """The listed price if it is one number for each kind of token, at any time and size.
-
-    Asking the list takes 0.3 ms for each call; this multiplication takes none.
-    """
-    found = _listed(name, Usage())
-    if found is None or isinstance(found.model.prices, list):
-        return None
-    rates = found.model_price
-    used = (rates.input_mtok, rates.output_mtok, rates.cache_read_mtok, rates.cache_write_mtok)
-    return find_price(name, {}) if all(isinstance(r, Decimal | None) for r in used) else None
-
-
-def cost(name: str, usage: Usage, overrides: Mapping[str, Price]) -> float | None:
+def cost(name: str, usage: Usage, price: Price | None) -> float | None:
     """Dollars of one model call (tiers depend on the size of each call, so not of a sum).
 
-    None if the price is unknown; that is so for every call of a model or for none.
+    ``price`` is what holds at any time and size, if it is known: asking the list takes 0.3 ms.
+    None if the list has no price; that is so for every call of a model or for none.
     """
-    price = overrides.get(name) or _flat(name)
     if price is None:
         found = _listed(name, usage)
         return None if found is None else float(found.total_price)

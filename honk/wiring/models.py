@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from honk.models.anthropic import AnthropicModel
     from honk.models.chat import ChatModel
     from honk.models.openai import OpenAIModel
+    from honk.models.prices import Listed
     from honk.models.recording import MakeRecorder, Recorder, Wire
     from honk.models.retry import Patience
 
@@ -142,20 +143,29 @@ def _openai(name: str, settings: Settings, recorder: MakeRecorder) -> OpenAIMode
     return ChatModel(name, key, base_url, recorder=recorder("chat", f"openai:{name}"))
 
 
-def context_window(name: str, settings: Settings) -> int | None:
-    """Tokens of one request to ``provider:NAME``: the operator's own figure, else the listed one."""
+def _listed(name: str, settings: Settings) -> Listed:
     from honk.models import prices
 
-    return settings.context_window.get(name) or prices.context_window(name)
+    return prices.listed(name, settings.home / "prices")
+
+
+def context_window(name: str, settings: Settings) -> int | None:
+    """Tokens of one request to ``provider:NAME``: the operator's own figure, else the listed one."""
+    return settings.context_window.get(name) or _listed(name, settings).window
 
 
 def pricing(name: str, settings: Settings) -> Callable[[Usage], float]:
     """The cost function of ``provider:NAME``. Raises UserError if its price is unknown."""
-    from honk.models.prices import cost, find_price
+    from honk.models.prices import cost
 
-    if find_price(name, settings.price) is None:
-        raise UserError(
-            f"The price of {name} is unknown, so --max-cost could not be kept.",
-            f'Put it into honk.toml, in dollars per million tokens: [price."{name}"] input = 1 output = 4',
-        )
-    return lambda usage: cost(name, usage, settings.price) or 0.0
+    price = settings.price.get(name)
+    if price is None:
+        found = _listed(name, settings)
+        if found.price is None:
+            raise UserError(
+                f"The price of {name} is unknown, so --max-cost could not be kept.",
+                "Put it into honk.toml, in dollars per million tokens: "
+                f'[price."{name}"] input = 1 output = 4',
+            )
+        price = found.price if found.flat else None
+    return lambda usage: cost(name, usage, price) or 0.0
