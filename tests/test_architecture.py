@@ -45,6 +45,7 @@ VENDORS: dict[str, str] = {
     "docker": "sandboxes",
     "github": "forges",
     "codeowners": "forges",
+    "git": "git",
     "sqlalchemy": "stores",
     "alembic": "stores",
     "typer": "cli",
@@ -135,7 +136,7 @@ def test_the_help_imports_nothing_heavy() -> None:
 
     code = (
         "import sys\nfrom honk.cli.main import app\n"
-        "print([m for m in ('anthropic','openai','docker','github','sqlalchemy','pydantic') "
+        "print([m for m in ('anthropic','openai','docker','github','git','sqlalchemy','pydantic') "
         "if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
