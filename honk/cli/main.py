@@ -16,6 +16,7 @@ from honk.cli.options import (
     Depth,
     Json,
     Judge,
+    JudgeMode,
     MaxCost,
     MaxTurns,
     Model,
@@ -83,6 +84,7 @@ def run(
         bool, typer.Option("--fork", help="Push to a fork where there is no push right.")
     ] = False,
     judge: Judge = None,
+    judge_mode: JudgeMode = None,
     record: Record = None,
     report: Report = None,
     json: Json = False,
@@ -96,7 +98,8 @@ def run(
         request=request, repo=repo, base=base, model=model, verify=tuple(verify or ()), image=image,
         draft=draft, dry_run=dry_run, max_cost=max_cost, max_turns=max_turns, timeout=timeout,
         untested=untested, allow=tuple(allow or ()), broken_base=broken_base, depth=depth, fork=fork,
-        judge=judge, record=record, report=report, json=json, config=config, remote=remote,
+        judge=judge, judge_mode=judge_mode, record=record, report=report, json=json, config=config,
+        remote=remote,
     )  # fmt: skip
     raise typer.Exit(run_command(options))
 
@@ -130,7 +133,7 @@ def approve(
     json: Json = False,
     config: Config = None,
 ) -> None:
-    """Permit what gates refused in a run, and go on to the pull request; the model is not asked again."""
+    """Permit what gates or judge refused in a run, and go on; the model is not asked again."""
     from honk.cli.approve import approve_command
 
     raise typer.Exit(approve_command(run_id, tuple(globs or ()), json=json, config=config))
@@ -156,6 +159,7 @@ def followup(
     max_turns: MaxTurns = None,
     timeout: Timeout = None,
     judge: Judge = None,
+    judge_mode: JudgeMode = None,
     record: Record = None,
     json: Json = False,
     config: Config = None,
@@ -166,7 +170,8 @@ def followup(
     options = Options(
         pull_request=pull_request, request=words, repo=repo, update=update, model=model,
         verify=tuple(verify or ()), allow=tuple(allow or ()), dry_run=dry_run, max_cost=max_cost,
-        max_turns=max_turns, timeout=timeout, judge=judge, record=record, json=json, config=config,
+        max_turns=max_turns, timeout=timeout, judge=judge, judge_mode=judge_mode, record=record, json=json,
+        config=config,
     )  # fmt: skip
     raise typer.Exit(followup_command(options))
 

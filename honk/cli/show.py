@@ -10,6 +10,7 @@ from pathlib import Path
 from honk.cli.places import open_place
 from honk.core.errors import UserError
 from honk.core.events import Recorded, ToolReturned
+from honk.core.judgement import sentences
 from honk.core.lines import lines
 from honk.core.plain import clean
 from honk.core.state import RunState, fold
@@ -64,8 +65,10 @@ def _describe(run_id: str, state: RunState, word: str) -> list[str]:
     for finding in state.last_findings.findings if state.last_findings else ():
         text.append(f"gate      {finding.result} {finding.path}: {finding.detail}")
     if state.last_verdict is not None:
-        verdict = state.last_verdict.verdict
-        text.append(" ".join([f"judge     {verdict.verdict}", *verdict.reasons]))
+        said, *more = sentences(state.last_verdict.verdict, state.last_verdict.mode)
+        text += [f"judge     {said}", *(f"          {line}" for line in more)]
+        if (overruled := state.overruled_now) is not None:
+            text.append(f"          overruled by {overruled.by or 'a person'}")
     if state.attested is not None:
         text.append(f"evidence  {state.attested.artifact}")
     if state.published is not None:

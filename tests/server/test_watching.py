@@ -23,9 +23,10 @@ from pydantic import SecretStr
 from honk import settings as settings_module
 from honk.core.errors import UserError
 from honk.core.events import Gated, Judged, ModelReplied, Recorded, RunEnded, RunRequested, RunResumed
+from honk.core.judgement import Verdict
 from honk.core.limits import Limits
 from honk.core.operator import Webhook
-from honk.core.types import Finding, Outcome, Verdict
+from honk.core.types import Finding, Outcome
 from honk.settings import Settings
 from honk.telemetry.metrics import BUCKETS, MOST_MODELS, Metrics
 from honk.telemetry.traces import spans

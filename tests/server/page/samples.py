@@ -25,6 +25,7 @@ from honk.core.events import (
     ToolReturned,
     Verified,
 )
+from honk.core.judgement import Verdict
 from honk.core.limits import Limits
 from honk.core.messages import (
     AssistantMessage,
@@ -51,7 +52,6 @@ from honk.core.types import (
     RepoRef,
     Report,
     Request,
-    Verdict,
     VerifyCommand,
 )
 

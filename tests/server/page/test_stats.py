@@ -9,9 +9,10 @@ from typing import get_args
 from playwright.sync_api import expect
 
 from honk.core.events import Event, Instructed, Judged, RunEnded
+from honk.core.judgement import Verdict
 from honk.core.order import Origin
 from honk.core.pulls import PullRequestRecord
-from honk.core.types import Outcome, RepoRef, Verdict
+from honk.core.types import Outcome, RepoRef
 from honk.server.stats import By, facts, figures, grouped
 from tests.server.page import samples
 from tests.server.page.conftest import Readers
