@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from honk.cli import proofs
+from honk.cli.names import with_command
 from honk.cli.options import (
     Allow,
     Config,
@@ -187,13 +188,18 @@ def cancel(run_id: RunId, config: Config = None, remote: Remote = None) -> None:
 @app.command()
 def runs(
     limit: Annotated[int, typer.Option("--limit", "-n", help="How many, newest first.", min=1)] = 20,
+    stats: Annotated[
+        bool, typer.Option("--stats", help="What the judge said in all runs, and what came of it.")
+    ] = False,
     json: Json = False,
     config: Config = None,
     remote: Remote = None,
 ) -> None:
     """List runs, newest first."""
-    from honk.cli.show import runs_command
+    from honk.cli.show import runs_command, stats_command
 
+    if stats:
+        raise typer.Exit(stats_command(json=json, config=config, remote=remote))
     raise typer.Exit(runs_command(limit, json=json, config=config, remote=remote))
 
 
@@ -248,16 +254,21 @@ def doctor(repo: Repo = None, json: Json = False, config: Config = None) -> None
 
 @app.command("eval")
 def evaluate(
-    suite: Annotated[str, typer.Argument(metavar="gates", help="Which suite.")],
+    suite: Annotated[str, typer.Argument(metavar="gates|judge", help="Which suite.")],
     corpus: Annotated[
         Path | None, typer.Option("--corpus", help="Folder of labelled cases; honk's own by default.")
     ] = None,
+    model: Model = None,
+    max_cost: MaxCost = None,
+    record: Record = None,
     json: Json = False,
+    config: Config = None,
 ) -> None:
     """Measure honk's own judgement on labelled cases, and print the rates of its errors."""
-    from honk.cli.evaluate import eval_command
+    from honk.cli.evaluate import Options, eval_command
 
-    raise typer.Exit(eval_command(suite, corpus, json=json))
+    options = Options(corpus=corpus, model=model, max_cost=max_cost, record=record, json=json, config=config)
+    raise typer.Exit(eval_command(suite, options))
 
 
 @app.command()
@@ -352,33 +363,6 @@ def schema(
     raise typer.Exit(schema_command(name))
 
 
-COMMANDS = proofs.COMMANDS | frozenset(
-    {"run", "resume", "followup", "approve", "cancel", "say", "runs", "show", "logs", "diff", "init"}
-    | {"doctor", "eval", "prune", "schema", "serve", "worker", "mcp", "token"}
-)
-
-
-def _with_command(arguments: list[str]) -> list[str]:
-    """`honk "…"` is `honk run "…"`: anything that is no command is a change request.
-
-    But a mistyped command must not start a run that costs money.
-    """
-    if not arguments or arguments[0] in COMMANDS or arguments[0] in ("-h", "--help", "--version"):
-        return arguments
-    word = arguments[0]
-    if word.isascii() and word.replace("-", "").isalnum() and not word.startswith("-"):
-        from difflib import get_close_matches
-
-        from honk.core.errors import UserError
-
-        close = get_close_matches(word, sorted(COMMANDS), n=1)
-        meant = f"Did you mean `honk {close[0]}`? " if close else "`honk --help` lists them. "
-        raise UserError(
-            f"There is no command {word}.", f"{meant}A change request of one word is `honk run {word}`."
-        )
-    return ["run", *arguments]
-
-
 def main() -> None:
     """Entry point. Every expected error ends as one message and its exit code."""
     from honk.core.errors import HonkError, UserError
@@ -387,7 +371,7 @@ def main() -> None:
     # again and again for garbage takes an eighth of the time to the first request.
     gc.set_threshold(20_000, 20, 20)
     try:
-        app(args=_with_command(sys.argv[1:]), prog_name="honk")
+        app(args=with_command(sys.argv[1:]), prog_name="honk")
     except HonkError as error:
         from honk.core.plain import clean
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from honk.agent.judge import Judge, NoVerdict
-from honk.core.errors import Exhausted
+from honk.core.errors import Exhausted, ModelError
 from honk.core.events import Event, Recorded, RunRequested
 from honk.core.judgement import Verdict
 from honk.core.limits import Limits
@@ -72,10 +72,12 @@ class Judged:
 
 @dataclass(frozen=True)
 class Outcome:
-    """``stopped`` says why not all cases were asked, or is empty. Cost in dollars."""
+    """``stopped`` says why not all cases were asked, or is empty: a limit, or (``failed``) the
+    service. Cost in dollars."""
 
     judged: tuple[Judged, ...]
     stopped: str
+    failed: bool
     calls: int
     tokens: int
     cost_usd: float
@@ -174,11 +176,12 @@ def evaluate(
 ) -> Outcome:
     """Ask ``judge`` about every case within ``limits``, and tell each answer as it comes.
 
-    Raises ModelError if the service fails, Cancelled.
+    What was paid for is kept if the service fails on the way. Raises ModelError if it fails at
+    the first case, and Cancelled.
     """
     bench = Bench(limits)
     judged: list[Judged] = []
-    stopped = ""
+    stopped, failed = "", False
     for case in cases:
         bench.turn_to(case, judge.model.model.name)
         flags = tuple(finding for finding in case.findings if finding.result == "flag")
@@ -187,12 +190,17 @@ def evaluate(
         except NoVerdict as error:
             answer = Judged(case, None, error.message)
         except Exhausted as error:
-            stopped = error.message
+            stopped = f"{error.message} Raise it with --max-cost."
+            break
+        except ModelError as error:
+            if not judged:
+                raise
+            stopped, failed = str(error), True
             break
         judged.append(answer)
         told(answer)
     state = bench.state
-    return Outcome(tuple(judged), stopped, state.judge_calls, state.usage.total, state.cost_usd)
+    return Outcome(tuple(judged), stopped, failed, state.judge_calls, state.usage.total, state.cost_usd)
 
 
 def vetoes(judged: Iterable[Judged], *labels: str) -> Rate:
