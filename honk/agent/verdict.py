@@ -1,7 +1,9 @@
 """The judge's answer: its JSON Schema, and how it becomes a verdict that holds against the diff.
 
-The service is asked to force the schema (structured output). It may not, and a schema says
-nothing about sense, so that what comes back is validated here whatever the service promised.
+The service is asked to force the schema on the words of the answer (structured output). A forced
+tool call would do as well, but Anthropic's API takes none together with thinking. It may not
+force it, and a schema says nothing about sense, so that what comes back is validated here
+whatever the service promised.
 """
 
 from __future__ import annotations
@@ -18,9 +20,9 @@ from honk.core.judgement import Ruling, Stray, Verdict
 from honk.core.messages import Completion, StopReason
 from honk.core.types import Change, Finding
 
-MOST = 50
+MOST = 20
 """Entries of one list that are kept."""
-LONGEST = 1_000
+LONGEST = 500
 """Characters of one sentence that are kept: they travel into pull requests."""
 
 _HEADER = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")

@@ -161,6 +161,7 @@ def _instruct(state: RunState, event: Instructed) -> RunState:
         verified=None,
         judged=None,
         attested=None,
+        judge_reply=None,
     )
 
 

@@ -19,6 +19,9 @@ from honk.runs.services import Plan, Services
 from honk.runs.verification import verify_change
 from honk.runs.workshop import Workshop, base_sha
 
+NAMED = 5
+"""Grounds of a veto that the end of the run names; its log has them all."""
+
 _NOTHING_PASSES = (
     "Every check fails, as it did on the base, and no test passes: nothing verifies the change. "
     "Mend the base, name a command with --verify, or accept an unverified draft with --untested draft."
@@ -111,7 +114,9 @@ def _judge(run: Run, services: Services, plan: Plan, workshop: Workshop) -> Endi
     if run.state.judged is None or not run.state.vetoed:
         return None
     verdict = run.state.judged.verdict
-    ending = Ending(Outcome.VETOED, " ".join(verdict.grounds))
+    more = len(verdict.grounds) - NAMED
+    reason = " ".join(verdict.grounds[:NAMED]) + (f" And {more} more." if more > 0 else "")
+    ending = Ending(Outcome.VETOED, reason)
     if run.state.judge_rounds > run.state.limits.max_judge_rounds:
         return ending
     return _send_back(run, "judge", render("judge_feedback.md", verdict=verdict), ending)

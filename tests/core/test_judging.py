@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from honk.core.events import Event, Judged, ModelReplied, Overruled, Recorded, RunEnded, RunRequested
-from honk.core.judgement import Verdict
+from honk.core.judgement import Verdict, strictest
 from honk.core.judging import judging
 from honk.core.messages import AssistantMessage, Completion, StopReason, Usage
 from honk.core.types import Outcome, RepoRef, Request
@@ -61,3 +61,9 @@ def test_each_veto_is_counted_with_what_came_of_it() -> None:
 def test_a_word_against_an_earlier_commit_overrules_nothing() -> None:
     [found] = judging([log(NO, BAD, Overruled(commit="other"), end(Outcome.VETOED))])
     assert (found.vetoed, found.overruled) == (1, 0)
+
+
+def test_of_two_modes_the_stricter_one_holds() -> None:
+    assert strictest("off", "advisory") == strictest("advisory", "off") == "advisory"
+    assert strictest("blocking", "advisory", "off") == "blocking"
+    assert strictest("off", "off") == "off"
