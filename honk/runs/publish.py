@@ -243,7 +243,7 @@ def _judged(state: RunState, wording: Wording) -> Verdict | None:
             "missing": tuple(map(told, verdict.missing[:SHOWN])),
             "flags": tuple(
                 ruling.model_copy(update={"detail": told(ruling.detail), "why": told(ruling.why)})
-                for ruling in verdict.unjustified[:SHOWN]
+                for ruling in sorted(verdict.flags, key=lambda ruling: ruling.justified)[:SHOWN]
             ),
         }
     )

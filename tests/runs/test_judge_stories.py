@@ -163,8 +163,7 @@ def test_the_judge_rules_on_flags_and_its_word_is_shown(worlds: Worlds) -> None:
     [ruling] = verdict.flags
     assert (ruling.gate, ruling.path, ruling.justified) == ("mode", "greet.sh", False)
     [record] = world.pull_requests()
-    assert "by the judge's word not asked for" in record.body
-    assert "Nothing runs it." in record.body
+    assert "- `greet.sh`, is executable now: **not asked for** – Nothing runs it." in record.body
 
 
 @pytest.mark.full
