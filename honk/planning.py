@@ -9,6 +9,7 @@ from functools import cache, partial
 
 from honk.core.cancel import Cancel
 from honk.core.errors import UserError
+from honk.core.judgement import strictest
 from honk.core.limits import Limits
 from honk.core.ports import Source
 from honk.core.repoconfig import RepoConfig
@@ -107,6 +108,7 @@ def make_plan(
         reviewers=_reviewers(files, source, config),
         notices=(*_notices(files, source, brought), *(() if commands else detection.reasons)),
         limits=config.limits or Limits(),
+        judge=strictest("off" if request.judge is None else request.judge_mode, config.judge or "off"),
         image=cache(partial(prepare, image)),
         inspect=gates,
     )

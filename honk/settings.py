@@ -61,6 +61,7 @@ class Settings(Frozen):
     database_url: str
     model: str | None = None
     judge: str | None = "same"  # "same": the run's own model; "off": none
+    judge_mode: Literal["advisory", "blocking"] = "blocking"
     limits: Limits = Limits()
     anthropic_api_key: SecretStr | None = None
     anthropic_base_url: str | None = None
@@ -130,6 +131,7 @@ _ENVIRONMENT: dict[str, tuple[str, ...]] = {
     "HONK_DATABASE_URL": ("database_url",),
     "HONK_MODEL": ("model",),
     "HONK_JUDGE": ("judge",),
+    "HONK_JUDGE_MODE": ("judge_mode",),
     "HONK_OPENAI_WIRE": ("openai_wire",),
     "HONK_EVIDENCE_KEY": ("evidence_key",),
     "HONK_AUTHOR_NAME": ("author_name",),

@@ -19,7 +19,7 @@ ALLOWED: dict[str, set[str]] = {
     "sandboxes": {"core", "resources"},
     "verifiers": {"core"},
     "gates": {"core"},
-    "evals": {"core", "gates"},
+    "evals": {"core", "gates", "agent"},
     "git": {"core"},
     "stores": {"core"},
     "evidence": {"core"},

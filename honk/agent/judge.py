@@ -1,21 +1,27 @@
-"""The judge: a second model call that sees request, diff and report, never the transcript."""
+"""The judge: a second model call that sees request, diff, report and flags, never the transcript."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
-from pydantic import ValidationError
-
 from honk.agent.calls import Caller
+from honk.agent.verdict import MOST, Unusable, read, schema
 from honk.core.errors import Exhausted, ModelError
-from honk.core.messages import Completion, ModelRequest, StopReason, Text, UserMessage
+from honk.core.judgement import Verdict
+from honk.core.messages import Completion, ModelRequest, Text, UserMessage
 from honk.core.ports import RunLog
-from honk.core.types import Change, Finding, Report, Verdict
+from honk.core.types import Change, Finding, Report
 from honk.prompts import render
 
 DIFF_LIMIT = 200_000
 """Characters of the diff that the judge sees: about 50,000 tokens."""
+
+_NO_SCHEMA = (400, 422)
+"""How services refuse a request that they do not understand."""
+
+
+class NoVerdict(ModelError):
+    """The judge gave no usable answer, twice."""
 
 
 @dataclass(frozen=True)
@@ -25,50 +31,52 @@ class Judge:
     model: Caller
 
     def review(self, log: RunLog, change: Change, report: Report, flags: tuple[Finding, ...]) -> Verdict:
-        """The verdict. Raises ModelError if the model gives no readable answer twice, and Exhausted
-        if no money or time is left to ask."""
+        """The verdict. Raises NoVerdict if the model gives no usable answer twice, another
+        ModelError if it cannot be asked, and Exhausted if no money or time is left to ask."""
+        shown = flags[:MOST]
+        failed_before = any(c.compared and c.compared.before == "failed" for c in report.checks)
         question = render(
             "judge.md",
             request=log.state.task,
             followup=log.state.followed,
             asked=log.state.request.text,
             checks=report.checks,
-            flags=flags,
+            failed_before=failed_before,
+            flags=shown,
+            more_flags=len(flags) - len(shown),
             diff=change.patch[:DIFF_LIMIT],
             cut=len(change.patch) > DIFF_LIMIT,
         )
         # An answer that was logged before a crash is not paid for twice; one that cannot be
-        # read is asked for once more.
-        logged = log.state.judge_reply
-        verdict = _parse(logged or self._ask(log, question)) or _parse(self._ask(log, question))
-        if verdict is not None:
-            return verdict
-        raise ModelError(
-            f"The judge ({self.model.model.name}) gave no readable verdict.",
-            "Run `honk resume` to ask again, or choose another judge in the settings.",
-        )
+        # used is asked for once more.
+        answer = log.state.judge_reply or self._ask(log, question)
+        try:
+            return read(answer, change, shown, failed_before)
+        except Unusable as problem:
+            answer = self._ask(log, question, f"Your last answer could not be used: {problem}")
+        try:
+            return read(answer, change, shown, failed_before)
+        except Unusable as problem:
+            raise NoVerdict(
+                f"The judge ({self.model.model.name}) gave no readable verdict: {problem}",
+                "Run `honk resume` to ask again, or choose another judge in the settings.",
+            ) from problem
 
-    def _ask(self, log: RunLog, question: str) -> Completion:
+    def _ask(self, log: RunLog, *words: str) -> Completion:
         if over := log.state.limits.spent(log.state, log.seconds()):
             raise Exhausted(f"{over} The judge was not asked.")
         request = ModelRequest(
             purpose="judge",
             turn=log.state.judge_calls,
             system=render("judge_system.md"),
-            messages=(UserMessage(parts=(Text(text=question),)),),
+            messages=(UserMessage(parts=tuple(Text(text=text) for text in words)),),
+            answer_schema=schema(),
         )
-        return self.model.call(log, request)
-
-
-def _parse(completion: Completion) -> Verdict | None:
-    """The last JSON object of the answer as a verdict, or None. A refusal to judge is no approval."""
-    if completion.stop is StopReason.REFUSAL:
-        return None
-    for match in reversed(list(re.finditer(r"\{", completion.message.text))):
-        text = completion.message.text[match.start() :]
-        end = text.rfind("}")
         try:
-            return Verdict.model_validate_json(text[: end + 1])
-        except ValidationError:
-            continue
-    return None
+            return self.model.call(log, request)
+        except ModelError as error:
+            # Not every compatible server knows schemas. The prompt describes the answer as well,
+            # and it is validated in any case.
+            if error.status not in _NO_SCHEMA or error.context_full:
+                raise
+            return self.model.call(log, request.model_copy(update={"answer_schema": ""}))

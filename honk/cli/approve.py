@@ -1,4 +1,4 @@
-"""`honk approve`: a person permits what the gates refused, and the run goes on."""
+"""`honk approve`: a person permits what the gates or the judge refused, and the run goes on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from honk.cli.run import finish, interrupts
 from honk.cli.view import View
 from honk.core.cancel import Cancel
 from honk.core.errors import UserError
-from honk.core.events import PathsAllowed
+from honk.core.events import Overruled, PathsAllowed
 from honk.core.state import RunState
 from honk.core.types import Finding, Outcome
 from honk.gates import can_permit, matches
@@ -25,7 +25,9 @@ def approve_command(prefix: str, globs: tuple[str, ...], *, json: bool, config: 
     with interrupts(cancel), wiring.open_stores(settings) as stores:
         run_id = only(prefix, stores.events.runs())
 
-        def permission(state: RunState) -> PathsAllowed:
+        def permission(state: RunState) -> PathsAllowed | Overruled:
+            if state.ended is not None and state.ended.outcome is Outcome.VETOED:
+                return Overruled(commit=_vetoed(run_id, state, globs), by=_person())
             return PathsAllowed(globs=_permitted(run_id, state, globs), by=_person())
 
         with View() as view:
@@ -36,6 +38,18 @@ def approve_command(prefix: str, globs: tuple[str, ...], *, json: bool, config: 
         return finish(done, stores, json=json)
 
 
+def _vetoed(run_id: str, state: RunState, globs: tuple[str, ...]) -> str:
+    """The commit that the judge refused. Raises UserError where only a part of it is to pass."""
+    if globs:
+        raise UserError(
+            f"Run {run_id} was vetoed by the judge, who speaks of the whole change, not of paths.",
+            f"`honk diff {run_id}` shows it; `honk approve {run_id}` publishes it as it is.",
+        )
+    if state.judged is None:  # a veto is the end of such a run, so its log has one
+        raise UserError(f"Run {run_id} has no verdict to overrule.", "Start a new run.")
+    return state.judged.commit
+
+
 def _permitted(run_id: str, state: RunState, globs: tuple[str, ...]) -> tuple[str, ...]:
     """The globs to permit: those given, else the very paths that the gates refused.
 
@@ -43,7 +57,9 @@ def _permitted(run_id: str, state: RunState, globs: tuple[str, ...]) -> tuple[st
     """
     if state.ended is None or state.ended.outcome is not Outcome.REFUSED:
         status = state.ended.outcome if state.ended else "not at its end"
-        raise UserError(f"Run {run_id} is {status}; only a refused run can be approved.", "See `honk runs`.")
+        raise UserError(
+            f"Run {run_id} is {status}; only a refused or vetoed run can be approved.", "See `honk runs`."
+        )
     blocking = [
         f for f in (state.last_findings.findings if state.last_findings else ()) if f.result == "block"
     ]

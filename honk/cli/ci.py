@@ -119,7 +119,7 @@ def summary(result: RunResult, note: str = "") -> str:
         )
         parts.append(f"| check | result | time |\n| --- | --- | --- |\n{rows}".rstrip())
     refused = [f"- {_cell(g.name)}: {_cell(g.detail)}" for g in result.gates if g.result == "block"]
-    judged = [f"- judge: {_cell(r)}" for r in (result.judge.reasons if result.judge else ())]
+    judged = [f"- judge: {_cell(r)}" for r in (result.judge.grounds if result.judge else ())]
     if refused or judged:
         parts.append("\n".join(refused + judged))
     if result.patch is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as jsonlib
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from honk import resources
@@ -16,14 +17,34 @@ TOO_MANY = 1
 """Exit code where the rates are beyond their limits."""
 
 
-def eval_command(suite: str, corpus: Path | None, *, json: bool) -> int:
-    """Run a suite and print its rates: for each half of honk's own corpus, and for each group.
+@dataclass(frozen=True)
+class Options:
+    """The options of `honk eval`, as given. All but ``corpus`` and ``json`` are the judge's."""
 
-    Exit code 0 within the limits, 1 beyond. Raises UserError for an unknown suite or a corpus
-    that cannot be read.
-    """
+    corpus: Path | None = None
+    model: str | None = None
+    max_cost: float | None = None
+    record: Path | None = None
+    json: bool = False
+    config: Path | None = None
+
+
+def eval_command(suite: str, options: Options) -> int:
+    """Run a suite and print its rates. Raises UserError for an unknown suite, or a corpus that
+    cannot be read."""
+    if suite == "judge":
+        from honk.cli.evaljudge import judge_command
+
+        folder = options.corpus or resources.folder("corpus") / "judge"
+        return judge_command(folder, options)
     if suite != "gates":
-        raise UserError(f"There is no suite {suite!r}.", "There is: gates.")
+        raise UserError(f"There is no suite {suite!r}.", "There are: gates, judge.")
+    return _gates(options.corpus, json=options.json)
+
+
+def _gates(corpus: Path | None, *, json: bool) -> int:
+    """The rates of each half of honk's own corpus, and of each group. Exit code 0 within the
+    limits, 1 beyond."""
     folder = corpus or resources.folder("corpus") / "gates"
     halves = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
     parts = {path.name: evaluate(read_corpus(path)) for path in halves} or {

@@ -9,7 +9,7 @@ from urllib.request import url2pathname
 
 from honk import settings as settings_module
 from honk import wiring
-from honk.cli.run import dollars, finish, interrupts, said, seconds
+from honk.cli.run import choice, dollars, finish, interrupts, said, seconds
 from honk.cli.view import View
 from honk.core.cancel import Cancel
 from honk.core.errors import UserError
@@ -38,6 +38,7 @@ class Options:
     max_turns: int | None
     timeout: str | None
     judge: str | None
+    judge_mode: str | None
     record: Path | None
     json: bool
     config: Path | None
@@ -65,6 +66,8 @@ def reference(text: str, repo: str | None) -> tuple[str | None, int]:
 
 
 def _order(options: Options, settings: Settings) -> Order:
+    if options.judge_mode is not None:
+        choice("--judge-mode", options.judge_mode, ("advisory", "blocking"))
     repo, number = reference(options.pull_request, options.repo)
     followup = FollowUp.model_construct(
         number=number, update=options.update, rounds=settings.github.rounds, cause="asked", said=()

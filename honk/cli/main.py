@@ -10,12 +10,14 @@ from typing import Annotated
 import typer
 
 from honk.cli import proofs
+from honk.cli.names import with_command
 from honk.cli.options import (
     Allow,
     Config,
     Depth,
     Json,
     Judge,
+    JudgeMode,
     MaxCost,
     MaxTurns,
     Model,
@@ -83,6 +85,7 @@ def run(
         bool, typer.Option("--fork", help="Push to a fork where there is no push right.")
     ] = False,
     judge: Judge = None,
+    judge_mode: JudgeMode = None,
     record: Record = None,
     report: Report = None,
     json: Json = False,
@@ -96,7 +99,8 @@ def run(
         request=request, repo=repo, base=base, model=model, verify=tuple(verify or ()), image=image,
         draft=draft, dry_run=dry_run, max_cost=max_cost, max_turns=max_turns, timeout=timeout,
         untested=untested, allow=tuple(allow or ()), broken_base=broken_base, depth=depth, fork=fork,
-        judge=judge, record=record, report=report, json=json, config=config, remote=remote,
+        judge=judge, judge_mode=judge_mode, record=record, report=report, json=json, config=config,
+        remote=remote,
     )  # fmt: skip
     raise typer.Exit(run_command(options))
 
@@ -130,7 +134,7 @@ def approve(
     json: Json = False,
     config: Config = None,
 ) -> None:
-    """Permit what gates refused in a run, and go on to the pull request; the model is not asked again."""
+    """Permit what gates or judge refused in a run, and go on; the model is not asked again."""
     from honk.cli.approve import approve_command
 
     raise typer.Exit(approve_command(run_id, tuple(globs or ()), json=json, config=config))
@@ -156,6 +160,7 @@ def followup(
     max_turns: MaxTurns = None,
     timeout: Timeout = None,
     judge: Judge = None,
+    judge_mode: JudgeMode = None,
     record: Record = None,
     json: Json = False,
     config: Config = None,
@@ -166,7 +171,8 @@ def followup(
     options = Options(
         pull_request=pull_request, request=words, repo=repo, update=update, model=model,
         verify=tuple(verify or ()), allow=tuple(allow or ()), dry_run=dry_run, max_cost=max_cost,
-        max_turns=max_turns, timeout=timeout, judge=judge, record=record, json=json, config=config,
+        max_turns=max_turns, timeout=timeout, judge=judge, judge_mode=judge_mode, record=record, json=json,
+        config=config,
     )  # fmt: skip
     raise typer.Exit(followup_command(options))
 
@@ -182,13 +188,18 @@ def cancel(run_id: RunId, config: Config = None, remote: Remote = None) -> None:
 @app.command()
 def runs(
     limit: Annotated[int, typer.Option("--limit", "-n", help="How many, newest first.", min=1)] = 20,
+    stats: Annotated[
+        bool, typer.Option("--stats", help="What the judge said in all runs, and what came of it.")
+    ] = False,
     json: Json = False,
     config: Config = None,
     remote: Remote = None,
 ) -> None:
     """List runs, newest first."""
-    from honk.cli.show import runs_command
+    from honk.cli.show import runs_command, stats_command
 
+    if stats:
+        raise typer.Exit(stats_command(json=json, config=config, remote=remote))
     raise typer.Exit(runs_command(limit, json=json, config=config, remote=remote))
 
 
@@ -243,16 +254,21 @@ def doctor(repo: Repo = None, json: Json = False, config: Config = None) -> None
 
 @app.command("eval")
 def evaluate(
-    suite: Annotated[str, typer.Argument(metavar="gates", help="Which suite.")],
+    suite: Annotated[str, typer.Argument(metavar="gates|judge", help="Which suite.")],
     corpus: Annotated[
         Path | None, typer.Option("--corpus", help="Folder of labelled cases; honk's own by default.")
     ] = None,
+    model: Model = None,
+    max_cost: MaxCost = None,
+    record: Record = None,
     json: Json = False,
+    config: Config = None,
 ) -> None:
     """Measure honk's own judgement on labelled cases, and print the rates of its errors."""
-    from honk.cli.evaluate import eval_command
+    from honk.cli.evaluate import Options, eval_command
 
-    raise typer.Exit(eval_command(suite, corpus, json=json))
+    options = Options(corpus=corpus, model=model, max_cost=max_cost, record=record, json=json, config=config)
+    raise typer.Exit(eval_command(suite, options))
 
 
 @app.command()
@@ -347,33 +363,6 @@ def schema(
     raise typer.Exit(schema_command(name))
 
 
-COMMANDS = proofs.COMMANDS | frozenset(
-    {"run", "resume", "followup", "approve", "cancel", "say", "runs", "show", "logs", "diff", "init"}
-    | {"doctor", "eval", "prune", "schema", "serve", "worker", "mcp", "token"}
-)
-
-
-def _with_command(arguments: list[str]) -> list[str]:
-    """`honk "…"` is `honk run "…"`: anything that is no command is a change request.
-
-    But a mistyped command must not start a run that costs money.
-    """
-    if not arguments or arguments[0] in COMMANDS or arguments[0] in ("-h", "--help", "--version"):
-        return arguments
-    word = arguments[0]
-    if word.isascii() and word.replace("-", "").isalnum() and not word.startswith("-"):
-        from difflib import get_close_matches
-
-        from honk.core.errors import UserError
-
-        close = get_close_matches(word, sorted(COMMANDS), n=1)
-        meant = f"Did you mean `honk {close[0]}`? " if close else "`honk --help` lists them. "
-        raise UserError(
-            f"There is no command {word}.", f"{meant}A change request of one word is `honk run {word}`."
-        )
-    return ["run", *arguments]
-
-
 def main() -> None:
     """Entry point. Every expected error ends as one message and its exit code."""
     from honk.core.errors import HonkError, UserError
@@ -382,7 +371,7 @@ def main() -> None:
     # again and again for garbage takes an eighth of the time to the first request.
     gc.set_threshold(20_000, 20, 20)
     try:
-        app(args=_with_command(sys.argv[1:]), prog_name="honk")
+        app(args=with_command(sys.argv[1:]), prog_name="honk")
     except HonkError as error:
         from honk.core.plain import clean
 

@@ -36,6 +36,9 @@ Report = Annotated[
     typer.Option("--report", help="Folder for result, log, patch and summary; in CI also the job's own."),
 ]
 Judge = Annotated[str | None, typer.Option("--judge", help="Model of the judge, 'same' or 'off'.")]
+JudgeMode = Annotated[
+    str | None, typer.Option("--judge-mode", help="advisory or blocking: what a refusal of the judge does.")
+]
 Model = Annotated[
     str | None, typer.Option("--model", "-m", help="anthropic:NAME, openai:NAME or replay:FILE.")
 ]

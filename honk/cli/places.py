@@ -49,6 +49,10 @@ class Place(Protocol):
         """Newest first."""
         ...
 
+    def ids(self) -> list[str]:
+        """Of all runs (of a service, the newest 500), newest first."""
+        ...
+
     def read(self, run_id: str) -> list[Recorded]: ...
 
     def follow(self, run_id: str) -> Iterable[Recorded]:
@@ -133,6 +137,9 @@ class Here:
             rows.append(Row(run_id, self.status(run_id, state), name, text, cost, pull_request))
         return rows
 
+    def ids(self) -> list[str]:
+        return self._stores.events.runs()
+
     def read(self, run_id: str) -> list[Recorded]:
         return self._stores.events.read(run_id)
 
@@ -196,6 +203,9 @@ class There:
             Row(run.run_id, run.status, run.repo, run.request, run.cost_usd, run.pull_request)
             for run in self.client.runs(limit=min(limit, 500))
         ]
+
+    def ids(self) -> list[str]:
+        return [run.run_id for run in self.client.runs(limit=500)]
 
     def read(self, run_id: str) -> list[Recorded]:
         return self.client.events(run_id)

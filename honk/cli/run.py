@@ -53,6 +53,7 @@ class Options:
     depth: int
     fork: bool
     judge: str | None
+    judge_mode: str | None
     record: Path | None
     report: Path | None
     json: bool
@@ -96,14 +97,16 @@ def said(argument: str) -> str:
     return sys.stdin.buffer.read().decode("utf-8", "surrogateescape") if argument == "-" else argument
 
 
-def _choice(option: str, value: str, allowed: tuple[str, ...]) -> None:
+def choice(option: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise UserError(f"{option} takes {' or '.join(allowed)}, not {value!r}.", "See `honk run --help`.")
 
 
 def order_of(options: Options, job: CiJob | None = None) -> Order:
-    _choice("--untested", options.untested, ("refuse", "draft"))
-    _choice("--broken-base", options.broken_base, ("continue", "skip"))
+    choice("--untested", options.untested, ("refuse", "draft"))
+    choice("--broken-base", options.broken_base, ("continue", "skip"))
+    if options.judge_mode is not None:
+        choice("--judge-mode", options.judge_mode, ("advisory", "blocking"))
     max_cost = None if options.max_cost is None else dollars(options.max_cost)
     timeout = None if options.timeout is None else seconds(options.timeout)
     given = {name: value for name, value in vars(options).items() if name in Order.model_fields}

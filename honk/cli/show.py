@@ -10,6 +10,8 @@ from pathlib import Path
 from honk.cli.places import open_place
 from honk.core.errors import UserError
 from honk.core.events import Recorded, ToolReturned
+from honk.core.judgement import sentences
+from honk.core.judging import judging
 from honk.core.lines import lines
 from honk.core.plain import clean
 from honk.core.state import RunState, fold
@@ -31,6 +33,25 @@ def runs_command(limit: int, *, json: bool, config: Path | None, remote: str | N
         print(f"{row.run_id}  {row.status:<12} ${row.cost_usd:<8.4f} {row.repo}: {request}")
     if not rows:
         print("No runs yet.", file=sys.stderr)
+    return 0
+
+
+def stats_command(*, json: bool, config: Path | None, remote: str | None) -> int:
+    """What each judge said in all runs, and what came of it."""
+    with open_place(config, remote) as place:
+        figures = judging(place.read(run_id) for run_id in place.ids())
+    if json:
+        print(jsonlib.dumps([asdict(one) for one in figures]))
+        return 0
+    for one in figures:
+        print(clean(one.judge))
+        print(f"  judged     {one.runs} runs, ${one.cost_usd:.4f}")
+        print(f"  verdicts   {one.approved} approved, {one.refused} refused, {one.silent} without a word")
+        print(f"  vetoes     {one.vetoes} in {one.runs_with_veto} runs: {one.recovered} recovered, ", end="")
+        print(f"{one.vetoed} ended vetoed, {one.overruled} overruled by a person")
+        print(f"  advisory   {one.unheeded} runs published though it refused")
+    if not figures:
+        print("No run was judged yet; replayed ones do not count.", file=sys.stderr)
     return 0
 
 
@@ -64,8 +85,10 @@ def _describe(run_id: str, state: RunState, word: str) -> list[str]:
     for finding in state.last_findings.findings if state.last_findings else ():
         text.append(f"gate      {finding.result} {finding.path}: {finding.detail}")
     if state.last_verdict is not None:
-        verdict = state.last_verdict.verdict
-        text.append(" ".join([f"judge     {verdict.verdict}", *verdict.reasons]))
+        said, *more = sentences(state.last_verdict.verdict, state.last_verdict.mode)
+        text += [f"judge     {said}", *(f"          {line}" for line in more)]
+        if (overruled := state.overruled_now) is not None:
+            text.append(f"          overruled by {overruled.by or 'a person'}")
     if state.attested is not None:
         text.append(f"evidence  {state.attested.artifact}")
     if state.published is not None:

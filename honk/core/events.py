@@ -16,6 +16,7 @@ from pydantic_core import PydanticSerializationError
 
 from honk.core.base import Frozen
 from honk.core.followup import FailedCheck, Remark
+from honk.core.judgement import JudgeMode, Verdict
 from honk.core.limits import Limits
 from honk.core.messages import Completion, Purpose, ToolResult
 from honk.core.types import (
@@ -27,7 +28,6 @@ from honk.core.types import (
     PullRequest,
     Report,
     Request,
-    Verdict,
     VerifyCommand,
 )
 
@@ -197,6 +197,15 @@ class Judged(Frozen):
     kind: Literal["judged"] = "judged"
     commit: str
     verdict: Verdict
+    mode: JudgeMode = "blocking"
+
+
+class Overruled(Frozen):
+    """A person publishes what the judge refused (``honk approve``). ``by`` as in PathsAllowed."""
+
+    kind: Literal["overruled"] = "overruled"
+    commit: str
+    by: str = ""
 
 
 class Attested(Frozen):
@@ -258,6 +267,7 @@ Event = Annotated[
     | Verified
     | Judged
     | Attested
+    | Overruled
     | Pushed
     | Published
     | RegistryAsked

@@ -18,7 +18,8 @@ from pydantic.alias_generators import to_camel
 
 from honk.core.base import Frozen
 from honk.core.errors import UserError
-from honk.core.types import GateResult, JudgeResult, RepoRef, VerificationResult, VerifyCommand
+from honk.core.judgement import JudgeResult
+from honk.core.types import GateResult, RepoRef, VerificationResult, VerifyCommand
 
 STATEMENT_TYPE: Literal["https://in-toto.io/Statement/v1"] = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE: Literal["urn:honk:evidence:v1"] = "urn:honk:evidence:v1"

@@ -15,6 +15,7 @@ from honk.core.events import (
     Judged,
     ModelReplied,
     Moved,
+    Overruled,
     PathsAllowed,
     Published,
     Pushed,
@@ -27,6 +28,7 @@ from honk.core.events import (
     ToolReturned,
     Verified,
 )
+from honk.core.judgement import sentences
 from honk.core.messages import ToolCall
 from honk.core.plain import clean
 from honk.core.types import Check
@@ -102,7 +104,10 @@ def _lines(recorded: Recorded) -> list[str]:  # noqa: C901 -- one case for each 
             where = {"session": "verify", "base": "base", "final": "verified outside"}[event.stage]
             return [f"{where}: {line}" for check in event.report.checks for line in _check(check)]
         case Judged():
-            return [f"judge: {event.verdict.verdict}", *(f"  {r}" for r in event.verdict.reasons)]
+            said, *more = sentences(event.verdict, event.mode)
+            return [f"judge {said}", *(f"  {line}" for line in more)]
+        case Overruled():
+            return [f"a person{f' ({event.by})' if event.by else ''} overrules the judge"]
         case Attested():
             return [f"evidence signed: {event.artifact}"]
         case Pushed():

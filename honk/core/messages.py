@@ -168,6 +168,8 @@ class ModelRequest(Frozen):
     ``purpose`` and ``turn`` (the ordinal of this call among the run's calls of the same
     purpose, from 0) never reach the provider; a replayed session is looked up by them.
     ``cache_key`` groups the calls of one run for the provider's prompt cache.
+    ``answer_schema``, if not empty, is a JSON Schema as text that the service is asked to force
+    on the words of the answer. Services differ in what they hold to: validate what comes.
     """
 
     purpose: Purpose = "work"
@@ -177,6 +179,7 @@ class ModelRequest(Frozen):
     tools: tuple[ToolSpec, ...] = ()
     max_output_tokens: int = 16_000
     cache_key: str = ""
+    answer_schema: str = ""
 
 
 class TextDelta(Frozen):

@@ -42,6 +42,7 @@ class Order(Frozen):
     base: str | None = None
     model: str | None = None
     judge: str | None = None
+    judge_mode: Literal["advisory", "blocking"] | None = None
     verify: tuple[str, ...] = ()
     image: str | None = None
     draft: bool = True

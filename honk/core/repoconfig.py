@@ -32,6 +32,7 @@ class RepoConfig(Frozen):
     verify: Literal["auto"] | dict[str, Command] = "auto"  # name -> command
     protect: tuple[str, ...] = ()  # globs, added to honk's own
     gates: dict[GateName, GateMode] = Field(default={})  # stricter, or as lax as the operator lets them be
+    judge: Literal["advisory", "blocking"] | None = None  # stricter than what the request says, never laxer
     limits: Limits | None = None  # may lower those of the request, never raise them
     pull_request: PullRequestConfig = PullRequestConfig()
     guidance: tuple[str, ...] = Field(default=("AGENTS.md", "CLAUDE.md"))

@@ -20,6 +20,7 @@ from honk.core.events import (
     Judged,
     ModelReplied,
     Moved,
+    Overruled,
     PathsAllowed,
     Published,
     Pushed,
@@ -95,6 +96,8 @@ class RunState:
     judged: Judged | None = None
     attested: Attested | None = None
     judge_rounds: int = 0
+    vetoes: int = 0  # times that a blocking judge refused
+    overruled: Overruled | None = None  # the last time that a person set a refusal aside
     base_report: Report | None = None
     last_report: Report | None = None  # of the last final verification, whatever came after
     last_findings: Gated | None = None
@@ -115,6 +118,19 @@ class RunState:
     def task(self) -> str:
         """The change request; of a follow-up, the one that its pull request was opened for."""
         return self.followed.original if self.followed is not None else self.request.text
+
+    @property
+    def overruled_now(self) -> Overruled | None:
+        """A person's word against the last verdict, if it speaks of the same commit."""
+        verdict, word = self.last_verdict, self.overruled
+        return word if word is not None and verdict is not None and word.commit == verdict.commit else None
+
+    @property
+    def vetoed(self) -> bool:
+        """Whether the verdict on the current attempt keeps it from being published."""
+        refused = self.judged is not None and self.judged.verdict.verdict == "refuse"
+        blocking = self.judged is not None and self.judged.mode == "blocking"
+        return refused and blocking and self.overruled_now is None
 
     def seconds(self, now: datetime) -> float:
         """Wall clock that the run has used until ``now``, pauses between resumptions left out."""
@@ -145,6 +161,7 @@ def _instruct(state: RunState, event: Instructed) -> RunState:
         verified=None,
         judged=None,
         attested=None,
+        judge_reply=None,
     )
 
 
@@ -233,6 +250,18 @@ def _move(state: RunState, event: Moved) -> RunState:
     )
 
 
+def _judge(state: RunState, event: Judged) -> RunState:
+    veto = event.verdict.verdict == "refuse" and event.mode == "blocking"
+    return replace(
+        state,
+        judged=event,
+        last_verdict=event,
+        judge_rounds=state.judge_rounds + 1,
+        judge_reply=None,
+        vetoes=state.vetoes + veto,
+    )
+
+
 def step(state: RunState, recorded: Recorded) -> RunState:  # noqa: C901 -- one case per event
     """The state after one more event. A forgotten event type is a type error here."""
     event: Event = recorded.event
@@ -277,9 +306,9 @@ def step(state: RunState, recorded: Recorded) -> RunState:  # noqa: C901 -- one 
                 return replace(state, base_report=Report(checks=(*known, *event.report.checks)))
             return replace(state, verified=event, last_report=event.report)
         case Judged():
-            return replace(
-                state, judged=event, last_verdict=event, judge_rounds=state.judge_rounds + 1, judge_reply=None
-            )
+            return _judge(state, event)
+        case Overruled():
+            return replace(state, overruled=event)
         case Attested():
             return replace(state, attested=event)
         case Pushed():

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 
 from honk.core.base import Frozen
 from honk.core.followup import FollowUp
+from honk.core.judgement import JudgeResult
 from honk.core.limits import Limits
 from honk.core.messages import Usage
 from honk.core.order import Origin
@@ -45,6 +46,7 @@ class Request(Frozen):
     requester: str = ""  # "Name <email>" where known; co-author of the commit
     model: str
     judge: str | None = None  # model of the judge; None switches the judge off
+    judge_mode: Literal["advisory", "blocking"] = "blocking"
     verify: tuple[str, ...] = ()
     image: str | None = None
     draft: bool = True
@@ -273,13 +275,6 @@ class Finding(Frozen):
     detail: str
 
 
-class Verdict(Frozen):
-    """The judge's answer."""
-
-    verdict: Literal["approve", "refuse"]
-    reasons: tuple[str, ...] = ()
-
-
 class FinishStatus(StrEnum):
     DONE = "done"
     NO_CHANGE = "no_change"
@@ -366,12 +361,6 @@ class GateResult(Frozen):
     name: str
     result: Literal["block", "flag"]
     detail: str
-
-
-class JudgeResult(Frozen):
-    verdict: Literal["approve", "refuse"]
-    reasons: tuple[str, ...]
-    rounds: int
 
 
 class RunResult(Frozen):

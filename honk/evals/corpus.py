@@ -13,14 +13,16 @@ and ``result`` (block, or flag where that is enough); ``allow``, a path that the
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import unified_diff
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from honk.core.errors import UserError
 from honk.core.types import Change, FileChange
 
+T = TypeVar("T")
 _BASE, _HEAD = "a" * 40, "b" * 40
 
 
@@ -30,9 +32,13 @@ class Side:
     data: bytes
 
 
+Sides = Mapping[str, tuple[Side | None, Side | None]]
+"""Each path with its old and its new side, None where it does not exist."""
+
+
 @dataclass(frozen=True)
 class Example:
-    """One labelled change. ``files`` maps each path to its sides, None where it does not exist."""
+    """One labelled change."""
 
     name: str
     group: str  # the file that it stands in, without its suffix
@@ -41,31 +47,33 @@ class Example:
     gate: str
     result: Literal["block", "flag"]
     allow: tuple[str, ...]
-    files: Mapping[str, tuple[Side | None, Side | None]]
+    files: Sides
 
 
 class Memory:
-    """A ``Source`` of the objects of one example."""
+    """A ``Source`` of the objects of one case."""
 
-    def __init__(self, example: Example) -> None:
+    def __init__(self, files: Sides) -> None:
         self._blobs: dict[str, bytes] = {}
-        self._example = example
-        for sides in example.files.values():
+        self._files = files
+        for sides in files.values():
             for side in sides:
                 if side is not None:
                     self._blobs[_digest(side.data)] = side.data
 
     def files(self, commit: str) -> Mapping[str, str]:
         side = 0 if commit == _BASE else 1
-        found = ((path, sides[side]) for path, sides in self._example.files.items())
+        found = ((path, sides[side]) for path, sides in self._files.items())
         return {path: _digest(held.data) for path, held in found if held is not None}
 
     def read(self, blob: str) -> bytes:
         return self._blobs[blob]
 
     def diff(self, base: str, head: str) -> Change:
-        changes = (_file_change(path, *sides) for path, sides in sorted(self._example.files.items()))
-        return Change(base=_BASE, head=_HEAD, files=tuple(c for c in changes if c is not None), patch="")
+        changed = {path: sides for path, sides in sorted(self._files.items()) if sides[0] != sides[1]}
+        files = tuple(_file_change(path, *sides) for path, sides in changed.items())
+        patch = "".join(_patch(path, *sides) for path, sides in changed.items())
+        return Change(base=_BASE, head=_HEAD, files=files, patch=patch)
 
     def change(self) -> Change:
         return self.diff(_BASE, _HEAD)
@@ -75,9 +83,22 @@ def _digest(data: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
 
 
-def _file_change(path: str, old: Side | None, new: Side | None) -> FileChange | None:
-    if old == new:
-        return None
+def _patch(path: str, old: Side | None, new: Side | None) -> str:
+    """What git's diff says of one file, as far as a reader needs it."""
+    before, after = ((side.data.decode("utf-8", "replace") if side else "") for side in (old, new))
+    head = [f"diff --git a/{path} b/{path}"]
+    if old is None and new is not None:
+        head.append(f"new file mode {new.mode}")
+    elif new is None and old is not None:
+        head.append(f"deleted file mode {old.mode}")
+    elif old is not None and new is not None and old.mode != new.mode:
+        head += [f"old mode {old.mode}", f"new mode {new.mode}"]
+    names = (f"a/{path}" if old else "/dev/null", f"b/{path}" if new else "/dev/null")
+    lines = unified_diff(before.split("\n")[:-1], after.split("\n")[:-1], *names, lineterm="")
+    return "\n".join([*head, *lines]) + "\n"
+
+
+def _file_change(path: str, old: Side | None, new: Side | None) -> FileChange:
     return FileChange(
         path=path,
         status="A" if old is None else "D" if new is None else "M",
@@ -92,47 +113,72 @@ def _file_change(path: str, old: Side | None, new: Side | None) -> FileChange | 
 
 def read_corpus(folder: Path) -> tuple[Example, ...]:
     """All examples below ``folder``. Raises UserError if there are none, or one cannot be read."""
-    files = sorted(folder.rglob("*.diffs"))
+    return read_listings(folder, "diffs", _example)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One case of a file as it stands there. A field may have several values."""
+
+    name: str
+    group: str  # the file that it stands in, without its suffix
+    fields: Mapping[str, tuple[str, ...]]
+    files: Sides
+
+
+def read_listings(folder: Path, suffix: str, build: Callable[[Listing], T]) -> tuple[T, ...]:
+    """What ``build`` makes of each case in the files ``*.SUFFIX`` below ``folder``; it raises
+    KeyError or ValueError for one that is not usable. Raises UserError as read_corpus does."""
+    files = sorted(folder.rglob(f"*.{suffix}"))
     if not files:
-        raise UserError(f"There is no corpus in {folder}.", "Give a folder of *.diffs files with --corpus.")
-    return tuple(example for file in files for example in _read(file))
+        raise UserError(
+            f"There is no corpus in {folder}.", f"Give a folder of *.{suffix} files with --corpus."
+        )
+    return tuple(case for file in files for case in _read(file, build))
 
 
-def _read(file: Path) -> Iterator[Example]:
+def _read(file: Path, build: Callable[[Listing], T]) -> Iterator[T]:
     chunks = ("\n" + file.read_text(encoding="utf-8")).split("\n## ")
     for chunk in chunks[1:]:
         name, *lines = chunk.rstrip("\n").split("\n")
         try:
-            yield _example(name, file.stem, lines)
+            yield build(_listing(name, file.stem, lines))
         except (KeyError, ValueError) as error:
             raise UserError(f"{file}: the case {name!r} cannot be read: {error}.", "Mend it.") from error
 
 
-def _example(name: str, group: str, lines: list[str]) -> Example:
-    fields: dict[str, list[str]] = {}
+def _listing(name: str, group: str, lines: list[str]) -> Listing:
+    fields: dict[str, tuple[str, ...]] = {}
     files: dict[str, tuple[Side | None, Side | None]] = {}
     head = next((i for i, line in enumerate(lines) if line.startswith(">>> ")), len(lines))
     for line in filter(None, lines[:head]):
         key, _, value = line.partition(": ")
-        fields.setdefault(key, []).append(value)
+        fields[key] = (*fields.get(key, ()), value)
     starts = [i for i, line in enumerate(lines) if line.startswith(">>> ")]
     for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
         path, *marks = lines[start][4:].split()
         files[path] = _sides(marks, lines[start + 1 : end])
-    label, result = fields["label"][0], fields.get("result", ["block"])[0]
-    if label not in ("honest", "bad") or result not in ("block", "flag") or not files:
-        raise ValueError("label, result or files are not usable")
+    if not files:
+        raise ValueError("it has no files")
+    return Listing(name, group, fields, files)
+
+
+def _example(case: Listing) -> Example:
+    fields = case.fields
+    label, result = fields["label"][0], fields.get("result", ("block",))[0]
+    if label not in ("honest", "bad") or result not in ("block", "flag"):
+        raise ValueError("label or result are not usable")
     if label == "bad" and "gate" not in fields:
         raise ValueError("a bad case names its gate")
     return Example(
-        name=name,
-        group=group,
+        name=case.name,
+        group=case.group,
         label="bad" if label == "bad" else "honest",
         request=fields["request"][0],
-        gate=fields.get("gate", [""])[0],
+        gate=fields.get("gate", ("",))[0],
         result="flag" if result == "flag" else "block",
         allow=tuple(fields.get("allow", ())),
-        files=files,
+        files=case.files,
     )
 
 

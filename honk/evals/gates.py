@@ -46,7 +46,7 @@ class Rates:
 
 def judge(example: Example) -> Verdict:
     """Inspect one example with the default policy."""
-    memory = Memory(example)
+    memory = Memory(example.files)
     policy = GatePolicy(allow=example.allow, request=example.request)
     findings = inspect(memory.change(), memory, policy)
     if example.label == "honest":

@@ -235,6 +235,10 @@ class AnthropicModel:
         head["cache_control"] = marker
         if request.tools:
             head["tools"] = [_tool(spec) for spec in request.tools]
+        if request.answer_schema:
+            head["output_config"] = {
+                "format": {"type": "json_schema", "schema": json.loads(request.answer_schema)}
+            }
         if request.system:
             head["system"] = [{"type": "text", "text": request.system, "cache_control": marker}]
         return dumps(head)[:-1] + b',"messages":[' + self._history.join(request.messages) + b"]}"

@@ -27,7 +27,7 @@ from honk.core.messages import (
     ToolSpec,
     Usage,
 )
-from honk.models.openai import BASE_URL
+from honk.models.openai import BASE_URL, answer_format
 from honk.models.wire import History, Json, Recorder, Wire, clean, dumps, is_object, opaque, text_of
 
 PROVIDER = "chat"
@@ -216,5 +216,10 @@ class ChatModel:
         head["max_tokens"] = request.max_output_tokens
         if request.tools:
             head["tools"] = [_tool(spec) for spec in request.tools]
+        if request.answer_schema:
+            head["response_format"] = {
+                "type": "json_schema",
+                "json_schema": answer_format(request.answer_schema),
+            }
         system = dumps({"role": "system", "content": request.system}) + b"," if request.system else b""
         return dumps(head)[:-1] + b',"messages":[' + system + self._history.join(request.messages) + b"]}"

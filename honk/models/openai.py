@@ -57,6 +57,11 @@ def _tool(spec: ToolSpec) -> Json:
     }
 
 
+def answer_format(schema: str) -> Json:
+    """What both of OpenAI's formats say about an answer that is to fit ``schema`` (JSON text)."""
+    return {"name": "answer", "strict": True, "schema": json.loads(schema)}
+
+
 def _text_item(part: Text, foreign: bool) -> Json:
     if foreign or not part.opaque:
         return {"role": "assistant", "content": part.text}
@@ -252,6 +257,8 @@ class OpenAIModel:
             head["instructions"] = request.system
         if request.tools:
             head["tools"] = [_tool(spec) for spec in request.tools]
+        if request.answer_schema:
+            head["text"] = {"format": {"type": "json_schema", **answer_format(request.answer_schema)}}
         if request.cache_key:
             head["prompt_cache_key"] = request.cache_key
         return dumps(head)[:-1] + b',"input":[' + self._history.join(request.messages) + b"]}"

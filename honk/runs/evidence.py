@@ -73,7 +73,7 @@ def statement(run: Run, services: Services) -> Statement:
             verify=state.base.verify,
             checks=rows(report),
             gates=gate_results(state.gated),
-            judge=judge_result(state.judged, state.judge_rounds),
+            judge=judge_result(state.judged, state.judge_rounds, state.overruled_now),
             replayed=state.requested.replayed,
             turns=state.turns,
             seconds=round(run.seconds(), 3),

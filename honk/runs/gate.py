@@ -7,8 +7,9 @@ request. Whatever fails goes back to the model as one message, a bounded number 
 
 from __future__ import annotations
 
-from honk.core.errors import HandOverError
+from honk.core.errors import Exhausted, HandOverError, ModelError
 from honk.core.events import ChangeFrozen, Gated, Instructed, Judged
+from honk.core.judgement import Verdict
 from honk.core.types import Change, Finding, Outcome, Report
 from honk.prompts import render
 from honk.runs.followup import merges, parents, unresolved
@@ -17,6 +18,9 @@ from honk.runs.run import Ending, Run
 from honk.runs.services import Plan, Services
 from honk.runs.verification import verify_change
 from honk.runs.workshop import Workshop, base_sha
+
+NAMED = 5
+"""Grounds of a veto that the end of the run names; its log has them all."""
 
 _NOTHING_PASSES = (
     "Every check fails, as it did on the base, and no test passes: nothing verifies the change. "
@@ -102,21 +106,36 @@ def _note_weakened(run: Run, services: Services, report: Report) -> None:
 
 
 def _judge(run: Run, services: Services, plan: Plan, workshop: Workshop) -> Ending | None:
-    if services.judge is None or _frozen(run).empty:
+    if plan.judge == "off" or _frozen(run).empty:
         return None
     if run.state.judged is None:
-        change = _frozen(run)
-        report = run.state.verified.report if run.state.verified else Report(checks=())
-        flags = run.state.gated.findings if run.state.gated else ()
-        answer = services.judge.review(run, change, report, flags)
-        run.record(Judged(commit=change.head, verdict=answer))
-    verdict = run.state.judged.verdict if run.state.judged else None
-    if verdict is None or verdict.verdict == "approve":
+        verdict = _ask(run, services) if plan.judge == "blocking" else _advice(run, services)
+        run.record(Judged(commit=_frozen(run).head, verdict=verdict, mode=plan.judge))
+    if run.state.judged is None or not run.state.vetoed:
         return None
-    ending = Ending(Outcome.VETOED, " ".join(verdict.reasons) or "The judge refuses the change.")
+    verdict = run.state.judged.verdict
+    more = len(verdict.grounds) - NAMED
+    reason = " ".join(verdict.grounds[:NAMED]) + (f" And {more} more." if more > 0 else "")
+    ending = Ending(Outcome.VETOED, reason)
     if run.state.judge_rounds > run.state.limits.max_judge_rounds:
         return ending
-    return _send_back(run, "judge", render("judge_feedback.md", reasons=verdict.reasons), ending)
+    return _send_back(run, "judge", render("judge_feedback.md", verdict=verdict), ending)
+
+
+def _ask(run: Run, services: Services) -> Verdict:
+    """The judge's word. Raises ModelError if it gives none: nothing is published unjudged, but
+    that is a failure, no veto, and `honk resume` asks again."""
+    report = run.state.verified.report if run.state.verified else Report(checks=())
+    flags = run.state.gated.findings if run.state.gated else ()
+    return services.judge.review(run, _frozen(run), report, flags)
+
+
+def _advice(run: Run, services: Services) -> Verdict:
+    """As _ask, but nothing that goes wrong with an advisory judge keeps the change back."""
+    try:
+        return _ask(run, services)
+    except (ModelError, Exhausted) as error:
+        return Verdict(verdict="none", reasons=(error.message,))
 
 
 def _send_back(run: Run, origin: str, text: str, ending: Ending) -> Ending | None:

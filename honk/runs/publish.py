@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from shlex import quote
 
 from honk.core.events import Published, Pushed
+from honk.core.judgement import Verdict
 from honk.core.state import RunState
 from honk.core.types import Check, Comparison, Finding, Proposal, PushAccess, Report
 from honk.prompts import render
@@ -17,6 +18,9 @@ SHOWN = 10
 """Names of tests of one kind that the pull request lists."""
 NAME = 120
 """Characters of each that it shows; with SHOWN they keep the evidence below the forge's limit."""
+
+SAID = 300
+"""Characters of one sentence of the judge that it shows."""
 
 
 def title(run: Run, wording: Wording) -> str:
@@ -140,7 +144,8 @@ def _body(run: Run, services: Services, plan: Plan, access: PushAccess, room: _R
         differences=_told(report, wording, room.names),
         flags=flags[: room.flags],
         more_flags=max(0, len(flags) - room.flags),
-        judge=state.judged is not None,
+        judge=_judged(state, wording),
+        overruled=state.overruled_now is not None,
         judge_rounds=state.judge_rounds,
         base=state.base.base.branch,
         base_sha=state.followed.trusted if state.followed else state.base.base.sha,
@@ -216,6 +221,31 @@ def _flags(state: RunState, wording: Wording) -> tuple[Finding, ...]:
         f.model_copy(update={"path": f.path[:200], "detail": wording.body(f.detail[:400])})
         for f in found
         if f.result == "flag"
+    )
+
+
+def _judged(state: RunState, wording: Wording) -> Verdict | None:
+    """The verdict as the pull request tells it: a model's words, a bounded number of them."""
+    if state.judged is None:
+        return None
+    verdict = state.judged.verdict
+
+    def told(text: str) -> str:
+        return " ".join(wording.body(text if len(text) <= SAID else text[: SAID - 1] + "…").split())
+
+    return verdict.model_copy(
+        update={
+            "reasons": tuple(map(told, verdict.reasons[:SHOWN])),
+            "out_of_scope": tuple(
+                stray.model_copy(update={"path": told(stray.path), "why": told(stray.why)})
+                for stray in verdict.out_of_scope[:SHOWN]
+            ),
+            "missing": tuple(map(told, verdict.missing[:SHOWN])),
+            "flags": tuple(
+                ruling.model_copy(update={"detail": told(ruling.detail), "why": told(ruling.why)})
+                for ruling in sorted(verdict.flags, key=lambda ruling: ruling.justified)[:SHOWN]
+            ),
+        }
     )
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from honk.core.events import Gated, Judged
+from honk.core.events import Gated, Judged, Overruled
+from honk.core.judgement import JudgeResult
 from honk.core.ports import Artifacts
 from honk.core.state import RunState
 from honk.core.types import (
     Check,
     Comparison,
     GateResult,
-    JudgeResult,
     Outcome,
     Report,
     RunResult,
@@ -35,7 +35,7 @@ def result(run_id: str, state: RunState, artifacts: Artifacts) -> RunResult:
         pull_request=state.published.pull_request if state.published else None,
         verification=rows(state.last_report),
         gates=gate_results(state.last_findings),
-        judge=judge_result(state.last_verdict, state.judge_rounds),
+        judge=judge_result(state.last_verdict, state.judge_rounds, state.overruled_now),
         turns=state.turns,
         seconds=state.ended.seconds,
         cost_usd=round(state.cost_usd, 6),
@@ -76,9 +76,14 @@ def gate_results(gated: Gated | None) -> tuple[GateResult, ...]:
     )
 
 
-def judge_result(judged: Judged | None, rounds: int) -> JudgeResult | None:
+def judge_result(judged: Judged | None, rounds: int, overruled: Overruled | None) -> JudgeResult | None:
     """``rounds`` is how often the judge was asked."""
     if judged is None:
         return None
-    verdict = judged.verdict
-    return JudgeResult(verdict=verdict.verdict, reasons=verdict.reasons, rounds=rounds)
+    return JudgeResult(
+        **dict(judged.verdict),
+        rounds=rounds,
+        mode=judged.mode,
+        overruled=overruled is not None,
+        overruled_by=overruled.by if overruled else "",
+    )

@@ -10,6 +10,7 @@ from honk.agent.judge import Judge
 from honk.agent.session import Toolbox
 from honk.core.cancel import Cancel
 from honk.core.events import FollowedUp
+from honk.core.judgement import JudgeMode
 from honk.core.limits import Limits
 from honk.core.ports import Artifacts, Baselines, Inbox, Mirror, Publisher
 from honk.core.reviews import Reviews
@@ -53,6 +54,7 @@ class Plan:
     the pull request's title with ``{title}`` for the model's. ``reviewers`` gives the
     owners of changed paths. ``limits`` are the repository's own: what it names lowers the run's.
     ``affected`` gives the commands that a change of some paths concerns.
+    ``judge`` is how much the judge's word counts: as the request says, or more if the repository does.
     ``inspect`` gives the gates' findings; its second argument are globs permitted since the request.
     """
 
@@ -68,6 +70,7 @@ class Plan:
     reviewers: Callable[[Change], tuple[str, ...]]
     notices: tuple[str, ...]
     limits: Limits
+    judge: JudgeMode
     image: Callable[[Cancel], str]
     inspect: Callable[[Change, tuple[str, ...]], tuple[Finding, ...]]
 
@@ -121,7 +124,7 @@ class Services(Verifying):
     publisher: Publisher
     model: Caller
     window: int | None  # tokens of the model's context, if known
-    judge: Judge | None
+    judge: Judge  # asked only where the plan says so
     followups: FollowUps
     plan: Callable[[Request, Base, str], Plan]  # the base, and the commit whose rules hold
     sweep: Callable[[], None]  # removes the sandboxes of dead processes; needs the engine

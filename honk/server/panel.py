@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+from honk.core.judgement import Verdict
 from honk.core.state import RunState
-from honk.core.types import Check, Comparison, Finding, Outcome, Verdict, VerifyCommand
+from honk.core.types import Check, Comparison, Finding, Outcome, VerifyCommand
 
 Mark = Literal["done", "now", "bad", "ahead"]
 
@@ -94,7 +95,7 @@ def _steps(state: RunState) -> tuple[Step, ...]:
         state.frozen is not None,
         state.gated is not None and not any(f.result == "block" for f in state.gated.findings),
         state.verified is not None and state.verified.report.acceptable,
-        judged and (state.judged is None or state.judged.verdict.verdict == "approve"),
+        judged and not state.vetoed,
         state.published is not None,
     )
     at = behind.index(False) if False in behind else len(behind)

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
 
+from honk.core.judging import overruled, recovered, unheeded
 from honk.core.order import Origin
 from honk.core.pulls import PullRequestRecord
 from honk.core.state import RunState
@@ -35,6 +36,8 @@ class Fact:
     at: datetime
     cost_usd: float
     vetoes: int
+    passed_judge: bool
+    overruled: bool
     sent_back: bool
     good: bool
     fate: Literal["none", "open", "merged", "closed", "reverted", "unknown"]
@@ -43,8 +46,12 @@ class Fact:
 
 @dataclass(frozen=True)
 class Figures:
-    """Sums over runs. A reverted pull request counts as merged too. ``known`` pull requests are
-    those whose fate honk knows. Money in dollars, time in hours; None where nothing was merged."""
+    """Sums over runs. Money in dollars, time in hours; None where nothing was merged.
+
+    A reverted pull request counts as merged too. ``known`` pull requests are those whose fate
+    honk knows. ``judge_recoveries``: runs that passed the judge after a veto; ``overruled``:
+    those that people published, or merged, against its word.
+    """
 
     name: str
     attempts: int
@@ -54,6 +61,8 @@ class Figures:
     closed: int
     reverted: int
     vetoes: int
+    judge_recoveries: int
+    overruled: int
     recoveries: int
     cost_usd: float
     merge_hours: float | None
@@ -77,6 +86,8 @@ def figures(name: str, facts: Sequence[Fact]) -> Figures:
         closed=count("closed"),
         reverted=count("reverted"),
         vetoes=sum(fact.vetoes for fact in facts),
+        judge_recoveries=sum(fact.passed_judge for fact in facts),
+        overruled=sum(fact.overruled for fact in facts),
         recoveries=sum(fact.sent_back and fact.good for fact in facts),
         cost_usd=cost,
         merge_hours=median(hours) if hours else None,
@@ -108,8 +119,6 @@ _GROUPS: dict[By, Callable[[RunState], str]] = {
 
 def fact(state: RunState, at: datetime, by: By, record: PullRequestRecord | None, reverted: bool) -> Fact:
     """``record``: its pull request, where it is one of the local forge."""
-    refused = state.last_verdict is not None and state.last_verdict.verdict.verdict == "refuse"
-    approved = state.last_verdict is not None and not refused
     fate: Literal["none", "open", "merged", "closed", "reverted", "unknown"] = "none"
     hours = None
     if record is not None:
@@ -122,7 +131,9 @@ def fact(state: RunState, at: datetime, by: By, record: PullRequestRecord | None
         group=_GROUPS[by](state),
         at=at,
         cost_usd=state.cost_usd,
-        vetoes=state.judge_rounds - approved,
+        vetoes=state.vetoes,
+        passed_judge=recovered(state),
+        overruled=overruled(state) or (unheeded(state) and fate in ("merged", "reverted")),
         sent_back=state.rounds > 0,
         good=state.ended is not None and state.ended.outcome in (Outcome.PUBLISHED, Outcome.VERIFIED),
         fate=fate,

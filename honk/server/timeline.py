@@ -20,6 +20,7 @@ from honk.core.events import (
     Judged,
     ModelReplied,
     Moved,
+    Overruled,
     PathsAllowed,
     Published,
     Pushed,
@@ -137,6 +138,8 @@ def _kind(event: Event) -> str | None:  # noqa: C901 -- one case for each event
             return "verified"
         case Judged():
             return "judged"
+        case Overruled():
+            return "overruled"
         case RegistryAsked():
             return "registry"
         case RunEnded():

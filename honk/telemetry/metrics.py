@@ -12,7 +12,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as FORMAT
 from prometheus_client.registry import Collector
 
-from honk.core.events import Gated, Judged, ModelReplied, Recorded, RunEnded, RunRequested
+from honk.core.events import Gated, Judged, ModelReplied, Overruled, Recorded, RunEnded, RunRequested
+from honk.core.judging import GOOD
 from honk.core.ports import EventStore, Leases
 
 __all__ = ["FORMAT", "Metrics"]
@@ -43,7 +44,11 @@ class Metrics(Collector):
         self._turns: Counter[str] = Counter()
         self._durations = [0] * (len(BUCKETS) + 1)
         self._seconds = 0.0
+        self._verdicts: Counter[tuple[str, str]] = Counter()
         self._judge_vetoes = 0
+        self._vetoed: set[str] = set()  # runs that did not end well yet
+        self._recoveries = 0
+        self._overruled = 0
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -66,6 +71,9 @@ class Metrics(Collector):
         self._seen[run_id] = recorded.seq
         if isinstance(event, RunEnded):
             self._open.discard(run_id)
+            if event.outcome in GOOD and run_id in self._vetoed:
+                self._vetoed.discard(run_id)
+                self._recoveries += 1
             self._ended[event.outcome, self._origins.get(run_id, OTHER)] += 1
             self._durations[bisect_left(BUCKETS, event.seconds)] += 1
             self._seconds += event.seconds
@@ -81,7 +89,13 @@ class Metrics(Collector):
         elif isinstance(event, Gated):
             self._gates.update({finding.gate for finding in event.findings if finding.result == "block"})
         elif isinstance(event, Judged):
-            self._judge_vetoes += event.verdict.verdict == "refuse"
+            self._verdicts[event.verdict.verdict, event.mode] += 1
+            if event.verdict.verdict == "refuse" and event.mode == "blocking":
+                self._judge_vetoes += 1
+                self._vetoed.add(run_id)
+        elif isinstance(event, Overruled):
+            self._overruled += 1
+            self._vetoed.discard(run_id)
 
     def _label(self, model: str) -> str:
         return model if model in self._turns or len(self._turns) < MOST_MODELS else OTHER
@@ -112,7 +126,16 @@ class Metrics(Collector):
         for gate, count in sorted(self._gates.items()):
             gates.add_metric([gate], count)
         yield gates
-        yield CounterMetricFamily("honk_judge_vetoes", "Changes that the judge refused.", self._judge_vetoes)
+        verdicts = CounterMetricFamily("honk_judge_verdicts", "What judges said.", labels=["verdict", "mode"])
+        for labels, count in sorted(self._verdicts.items()):
+            verdicts.add_metric(labels, count)
+        yield verdicts
+        told = "Changes that a blocking judge refused."
+        yield CounterMetricFamily("honk_judge_vetoes", told, self._judge_vetoes)
+        told = "Runs that had a veto and went on to pass the judge."
+        yield CounterMetricFamily("honk_judge_recoveries", told, self._recoveries)
+        told = "Vetoes that a person overruled."
+        yield CounterMetricFamily("honk_judge_overruled", told, self._overruled)
 
     def _histogram(self) -> HistogramMetricFamily:
         total, buckets = 0, []

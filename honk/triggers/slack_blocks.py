@@ -58,6 +58,7 @@ _NEXT = {
     Outcome.CANCELLED: _RETRY,
     Outcome.EXHAUSTED: _LIMIT,
     Outcome.REFUSED: f"An operator permits it: honk approve {{run_id}}. {_AGAIN}",
+    Outcome.VETOED: f"An operator overrules the judge: honk approve {{run_id}}. {_AGAIN}",
 }
 
 
@@ -215,7 +216,12 @@ def _evidence(state: RunState) -> str:
     checks = state.verified.report.checks if state.verified else ()
     words = [f"{c.name} {'passed' if c.passed else 'failed'}" for c in checks] or ["nothing verifies here"]
     if state.judged:
-        words.append("the judge approves")
+        said = {
+            "approve": "the judge approves",
+            "refuse": "the judge refuses",
+            "none": "the judge gave no verdict",
+        }
+        words.append(said[state.judged.verdict.verdict])
     files = state.frozen.change.files if state.frozen else ()
     added, removed = sum(f.added or 0 for f in files), sum(f.removed or 0 for f in files)
     change = f"{len(files)} file{'s'[: len(files) != 1]}, +{added} -{removed}"

@@ -11,7 +11,7 @@ from honk import __version__
 from honk.core.api import WORDS_LIMIT
 from honk.core.cancel import Cancel
 from honk.core.errors import UserError
-from honk.core.events import PathsAllowed, Recorded, RunEnded, RunRequested
+from honk.core.events import Overruled, PathsAllowed, Recorded, RunEnded, RunRequested
 from honk.core.limits import Limits
 from honk.core.messages import TextDelta
 from honk.core.plain import clean
@@ -104,12 +104,12 @@ def carry_on(
     limits: Callable[[Limits], Limits] = lambda limits: limits,
     caught_up: Callable[[RunState], None] = lambda state: None,
     record: Path | None = None,
-    permission: Callable[[RunState], PathsAllowed] | None = None,
+    permission: Callable[[RunState], PathsAllowed | Overruled] | None = None,
 ) -> Executed:
     """Bring a run whose log has begun to its end; whoever worked on it is gone.
 
-    ``permission`` makes it a refused run that a person approves: it gives what is permitted,
-    or raises UserError.
+    ``permission`` makes it a refused or vetoed run that a person approves: it gives what is
+    permitted or overruled, or raises UserError.
 
     Raises UserError if it cannot be resumed, StaleWriter while somebody works on it.
     """

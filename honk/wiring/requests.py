@@ -63,6 +63,7 @@ def make_request(order: Order, settings: Settings, *, remote: bool = False) -> A
                 "requester": order.requester or found.requester,
                 "model": model,
                 "judge": judge_name(order.judge or settings.judge, model),
+                "judge_mode": order.judge_mode or settings.judge_mode,
                 "limits": _limits(settings.limits, order),
             }
         )

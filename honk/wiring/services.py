@@ -176,15 +176,14 @@ def assemble(
 ) -> Services:
     """Put ready adapters together. Raises UserError if a price is unknown."""
     hidden = settings.secrets()
-    asked = None
-    if request.judge is not None:
-        asked = Judge(Caller(judge.model, pricing(judge.judge_priced, settings), on_delta, cancel))
+    # A repository may want a judge where the request wants none: then it is the run's own model.
+    judges = model.priced if request.judge is None else judge.judge_priced
     return Services(
         mirror=mirror,
         publisher=publisher,
         model=Caller(model.model, pricing(model.priced, settings), on_delta, cancel),
         window=context_window(model.priced, settings),
-        judge=asked,
+        judge=Judge(Caller(judge.model, pricing(judges, settings), on_delta, cancel)),
         followups=followups(stores, request, publisher),
         plan=lambda asked_for, base, trusted: make_plan(
             asked_for, base, mirror, settings, prepare, bring, trusted

@@ -88,6 +88,8 @@ def check_resumable(run_id: str, recorded: list[Recorded], artifacts: Artifacts)
         hint = "Start a new run to try something else."
         if state.ended.outcome is Outcome.REFUSED:
             hint = f"`honk approve {run_id}` permits what its gates refused."
+        elif state.ended.outcome is Outcome.VETOED:
+            hint = f"`honk approve {run_id}` overrules the judge and publishes the change."
         raise UserError(f"Run {run_id} has ended: {state.ended.outcome}.", hint)
     packs = [event.artifact for event in (state.checkpoint, state.frozen) if event is not None]
     if not all(map(artifacts.size, packs)):

@@ -20,6 +20,8 @@ from honk.settings import load
         ("[sandbox]\nmemory = -1\n", {}, "sandbox.memory"),
         ("[sandbox]\ncpus = 0\n", {}, "sandbox.cpus"),
         ("[sandbox]\nworkspace_size = 0\n", {}, "sandbox.workspace_size"),
+        ('judge_mode = "off"\n', {}, "judge_mode"),
+        ("", {"HONK_JUDGE_MODE": "loud"}, "judge_mode"),
         ('[context_window]\n"openai:m" = 0\n', {}, "context_window"),
     ],
 )

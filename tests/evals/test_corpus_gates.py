@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from honk import resources
-from honk.cli.evaluate import TOO_MANY, eval_command
+from honk.cli.evaluate import TOO_MANY, Options, eval_command
 from honk.core.errors import UserError
 from honk.evals.corpus import read_corpus
 from honk.evals.gates import evaluate, rates
@@ -65,7 +65,7 @@ request: Add a workflow.
 
 def test_errors_of_the_gates_are_counted_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "own.diffs").write_text(MISSED)
-    assert eval_command("gates", tmp_path, json=False) == TOO_MANY
+    assert eval_command("gates", Options(corpus=tmp_path)) == TOO_MANY
     shown = capsys.readouterr()
     assert "false blocks 1 of 1 (100.0%), misses 1 of 1 (100.0%)" in shown.out
     assert "missed: own: a bad change that no gate can see" in shown.err
@@ -88,6 +88,6 @@ def test_a_case_that_cannot_be_read_is_named(tmp_path: Path, text: str, said: st
 
 def test_an_unknown_suite_and_an_empty_folder_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no suite"):
-        eval_command("judges", None, json=False)
+        eval_command("judges", Options())
     with pytest.raises(UserError, match="no corpus"):
-        eval_command("gates", tmp_path, json=False)
+        eval_command("gates", Options(corpus=tmp_path))

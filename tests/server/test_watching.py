@@ -22,10 +22,21 @@ from pydantic import SecretStr
 
 from honk import settings as settings_module
 from honk.core.errors import UserError
-from honk.core.events import Gated, Judged, ModelReplied, Recorded, RunEnded, RunRequested, RunResumed
+from honk.core.events import (
+    Event,
+    Gated,
+    Judged,
+    ModelReplied,
+    Overruled,
+    Recorded,
+    RunEnded,
+    RunRequested,
+    RunResumed,
+)
+from honk.core.judgement import Verdict
 from honk.core.limits import Limits
 from honk.core.operator import Webhook
-from honk.core.types import Finding, Outcome, Verdict
+from honk.core.types import Finding, Outcome
 from honk.settings import Settings
 from honk.telemetry.metrics import BUCKETS, MOST_MODELS, Metrics
 from honk.telemetry.traces import spans
@@ -106,9 +117,34 @@ def test_metrics_count_what_the_logs_hold() -> None:
     second = samples(metrics.text())
     depth, running = labelled("honk_queue_depth"), labelled("honk_runs_running")
     vetoes = {labelled("honk_gate_vetoes_total", gate="paths"): 1, labelled("honk_judge_vetoes_total"): 1}
-    assert grown(first, second) == {**vetoes, depth: 1}
+    said = labelled("honk_judge_verdicts_total", verdict="refuse", mode="blocking")
+    assert grown(first, second) == {**vetoes, said: 1, depth: 1}
     store.claim("b", "worker")
     assert grown(second, samples(metrics.text())) == {depth: -1, running: 1}
+
+
+def test_metrics_tell_what_came_of_vetoes() -> None:
+    store = MemoryStore()
+    metrics = Metrics(store, store)
+    start = first_attempt()[0]
+
+    def log(*events: Event) -> list[Recorded]:
+        return [start, *(start.model_copy(update={"event": event}) for event in events)]
+
+    no = Judged(commit="c", verdict=Verdict(verdict="refuse", reasons=("No.",)))
+    advice = no.model_copy(update={"mode": "advisory"})
+    yes = Judged(commit="d", verdict=Verdict(verdict="approve"))
+    published = RunEnded(outcome=Outcome.PUBLISHED, reason="", seconds=1)
+    vetoed = RunEnded(outcome=Outcome.VETOED, reason="No.", seconds=1)
+    write(store, "recovered", log(no, yes, published))
+    write(store, "overruled", log(no, vetoed, Overruled(commit="c"), published))
+    write(store, "vetoed", log(no, vetoed))
+    write(store, "advised", log(advice, published))
+    found = samples(metrics.text())
+    assert found[labelled("honk_judge_vetoes_total")] == 3
+    assert found[labelled("honk_judge_recoveries_total")] == 1
+    assert found[labelled("honk_judge_overruled_total")] == 1
+    assert found[labelled("honk_judge_verdicts_total", verdict="refuse", mode="advisory")] == 1
 
 
 def grown(before: Samples, after: Samples) -> Samples:

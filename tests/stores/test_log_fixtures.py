@@ -3,7 +3,8 @@
 Each is a run of format 1, one ``Recorded`` to a line, written once and never edited: ``v1.jsonl``
 has every event of the first release, ``v1-compaction.jsonl`` what came with compaction,
 ``v1-approved.jsonl`` a refused run that a person approved, ``v1-baseline.jsonl`` checks that were
-compared with the base, ``v1-followup.jsonl`` a follow-up during which somebody pushed.
+compared with the base, ``v1-followup.jsonl`` a follow-up during which somebody pushed,
+``v1-overruled.jsonl`` a veto with all its grounds that a person overruled.
 """
 
 from __future__ import annotations
@@ -111,3 +112,15 @@ def test_a_comparison_with_the_base_folds_to_what_it_meant() -> None:
     assert after.compared is not None and after.compared.before == "failed" and not after.blocks
     assert after.compared.standing == ("test_calc.T::test_sub",)
     assert state.last_report.acceptable and not state.last_report.passed
+
+
+def test_the_fixture_with_an_overruled_veto_folds_to_what_it_always_meant() -> None:
+    state = fold(read("v1-overruled.jsonl"))
+    assert state.last_verdict is not None and state.overruled_now is not None
+    verdict = state.last_verdict.verdict
+    assert (verdict.verdict, state.last_verdict.mode, state.vetoes) == ("refuse", "blocking", 1)
+    assert [(s.path, s.hunk) for s in verdict.out_of_scope] == [("notes.txt", "@@ -0,0 +1,2 @@")]
+    assert verdict.missing == ("The greeting has no name.",)
+    assert [(r.gate, r.justified) for r in verdict.flags] == [("mode", False)]
+    assert (state.overruled_now.by, state.vetoed) == ("ada", False)
+    assert state.ended is not None and state.ended.outcome is Outcome.PUBLISHED

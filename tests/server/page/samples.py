@@ -15,6 +15,7 @@ from honk.core.events import (
     Instructed,
     Judged,
     ModelReplied,
+    Overruled,
     PathsAllowed,
     Published,
     Pushed,
@@ -25,6 +26,7 @@ from honk.core.events import (
     ToolReturned,
     Verified,
 )
+from honk.core.judgement import Ruling, Stray, Verdict
 from honk.core.limits import Limits
 from honk.core.messages import (
     AssistantMessage,
@@ -51,7 +53,6 @@ from honk.core.types import (
     RepoRef,
     Report,
     Request,
-    Verdict,
     VerifyCommand,
 )
 
@@ -311,7 +312,17 @@ def malicious(asked: Request) -> list[Event]:
         Gated(commit=HEAD, findings=(Finding(gate=line, result="block", path=line, detail=EVERYTHING),)),
         Verified(stage="base", commit=None, image=line, report=Report(checks=(nasty_check,))),
         Verified(stage="final", commit=HEAD, image=line, report=Report(checks=(nasty_check,))),
-        Judged(commit=HEAD, verdict=Verdict(verdict="refuse", reasons=(EVERYTHING, line))),
+        Judged(
+            commit=HEAD,
+            verdict=Verdict(
+                verdict="refuse",
+                reasons=(EVERYTHING, line),
+                out_of_scope=(Stray(path=line, hunk=line, why=EVERYTHING),),
+                missing=(EVERYTHING,),
+                flags=(Ruling(gate=line, path=line, detail=line, justified=False, why=EVERYTHING),),
+            ),
+        ),
+        Overruled(commit=HEAD, by=line),
         Published(
             pull_request=PullRequest(number=1, url="javascript:window.pwned=12", draft=True, created=True),
             title=line,

@@ -9,9 +9,10 @@ from typing import get_args
 from playwright.sync_api import expect
 
 from honk.core.events import Event, Instructed, Judged, RunEnded
+from honk.core.judgement import Verdict
 from honk.core.order import Origin
 from honk.core.pulls import PullRequestRecord
-from honk.core.types import Outcome, RepoRef, Verdict
+from honk.core.types import Outcome, RepoRef
 from honk.server.stats import By, facts, figures, grouped
 from tests.server.page import samples
 from tests.server.page.conftest import Readers
@@ -22,11 +23,12 @@ VETO: list[Event] = [
     Judged(commit=samples.HEAD, verdict=Verdict(verdict="refuse", reasons=("Too much.",))),
     Instructed(origin="judge", text="Too much."),
 ]
+ADVICE = Judged(commit=samples.HEAD, verdict=Verdict(verdict="refuse", reasons=("No.",)), mode="advisory")
 
 
 def fill(site: Site, root: Path) -> None:
-    """Five runs: merged after two hours and a veto, reverted, closed, on a forge that tells
-    nothing, and vetoed for good."""
+    """Five runs: merged after two hours and a veto, merged against advice and reverted, closed, on
+    a forge that tells nothing, and vetoed for good."""
     origin = make_origin(root / "o", {"greet.sh": "echo bye\n"})
     work = root / "o" / "work"
     git(work, "commit", "-q", "--allow-empty", "-m", "Merged")
@@ -41,6 +43,8 @@ def fill(site: Site, root: Path) -> None:
         asked = samples.request(local, origin=Origin(kind="campaign", place="log4j"))
         veto = VETO if number == 1 else []
         events = [*samples.working(asked), *veto, *samples.published(asked, number, "file:///o#1")]
+        if number == 2:
+            events = [ADVICE if isinstance(event, Judged) else event for event in events]
         site.begin(run_id, asked, events)
         site.stores.pulls.add(
             PullRequestRecord(
@@ -73,6 +77,8 @@ def test_the_figures_say_what_happened(site: Site, tmp_path: Path) -> None:
         1,
     )
     assert (campaign.vetoes, campaign.recoveries, campaign.merge_hours) == (1, 1, 2.0)
+    assert (campaign.judge_recoveries, campaign.overruled) == (1, 1)  # the advice against number 2
+    assert (slack.judge_recoveries, slack.overruled) == (0, 0)
     assert campaign.merged_cost_usd == campaign.cost_usd / 2 > 0
     assert (slack.opened, slack.known, slack.merged, slack.vetoes, slack.recoveries) == (1, 0, 0, 1, 0)
     assert (slack.merge_hours, slack.merged_cost_usd) == (None, None)

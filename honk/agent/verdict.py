@@ -1,0 +1,196 @@
+"""The judge's answer: its JSON Schema, and how it becomes a verdict that holds against the diff.
+
+The service is asked to force the schema on the words of the answer (structured output). A forced
+tool call would do as well, but Anthropic's API takes none together with thinking. It may not
+force it, and a schema says nothing about sense, so that what comes back is validated here
+whatever the service promised.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from honk.core.base import Frozen
+from honk.core.judgement import Ruling, Stray, Verdict
+from honk.core.messages import Completion, StopReason
+from honk.core.types import Change, Finding
+
+MOST = 20
+"""Entries of one list that are kept."""
+LONGEST = 500
+"""Characters of one sentence that are kept: they travel into pull requests."""
+
+_HEADER = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+_SPAN = re.compile(r"(\d+)(?:\s*[-–,]\s*(\d+))?")
+
+
+class _Stray(Frozen):
+    path: str
+    hunk: str = ""
+    why: str = ""
+
+
+class _Flag(Frozen):
+    flag: int
+    justified: bool
+    why: str = ""
+
+
+class _Answer(Frozen):
+    """The order of the fields is that of the answer: grounds come before the word that they lead to."""
+
+    missing: tuple[str, ...] = ()
+    out_of_scope: tuple[_Stray, ...] = ()
+    flags: tuple[_Flag, ...] = ()
+    mending: bool = False
+    reasons: tuple[str, ...] = ()
+    verdict: Literal["approve", "refuse"]
+
+
+def schema() -> str:
+    """The JSON Schema of an answer as text.
+
+    Strict structured output wants every field required, objects closed, and no defaults
+    (https://platform.openai.com/docs/guides/structured-outputs); Anthropic's takes the same.
+    """
+    return json.dumps(_strict(_Answer.model_json_schema()))
+
+
+def _strict(part: Any) -> Any:
+    if isinstance(part, list):
+        return [_strict(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    found = {k: _strict(v) for k, v in part.items() if k not in ("title", "default", "description")}
+    if found.get("type") == "object":
+        found["required"] = list(found["properties"])
+    return found
+
+
+class Unusable(Exception):
+    """The answer cannot be a verdict; the text says why, to the judge."""
+
+
+def read(completion: Completion, change: Change, flags: Sequence[Finding], failed_before: bool) -> Verdict:
+    """The verdict that an answer gives. Raises Unusable.
+
+    What it claims is held against ``change``: a path that was not changed is left out, and a
+    hunk that is not in the diff gives way to its file. A refusal that then has no ground left,
+    and an approval that names grounds to refuse, are no verdicts.
+    """
+    if completion.stop is StopReason.REFUSAL:  # no approval, whatever its words are
+        raise Unusable("You declined to judge.")
+    if completion.stop is StopReason.MAX_TOKENS:
+        raise Unusable("The answer was cut off. Be brief.")
+    answer = _parse(completion.message.text)
+    if answer is None:
+        raise Unusable("The answer was not the JSON object that was asked for.")
+    verdict = Verdict(
+        verdict=answer.verdict,
+        reasons=_kept(answer.reasons),
+        out_of_scope=_strays(answer.out_of_scope, change),
+        missing=_kept(answer.missing),
+        flags=_rulings(answer.flags, flags),
+        mending=answer.mending if failed_before else None,
+    )
+    if verdict.verdict == "refuse" and not verdict.grounds:
+        named = ", ".join(stray.path for stray in answer.out_of_scope[:5])
+        told = f" The diff does not change {named}." if named else ""
+        raise Unusable(f"The verdict is refuse, but no ground for it is given.{told}")
+    if verdict.verdict == "approve" and (verdict.out_of_scope or verdict.missing):
+        raise Unusable("The verdict is approve, but out_of_scope or missing are not empty. Decide.")
+    return verdict
+
+
+def _parse(text: str) -> _Answer | None:
+    """The last JSON object of ``text`` that is an answer, or None."""
+    end = text.rfind("}")
+    for match in reversed(list(re.finditer(r"\{", text))):
+        try:
+            return _Answer.model_validate_json(text[match.start() : end + 1])
+        except ValidationError:
+            continue
+    return None
+
+
+def _kept(sentences: Sequence[str]) -> tuple[str, ...]:
+    return tuple(_short(sentence) for sentence in sentences if sentence.strip())[:MOST]
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def _rulings(answers: Sequence[_Flag], flags: Sequence[Finding]) -> tuple[Ruling, ...]:
+    """One for each flag that there is, in the order of the flags; the last word on one counts."""
+    said = {answer.flag: answer for answer in answers}
+    return tuple(
+        Ruling(
+            gate=flag.gate,
+            path=flag.path,
+            detail=flag.detail,
+            justified=said[number].justified,
+            why=_short(said[number].why),
+        )
+        for number, flag in enumerate(flags, start=1)
+        if number in said
+    )
+
+
+def _strays(claims: Sequence[_Stray], change: Change) -> tuple[Stray, ...]:
+    known = hunks(change)
+    found: dict[Stray, None] = {}
+    for claim in claims:
+        path = claim.path.strip().strip("`")
+        if path not in known and path.startswith(("a/", "b/")):  # as in the headers of a diff
+            path = path[2:]
+        if path in known:
+            found[Stray(path=path, hunk=_located(claim.hunk, known[path]), why=_short(claim.why))] = None
+    return tuple(found)[:MOST]
+
+
+def _located(claim: str, headers: Sequence[str]) -> str:
+    """The hunk that ``claim`` means, by its header or by lines of the new file; else empty."""
+    if (header := _HEADER.search(claim)) is not None:
+        return header[0] if header[0] in headers else ""
+    if (span := _SPAN.search(claim)) is None:
+        return ""
+    first, last = int(span[1]), int(span[2] or span[1])
+    for text in headers:
+        start, count = _new_side(text)
+        if first < start + max(count, 1) and last >= start:
+            return text
+    return ""
+
+
+def _new_side(header: str) -> tuple[int, int]:
+    """First line and number of lines of a hunk in the new file."""
+    match = _HEADER.match(header)
+    assert match is not None  # only called with what matched
+    return int(match[3]), int(match[4] or 1)
+
+
+def hunks(change: Change) -> Mapping[str, tuple[str, ...]]:
+    """The headers of the hunks of each changed path; none where the patch's own names are quoted.
+
+    Lines are counted, so that a line of content that looks like a header is none.
+    """
+    found: dict[str, list[str]] = {file.path: [] for file in change.files}
+    path, old, new = "", 0, 0
+    for line in change.patch.split("\n"):
+        if old > 0 or new > 0:
+            old -= line[:1] in (" ", "-", "")
+            new -= line[:1] in (" ", "+", "")
+        elif line.startswith(("--- a/", "+++ b/")):
+            path = line[6:].rstrip("\t")  # git ends a name with spaces in a tab
+        elif (match := _HEADER.match(line)) is not None:
+            old, new = int(match[2] or 1), int(match[4] or 1)
+            if path in found:
+                found[path].append(match[0])
+    return {name: tuple(headers) for name, headers in found.items()}

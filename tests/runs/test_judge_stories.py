@@ -1,0 +1,179 @@
+"""Stories of the judge: what it says, how much its word counts, and who may set it aside."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from honk.cli.approve import approve_command
+from honk.core.errors import UserError
+from honk.core.events import Instructed, Judged, Overruled
+from honk.core.limits import Limits
+from honk.core.types import Outcome
+from honk.runs.result import result
+from honk.runs.run import Run
+from honk.testing.scripted import Failure, Turn
+from tests.world import APPROVE, FILES, FINISH, GREET, World, Worlds, bash
+
+NOTES = bash("printf 'one\\ntwo\\n' > notes.txt")
+
+
+def say(verdict: str, **fields: object) -> Turn:
+    return Turn(json.dumps({"verdict": verdict, **fields}))
+
+
+STRAY = {"path": "notes.txt", "hunk": "@@ -0,0 +1,2 @@", "why": "Nobody asked for notes."}
+REFUSE = say("refuse", out_of_scope=[STRAY], missing=["The greeting has no name."])
+
+
+def ended(run: Run) -> tuple[Outcome, str]:
+    assert run.state.ended is not None
+    return run.state.ended.outcome, run.state.ended.reason
+
+
+def verdicts(world: World) -> list[Judged]:
+    return [r.event for r in world.log() if isinstance(r.event, Judged)]
+
+
+def test_a_veto_goes_back_as_one_message_with_all_its_grounds_and_the_run_recovers(worlds: Worlds) -> None:
+    unknown = {"path": "no/such.txt", "hunk": "", "why": "x"}
+    first = say("refuse", out_of_scope=[STRAY, unknown], missing=["A name."], reasons=["It shouts."])
+    world = worlds([GREET, NOTES, FINISH, bash("rm notes.txt"), FINISH], judge=[first, APPROVE])
+    run = world.run()
+    assert ended(run)[0] is Outcome.PUBLISHED
+    [told] = [
+        r.event.text for r in world.log() if isinstance(r.event, Instructed) and r.event.origin == "judge"
+    ]
+    assert "- It shouts." in told
+    assert "- notes.txt @@ -0,0 +1,2 @@: Nobody asked for notes." in told
+    assert "- A name." in told
+    assert "no/such.txt" not in told  # the diff does not change it
+    assert run.state.vetoes == 1
+    [record] = world.pull_requests()
+    assert "The judge accepted the change after 1 round of corrections" in record.body
+
+
+def test_a_veto_that_stays_publishes_nothing_until_a_person_overrules_it(
+    worlds: Worlds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = worlds([GREET, NOTES, *[FINISH] * 4], judge=[REFUSE] * 4)
+    run = world.run(limits=Limits(max_judge_rounds=1))
+    outcome, reason = ended(run)
+    assert outcome is Outcome.VETOED
+    assert "Out of scope: notes.txt @@ -0,0 +1,2 @@" in reason and "Not done: The greeting" in reason
+    assert world.branches() == []
+    assert run.state.vetoes == 2
+    monkeypatch.setenv("HONK_HOME", str(world.root / "home"))
+    with pytest.raises(UserError, match="speaks of the whole change"):
+        approve_command(world.run_id, ("notes.txt",), json=True, config=None)
+
+    fence = world.stores.leases.claim(world.run_id, "person")
+    before = Run(world.run_id, world.stores.events, fence, world.log())
+    before.record(Overruled(commit=verdicts(world)[-1].commit, by="ada"))
+    world.stores.leases.release(world.run_id, fence)
+    asked = len(world.service.journal)
+    again = world.run()
+    assert ended(again)[0] is Outcome.PUBLISHED
+    assert len(world.service.journal) == asked  # neither model is asked again
+    [record] = world.pull_requests()
+    assert "a person published it nevertheless" in record.body
+    told = result(world.run_id, again.state, world.stores.artifacts).judge
+    assert told is not None and (told.verdict, told.overruled, told.overruled_by) == ("refuse", True, "ada")
+
+
+@pytest.mark.full
+def test_a_word_against_another_commit_overrules_nothing(worlds: Worlds) -> None:
+    world = worlds([GREET, NOTES, *[FINISH] * 4], judge=[REFUSE] * 4)
+    world.run(limits=Limits(max_judge_rounds=0))
+    fence = world.stores.leases.claim(world.run_id, "person")
+    Run(world.run_id, world.stores.events, fence, world.log()).record(Overruled(commit="a" * 40))
+    world.stores.leases.release(world.run_id, fence)
+    assert ended(world.run())[0] is Outcome.VETOED
+
+
+def test_an_advisory_judge_is_heard_and_stops_nothing(worlds: Worlds) -> None:
+    world = worlds([GREET, NOTES, FINISH], judge=[REFUSE])
+    run = world.run(judge_mode="advisory")
+    assert ended(run)[0] is Outcome.PUBLISHED
+    assert run.state.vetoes == 0
+    assert [event.mode for event in verdicts(world)] == ["advisory"]
+    [record] = world.pull_requests()
+    assert "it is advisory, so that this stops nothing" in record.body
+    assert "- Out of scope: notes.txt @@ -0,0 +1,2 @@: Nobody asked for notes." in record.body
+    assert "- Not done: The greeting has no name." in record.body
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("answers", [[Turn("Hm.")] * 2, [Failure(401)]], ids=["unreadable", "no-service"])
+def test_an_advisory_judge_without_a_verdict_stops_nothing_either(
+    worlds: Worlds, answers: list[Turn | Failure]
+) -> None:
+    world = worlds([GREET, FINISH], judge=answers)
+    assert ended(world.run(judge_mode="advisory"))[0] is Outcome.PUBLISHED
+    [told] = [event.verdict for event in verdicts(world)]
+    assert told.verdict == "none" and told.reasons
+    assert told.reasons[0] not in world.pull_requests()[0].body  # it may name the operator's service
+    assert "gave no verdict; the run's log says why" in world.pull_requests()[0].body
+
+
+@pytest.mark.full
+def test_without_a_judge_nobody_is_asked(worlds: Worlds) -> None:
+    world = worlds([GREET, NOTES, FINISH], judge=[])
+    assert ended(world.run(judge=None))[0] is Outcome.PUBLISHED
+    assert verdicts(world) == []
+    assert "judge" not in world.pull_requests()[0].body
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("fields", [{"judge": None}, {"judge_mode": "advisory"}], ids=["off", "advisory"])
+def test_a_repository_can_make_the_judge_stricter(worlds: Worlds, fields: dict[str, object]) -> None:
+    files = {**FILES, ".honk.yml": FILES[".honk.yml"] + "judge: blocking\n"}
+    world = worlds([GREET, NOTES, *[FINISH] * 4], judge=[REFUSE] * 4, files=files)
+    assert ended(world.run(**fields))[0] is Outcome.VETOED
+
+
+@pytest.mark.full
+def test_a_repository_cannot_make_the_judge_laxer(worlds: Worlds) -> None:
+    files = {**FILES, ".honk.yml": FILES[".honk.yml"] + "judge: advisory\n"}
+    world = worlds([GREET, NOTES, *[FINISH] * 4], judge=[REFUSE] * 4, files=files)
+    assert ended(world.run())[0] is Outcome.VETOED
+
+
+def test_an_answer_that_cannot_be_used_is_asked_for_once_more_and_told_why(worlds: Worlds) -> None:
+    torn = say("approve", missing=["A name."])
+    world = worlds([GREET, FINISH], judge=[torn, APPROVE])
+    assert ended(world.run())[0] is Outcome.PUBLISHED
+    first, second = [seen.raw.decode() for seen in world.service.journal if seen.judge]
+    assert "could not be used" not in first
+    assert "Your last answer could not be used: The verdict is approve, but" in second
+
+
+def test_the_judge_rules_on_flags_and_its_word_is_shown(worlds: Worlds) -> None:
+    rulings = [{"flag": 1, "justified": False, "why": "Nothing runs it."}, {"flag": 7, "justified": True}]
+    world = worlds(
+        [bash("sed -i s/bye/hello/ greet.sh; chmod +x greet.sh"), FINISH],
+        judge=[say("approve", flags=rulings)],
+    )
+    run = world.run()
+    assert ended(run)[0] is Outcome.PUBLISHED
+    [seen] = [seen.raw.decode() for seen in world.service.journal if seen.judge]
+    assert "1. greet.sh: " in seen and "(mode)" in seen
+    [verdict] = [event.verdict for event in verdicts(world)]
+    [ruling] = verdict.flags
+    assert (ruling.gate, ruling.path, ruling.justified) == ("mode", "greet.sh", False)
+    [record] = world.pull_requests()
+    assert "- `greet.sh`, is executable now: **not asked for** – Nothing runs it." in record.body
+
+
+@pytest.mark.full
+def test_the_judge_is_asked_whether_the_request_was_to_mend_what_failed_before(worlds: Worlds) -> None:
+    files = {**FILES, "greet.sh": "echo moin\n"}
+    world = worlds(
+        [bash("echo echo hello > greet.sh"), FINISH], judge=[say("approve", mending=True)], files=files
+    )
+    assert ended(world.run())[0] is Outcome.PUBLISHED
+    [seen] = [seen.raw.decode() for seen in world.service.journal if seen.judge]
+    assert "Was the request to mend it?" in seen
+    assert verdicts(world)[0].verdict.mending is True
+    assert "It was asked to mend what failed before." in world.pull_requests()[0].body
