@@ -14,6 +14,8 @@ from typing import Any
 import clients
 from clients import Bench, Timed, honk, installed, measure, repository, service
 
+from honk.cli.names import COMMANDS
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -84,14 +86,13 @@ def drift(gaps: list[float]) -> float:
 # ---- the start --------------------------------------------------------------------------
 
 _IMPORT = "import time, anthropic; print(time.monotonic(), time.process_time())"
-_COMMANDS = ("run", "resume", "cancel", "runs", "show", "logs", "diff", "init", "doctor", "schema")
 _TYPER = f"""import typer
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 def command(name):
     def body(one: str, two: int = 1, three: bool = False): pass
     body.__doc__ = f"What {{name}} does."
     app.command(name)(body)
-for name in {_COMMANDS!r}: command(name)
+for name in {sorted(COMMANDS)!r}: command(name)
 app()
 """
 
