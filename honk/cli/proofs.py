@@ -1,7 +1,5 @@
 """The commands around evidence and their options; what they do is in `honk.cli.evidence`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 
