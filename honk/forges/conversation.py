@@ -61,7 +61,6 @@ class Conversation:
         """
         body: dict[str, Any] = {
             "name": "honk",
-            "head_sha": commit,
             "external_id": key,
             "status": "in_progress" if shown.conclusion is None else "completed",
             "output": {"title": shown.title[:255], "summary": shown.summary[:SUMMARY]},
@@ -74,7 +73,7 @@ class Conversation:
             if known["name"] == "honk" and known["external_id"] == key:
                 self._write("updating a check run", "PATCH", f"/check-runs/{known['id']}", body)
                 return
-        self._write("reporting a check run", "POST", "/check-runs", body)
+        self._write("reporting a check run", "POST", "/check-runs", {**body, "head_sha": commit})
 
     def _write(self, what: str, verb: str, path: str, body: dict[str, Any]) -> None:
         requester = self.api.client(self.repo.name, talking=True).requester

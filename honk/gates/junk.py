@@ -41,6 +41,8 @@ _SCRATCH = re.compile(
     r"(?:[_-]\w+)*\.(?:py|js|mjs|ts|sh|rb|go|php|java|c|cpp|rs|txt|out|json|patch|diff)$",
     re.I,
 )
+# Also names of modules: below a folder of code they say nothing.
+_MODULE = re.compile(r"/(?:debug|reproduce|try|playground|temp)\.\w+$", re.I)
 _ROOT_SCRATCH = re.compile(
     r"^(?:(?:fix|patch|apply|run|check|verify|migrate|update|test_fix|demo|simple_test)_\w+\.(?:py|js|sh|rb)"
     r"|test\d*\.(?:py|js|ts|sh|rb|txt|out)|(?:out(?:put)?|log|result|results|diff)\d*\.(?:txt|log|json"
@@ -78,7 +80,8 @@ def _what(path: str, data: bytes, base: Set[str]) -> str:
         return f"build output or a copy of other code: the base has no folder {folder}"
     if "/" not in path and (_ROOT_SCRATCH.match(path) or _REPORT.match(path)):
         return "a scratch file"
-    if _SCRATCH.search(path) and not re.search(r"(?:^|/)(?:tests?|scripts?|tools?|examples?|docs?)/", path):
+    elsewhere = re.search(r"(?:^|/)(?:tests?|scripts?|tools?|examples?|docs?)/", path) or _MODULE.search(path)
+    if _SCRATCH.search(path) and not elsewhere:
         return "a scratch file"
     if data.startswith(_PROGRAM) and is_binary(data):
         return "a compiled program or library"

@@ -43,3 +43,9 @@ def in_docker(tmp_path: Path) -> Iterator[Callable[[World], None]]:
         assert sweep(client, scope, lambda run: False) == 0
     finally:
         client.close()
+
+
+@pytest.fixture(autouse=True)
+def plain_pytest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checks that are pytest start without the plugins of this suite, which take seconds."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
