@@ -112,6 +112,10 @@ class ServerSettings(Frozen):
     replay: bool = False
     log: Literal["text", "json"] = "text"
 
+    def page(self, run_id: str) -> str | None:
+        """The address of a run's page; None where people cannot reach it."""
+        return f"{self.url.rstrip('/')}/runs/{run_id}" if self.url else None
+
 
 class Webhook(Frozen):
     """Another service that is told when a run ends. ``secret``: ``whsec_BASE64``, or any text."""

@@ -221,10 +221,11 @@ class Report(Frozen):
         """Whether nothing speaks against the change: what fails failed on the base, too."""
         return bool(self.checks) and not any(c.blocks for c in self.checks)
 
-    @property
-    def evidence(self) -> bool:
-        """Whether anything speaks for the change: a check or a test that passes."""
-        return any(c.passed or (c.tests is not None and c.tests.counts.passed) for c in self.checks)
+    def permits(self, untested: Literal["refuse", "draft"]) -> bool:
+        """Whether the change may go on: nothing speaks against it, and something for it (a check
+        or a test that passes), unless the requester accepts an unverified draft."""
+        spoken = any(c.passed or (c.tests is not None and c.tests.counts.passed) for c in self.checks)
+        return self.acceptable and (spoken or untested == "draft")
 
 
 class BaselineKey(Frozen):

@@ -1,4 +1,4 @@
-"""What honk says on GitHub: reactions, and one comment for each run, updated in place."""
+"""What honk says on GitHub: reactions, and for each run one comment and one check run, updated in place."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Shown:
     title: str
     summary: str
     conclusion: Literal["success", "neutral"] | None
-    url: str = ""
+    url: str | None = None
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ def _verify(run: Run, services: Services, plan: Plan, workshop: Workshop) -> End
     if run.state.verified is None:
         run.record(verify_change(run, services, plan, _frozen(run)))
     report = run.state.verified.report if run.state.verified else Report(checks=())
-    if report.acceptable and (report.evidence or run.state.request.untested == "draft"):
+    if report.permits(run.state.request.untested):
         _note_weakened(run, services, report)
         return _blocked(run)
     feedback = services.feedback(report)

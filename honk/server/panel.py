@@ -94,7 +94,7 @@ def _steps(state: RunState) -> tuple[Step, ...]:
         state.session is not None,
         state.frozen is not None,
         state.gated is not None and not any(f.result == "block" for f in state.gated.findings),
-        state.verified is not None and state.verified.report.acceptable,
+        state.verified is not None and state.verified.report.permits(state.request.untested),
         judged and not state.vetoed,
         state.published is not None,
     )

@@ -162,8 +162,12 @@ def _tool(
 
         arguments = _arguments(call)
         future = portal.start_task_soon(client.call_tool, tool.name, arguments, server.seconds)
+
+        def stop() -> None:
+            future.cancel()
+
         try:
-            with cancel.closing(lambda: _stop(future.cancel)):
+            with cancel.closing(stop):
                 result = future.result()
         except CancelledError:
             cancel.check()
@@ -176,10 +180,6 @@ def _tool(
         return Answer(_text(result), error=bool(result.is_error))
 
     return ServerTool(spec, run)
-
-
-def _stop(cancel: Callable[[], bool]) -> None:
-    cancel()
 
 
 def _arguments(call: ToolCall) -> dict[str, object]:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from posixpath import dirname
 
 from honk.core.types import VerifyCommand
 from honk.verifiers import jvm, native, node, others, python, scripting
 from honk.verifiers.packages import watched
-from honk.verifiers.tree import Detection, Tree
+from honk.verifiers.tree import Detection, Tree, folders_of
 
 __all__ = ["Detection", "affected", "detect"]
 
@@ -60,7 +61,7 @@ def detect(files: Mapping[str, str], read: Callable[[str], bytes], *, stock: boo
 
     With ``stock``, checks that need what the stock image lacks are left out, with the reason.
     """
-    root = Tree(files, read)
+    root = Tree(files, cache(read))  # several ecosystems look into the same manifest
     found = _merge(_packages(root, ecosystem, stock) for ecosystem in _ECOSYSTEMS)
     if not found.commands:
         found += native.make(root)
@@ -76,18 +77,19 @@ def _packages(root: Tree, ecosystem: Ecosystem, stock: bool) -> Detection:
     marker = re.compile(ecosystem.markers)
     marked = {dirname(path) for path in root.named(lambda name: bool(marker.fullmatch(name)))}
     kept: list[str] = []
-    covering: list[str] = []
+    covering: set[str] = set()
     for folder in sorted(marked | {""}, key=lambda folder: (folder.count("/"), folder)):
-        if any(not above or folder.startswith(f"{above}/") for above in covering if above != folder):
+        if folder and not covering.isdisjoint({"", *folders_of(folder)}):
             continue
         kept.append(folder)
-        if folder in marked and ecosystem.covers(root.below(folder)):
-            covering.append(folder)
+        if folder in marked and _inner(folder, marked) and ecosystem.covers(root.below(folder)):
+            covering.add(folder)
     shown = kept[:PACKAGES]
     found = _merge(ecosystem.look(root.below(folder, _inner(folder, kept)), root) for folder in shown)
-    if found.commands and ecosystem.foreign and stock:
+    if found.commands and ecosystem.foreign:
         needs = f"{ecosystem.foreign} is not in honk's image: name one that has it (image: in .honk.yml)."
-        return Detection(reasons=(*found.reasons, needs))
+        kept_out = Detection(reasons=found.reasons) if stock else found
+        return kept_out + Detection(reasons=(needs,))
     if len(kept) > len(shown):
         left = f"{kept[len(shown)]} and {len(kept) - len(shown) - 1} more packages are left out: too many."
         found += Detection(reasons=(left,))
@@ -105,17 +107,18 @@ def _merge(parts: Iterable[Detection]) -> Detection:
 
 def affected(commands: Sequence[VerifyCommand], paths: Iterable[str]) -> tuple[VerifyCommand, ...]:
     """Those of ``commands`` that a change of ``paths`` concerns: all that watch no folder, and
-    those that watch the nearest package above a path. A path that is in no package may concern any.
+    those that watch the nearest package above a path, or cover it. A path that is in no package
+    may concern any.
     """
     packages = {folder for command in commands for folder in command.watches}
+    homes = {command.folder for command in commands}
     changed = {_nearest(path, packages) for path in paths}
     if "" in changed:
         return tuple(commands)
+    # A package without checks of its own may be one of those that a package above it checks.
+    changed |= {_nearest(package, homes) for package in changed - homes} - {""}
     return tuple(c for c in commands if not c.watches or not changed.isdisjoint(c.watches))
 
 
 def _nearest(path: str, packages: set[str]) -> str:
-    folder = dirname(path)
-    while folder and folder not in packages:
-        folder = dirname(folder)
-    return folder
+    return next((folder for folder in folders_of(path) if folder in packages), "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import configparser
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from honk.verifiers.tree import Detection, Tree
@@ -54,7 +54,7 @@ def linters(
             reason = f"{where} configures {tool.name}, which no requirement names: left out."
             found += Detection(reasons=(tree.reason(reason),))
             continue
-        commands = tuple(tree.command(name, line) for name, line in _lines(tool, tree, toml))
+        commands = tuple(tree.command(name, line) for name, line in _lines(tool, tree, toml, ini.values()))
         setup = (tree.at(tool.setup),) if tool.setup else ()
         reason = tree.reason(f"{where} configures {tool.name}.")
         found += Detection(commands, setup=setup, reasons=(reason,))
@@ -74,15 +74,18 @@ def _configured(
     )
 
 
-def _lines(tool: _Tool, tree: Tree, toml: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+def _lines(
+    tool: _Tool, tree: Tree, toml: Mapping[str, object], ini: Collection[configparser.ConfigParser]
+) -> Iterator[tuple[str, str]]:
     """Name and command of each check. mypy wants to be told what to check, by whoever."""
     tools = toml.get("tool")
     table = tools.get(tool.name) if isinstance(tools, dict) else None
     settings = table if isinstance(table, dict) else {}
-    text = "\n".join(map(tree.text, (*tool.files, "setup.cfg", "tox.ini")))
+    text = "\n".join(map(tree.text, tool.files))
     if tool.name == "mypy":
-        told = {"files", "packages", "modules"} & set(settings)
-        told |= set(re.findall(r"^(files|packages|modules)\s*=", text, re.MULTILINE))
+        named = ("files", "packages", "modules")
+        told = any(name in settings or parsed.has_option("mypy", name) for name in named for parsed in ini)
+        told = told or re.search(rf"^(?:{'|'.join(named)})\s*=", text, re.MULTILINE) is not None
         yield "mypy", tool.line if told else f"{tool.line} ."
         return
     yield tool.name, tool.line

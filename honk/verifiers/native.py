@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 from honk.verifiers.tree import Detection, Tree
 
-# Outside the work tree: what a build leaves is no part of a change. Each check starts anew.
-_BUILD = "/tmp/honk-build"
+
+def _build(tree: Tree) -> str:
+    """Outside the work tree: what a build leaves is no part of a change. One for each package,
+    since the checks of a session share /tmp."""
+    return shlex.quote(f"/tmp/honk-build/{tree.place}".rstrip("/"))
 
 
 def cmake(tree: Tree, root: Tree) -> Detection:
@@ -17,8 +21,9 @@ def cmake(tree: Tree, root: Tree) -> Detection:
     tested = any(
         re.search(r"\b(?:enable_testing|add_test)\b|include\s*\(\s*CTest", tree.text(p), re.I) for p in lists
     )
-    build = f"cmake -S . -B {_BUILD} && cmake --build {_BUILD} --parallel"
-    line = f"{build} && ctest --test-dir {_BUILD} --output-on-failure --no-tests=error" if tested else build
+    folder = _build(tree)
+    build = f"cmake -S . -B {folder} && cmake --build {folder} --parallel"
+    line = f"{build} && ctest --test-dir {folder} --output-on-failure --no-tests=error" if tested else build
     return Detection(
         (tree.command("ctest" if tested else "cmake", line),),
         frozenset({"native"}),
@@ -31,7 +36,8 @@ def meson(tree: Tree, root: Tree) -> Detection:
         return Detection()
     builds = tree.named(lambda name: name == "meson.build")
     tested = any(re.search(r"\btest\s*\(", tree.text(path)) for path in builds)
-    line = f"meson setup {_BUILD} && meson {'test' if tested else 'compile'} -C {_BUILD}"
+    folder = _build(tree)
+    line = f"meson setup {folder} && meson {'test' if tested else 'compile'} -C {folder}"
     line += " --print-errorlogs" if tested else ""
     return Detection(
         (tree.command("meson", line),),

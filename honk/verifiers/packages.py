@@ -37,15 +37,19 @@ def watched(root: Tree, commands: Sequence[VerifyCommand]) -> tuple[VerifyComman
         if folder := dirname(path):
             manifests.setdefault(folder, []).append(path)
     texts = {folder: "\n".join(map(root.text, paths)) for folder, paths in manifests.items()}
-    names = {folder: _name(root, paths) for folder, paths in manifests.items()}
+    names = {folder: _plain(_name(root, paths)) for folder, paths in manifests.items()}
     needs = {folder: _named_in(folder, text, names) for folder, text in texts.items()}
     return tuple(
         c.model_copy(update={"watches": _closure(c.folder, needs)}) if c.folder else c for c in commands
     )
 
 
-def _name(root: Tree, paths: Sequence[str]) -> str | None:
-    """What other manifests call a package; None if its manifests do not say."""
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "-")
+
+
+def _name(root: Tree, paths: Sequence[str]) -> str:
+    """What other manifests call a package; empty if its manifests do not say."""
     for path in paths:
         text = root.text(path)
         if basename(path) in ("package.json", "composer.json"):
@@ -58,21 +62,16 @@ def _name(root: Tree, paths: Sequence[str]) -> str | None:
                 return name
         elif found := next((m for pattern in _NAMED if (m := pattern.search(text))), None):
             return found[1]
-    return None
+    return ""
 
 
-def _named_in(folder: str, text: str, names: Mapping[str, str | None]) -> set[str]:
+def _named_in(folder: str, text: str, names: Mapping[str, str]) -> set[str]:
     """Folders of the packages that ``text``, the manifests of ``folder``, names."""
     words = set(re.findall(r"[\w.@/-]+", text))
     dotted = {word for word in words if word.startswith((".", "/"))}
     ways = {normpath(f"{folder}/{word}") for word in dotted}
-    plain = {word.lower().replace("_", "-") for word in words}
-    return {
-        other
-        for other, name in names.items()
-        if other != folder
-        and (other in ways or (name is not None and name.lower().replace("_", "-") in plain))
-    }
+    plain = set(map(_plain, words))
+    return {other for other, name in names.items() if other != folder and (other in ways or name in plain)}
 
 
 def _closure(folder: str, needs: Mapping[str, set[str]]) -> tuple[str, ...]:

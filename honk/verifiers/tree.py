@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from posixpath import basename
+from itertools import islice
+from posixpath import basename, dirname
 
 from honk.core.types import VerifyCommand
 
@@ -50,14 +52,21 @@ class Tree:
 
     def below(self, place: str, without: Iterable[str] = ()) -> Tree:
         """The part in ``place``, less the folders ``without`` (both as this tree names them)."""
-        start = f"{place}/" if place else ""
-        others = tuple(f"{folder}/" for folder in without)
-        files = {
-            path.removeprefix(start): blob
-            for path, blob in self.files.items()
-            if path.startswith(start) and not path.startswith(others)
-        }
+        start, others = f"{place}/" if place else "", set(without)
+        if not start and not others:
+            return self
+        first = bisect_left(self._paths, start)
+        files = {}
+        for path in islice(self._paths, first, None):
+            if not path.startswith(start):
+                break
+            if others.isdisjoint(folders_of(path)):
+                files[path.removeprefix(start)] = self.files[path]
         return Tree(files, self.blob, place)
+
+    @cached_property
+    def _paths(self) -> list[str]:
+        return sorted(self.files)
 
     def has(self, path: str) -> bool:
         return path in self.files
@@ -73,7 +82,7 @@ class Tree:
     @cached_property
     def own(self) -> tuple[str, ...]:
         """All paths but those of vendored packages, in order."""
-        return tuple(path for path in sorted(self.files) if _VENDORED.isdisjoint(path.split("/")[:-1]))
+        return tuple(path for path in self._paths if _VENDORED.isdisjoint(path.split("/")[:-1]))
 
     def named(self, fits: Callable[[str], bool]) -> list[str]:
         """Own paths whose last part fits."""
@@ -84,8 +93,16 @@ class Tree:
         return f"cd {shlex.quote(self.place)} && {line}" if self.place else line
 
     def command(self, name: str, line: str) -> VerifyCommand:
+        """A check of the package by ``line``, which runs in its folder."""
         where = f" ({self.place})" if self.place else ""
         return VerifyCommand(name=name + where, command=self.at(line), source="detected", folder=self.place)
 
     def reason(self, text: str) -> str:
+        """``text``, which begins with a path, as a line of ``reasons``."""
         return f"{self.place}/{text}" if self.place else text
+
+
+def folders_of(path: str) -> Iterator[str]:
+    """The folders above ``path``, the nearest first, without the root."""
+    while path := dirname(path):
+        yield path

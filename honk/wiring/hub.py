@@ -1,4 +1,5 @@
-"""GitHub's webhooks on this installation: the Hub port, and the answer when a run has ended."""
+"""GitHub's webhooks on this installation: the Hub port, and what is said there of a run: a comment
+when it has ended, and a check run."""
 
 from __future__ import annotations
 
@@ -18,6 +19,7 @@ from honk.core.state import RunState, fold
 from honk.core.types import Outcome, RepoRef
 from honk.forges.conversation import Shown
 from honk.forges.text import sanitise
+from honk.runs.result import rows
 from honk.settings import Settings
 from honk.triggers.github import Place, Rules, Wish
 from honk.triggers.github_act import Earlier, safely
@@ -75,8 +77,8 @@ class InstalledHub:
 
 
 def link(settings: Settings, run_id: str) -> str:
-    url = settings.server.url
-    return f"[`{run_id}`]({url.rstrip('/')}/runs/{run_id})" if url else f"`{run_id}`"
+    url = settings.server.page(run_id)
+    return f"[`{run_id}`]({url})" if url else f"`{run_id}`"
 
 
 @contextmanager
@@ -179,27 +181,26 @@ def show(settings: Settings, stores: Stores, run_id: str, note: Note) -> None:
 def check_run(settings: Settings, run_id: str, state: RunState) -> Shown:
     """How a run stands, as a check run. It never fails: a run that came to nothing says nothing
     against the commit that is there."""
-    url = f"{settings.server.url.rstrip('/')}/runs/{run_id}" if settings.server.url else ""
+    url = settings.server.page(run_id)
     ended = state.ended
     if ended is None:
         return Shown("honk is at work", f"Run {link(settings, run_id)}.", None, url)
-    checks = (state.last_report.checks if state.last_report else ())[:_ROWS]
-    rows = [
-        f"| {cell(c.name)} | {(c.compared and c.compared.before) or '–'} | "
-        f"{'passed' if c.passed else 'failed'} | {c.seconds:.0f} s |"
-        for c in checks
+    checks = rows(state.last_report) if state.last_report else ()
+    lines = [
+        f"| {_cell(row.name)} | {row.before or '–'} | {row.after} | {row.seconds:.0f} s |"
+        for row in checks[:_ROWS]
     ]
-    table = ["| check | before | after | |", "| --- | --- | --- | --- |", *rows] if rows else []
+    table = ["| check | before | after | |", "| --- | --- | --- | --- |", *lines] if lines else []
     flags = state.last_findings.findings if state.last_findings else ()
-    flagged = [f"- {cell(f.gate)}: {cell(f.path)} {cell(f.detail)}" for f in flags if f.result == "flag"]
+    flagged = [f"- {_cell(f.gate)}: {_cell(f.path)} {_cell(f.detail)}" for f in flags if f.result == "flag"]
     head = f"Run {link(settings, run_id)}: {sanitise(ended.reason, 2000)}"
     parts = [head, "\n".join(table), "\n".join(["Flagged by gates:", *flagged]) if flagged else ""]
-    title = f"{ended.outcome}: {len(rows)} check{'s'[: len(rows) != 1]} run outside the model's reach"
+    title = f"{ended.outcome}: {len(checks)} check{'s'[: len(checks) != 1]} run outside the model's reach"
     good = ended.outcome is Outcome.PUBLISHED
     return Shown(title, "\n\n".join(filter(None, parts)), "success" if good else "neutral", url)
 
 
-def cell(text: str) -> str:
+def _cell(text: str) -> str:
     """Words from outside in one cell of a table."""
     return sanitise(" ".join(text.split()), 200)
 

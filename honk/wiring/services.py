@@ -26,7 +26,9 @@ from honk.git.refs import branch_name
 from honk.planning import Prepare, make_plan
 from honk.runs.services import Services, Wording
 from honk.settings import Settings
-from honk.tools import FINISH, VERIFY, ToolContext, answered, run_tool, toolset
+from honk.tools.specs import FINISH, VERIFY
+from honk.tools.tool import ToolContext, answered, run_tool
+from honk.tools.toolset import toolset
 from honk.verifiers.commands import check, feedback, is_manifest
 from honk.verifiers.compare import compare, settle, weakened
 from honk.wiring.evidence import signer

@@ -57,9 +57,6 @@ def open_slack(
     api, logger = _api(settings)
     me = cache(api.me)
 
-    def page(run_id: str) -> str | None:
-        return f"{settings.server.url.rstrip('/')}/runs/{run_id}" if settings.server.url else None
-
     follower = Follower(
         api,
         stores.events,
@@ -67,7 +64,7 @@ def open_slack(
         live=stores.leases.live,
         known=stores.once.known,
         first=stores.once.first,
-        page=page,
+        page=settings.server.page,
         note=note,
     )
     talk = Talk(settings.slack, api, me, desk, stores.events, lambda place: stores.links.runs("slack", place))

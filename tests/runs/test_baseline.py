@@ -16,6 +16,7 @@ from honk.core.sandbox import Sandbox, SandboxSpec
 from honk.core.types import Outcome, RunResult, VerificationResult
 from honk.runs.result import result
 from honk.runs.run import Run
+from honk.server.panel import panel
 from honk.testing.sandbox import open_folder_sandbox
 from honk.testing.scripted import Call, Turn
 from tests.world import APPROVE, FINISH, World, Worlds, bash
@@ -108,8 +109,11 @@ def test_what_failed_before_and_still_does_is_shown_and_blocks_nothing(worlds: W
 def test_where_no_check_and_no_test_passes_nothing_speaks_for_the_change(worlds: Worlds) -> None:
     broken = {"a.txt": "a\n", ".honk.yml": "verify:\n  broken: test -f none\n"}
     world = worlds([bash("echo more > notes.txt"), *[FINISH] * 4], files=broken)
-    ended = told(world.run(), world)
+    run = world.run()
+    ended = told(run, world)
     assert ended.outcome is Outcome.UNVERIFIED
+    steps = panel(run.id, "ended", run.state).steps
+    assert [step.name for step in steps if step.mark == "bad"] == ["Verify"]
     assert "nothing verifies the change" in ended.reason and "--untested draft" in ended.reason
     assert "fails (exit code 1) as it did before" in feedback(world)
     assert world.branches() == []

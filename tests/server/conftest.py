@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +11,10 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.e2e.installed import Installed, Installer, Started, until
+from tests.e2e.conftest import description, hub, install
+from tests.e2e.installed import Installed, Started, until
 
-
-@pytest.fixture
-def install(tmp_path: Path) -> Iterator[Installer]:
-    with ExitStack() as stack:
-        yield Installer(tmp_path, stack)
+__all__ = ["description", "hub", "install"]  # fixtures here, too
 
 
 @dataclass

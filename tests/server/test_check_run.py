@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 from pydantic import SecretStr
 
 from honk.core.events import BaseResolved, FollowedUp, Pushed, RunEnded, Verified
@@ -15,16 +11,10 @@ from honk.runs.run import Run
 from honk.testing.github_state import Repo
 from honk.wiring import enlist, open_stores
 from honk.wiring.hub import show
-from tests.e2e.hub import Hub, open_hub
+from tests.e2e.hub import Hub
 from tests.e2e.installed import Installer
 
 BRANCH, CHECK = "honk/say-hello-1", "make | test"
-
-
-@pytest.fixture
-def hub(tmp_path: Path) -> Iterator[Hub]:
-    with open_hub(tmp_path) as opened:
-        yield opened
 
 
 def test_progress_at_what_it_builds_upon_and_evidence_at_what_it_pushed(install: Installer, hub: Hub) -> None:

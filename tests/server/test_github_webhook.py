@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -18,28 +16,16 @@ import pytest
 from honk.core.events import BaseResolved, RunEnded
 from honk.core.types import Base, Outcome, RepoRef, Request
 from honk.runs.run import Run
-from honk.testing.github_openapi import Description, load_description
 from honk.testing.github_state import Pull, Repo
 from honk.testing.scripted import Call, ScriptedModel, Turn
 from honk.wiring import enlist, open_stores
-from tests.e2e.hub import Hub, open_hub
+from tests.e2e.hub import Hub
 from tests.e2e.installed import Installed, Installer, until
 from tests.server.conftest import Served, serve
 from tests.world import APPROVE, FINISH, GREET, bash, git
 
 SECRET = "It's a Secret to Everybody"
 AT = "2026-01-02T03:04:05Z"
-
-
-@pytest.fixture
-def hub(tmp_path: Path) -> Iterator[Hub]:
-    """A GitHub whose every exchange is held to GitHub's description."""
-    with open_hub(tmp_path) as opened:
-        yield opened
-    description = load_description(os.environ.get("HONK_TEST_TOOLS"))
-    if isinstance(description, Description):
-        violations = [v for exchange in opened.fake.journal for v in description.violations(exchange)]
-        assert not violations, "\n".join(violations)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from honk.testing.local import LocalShell, LocalWorkspace
-from honk.tools import ToolContext
+from honk.tools.tool import ToolContext
 
 PACKAGE = "@openai/codex@0.169.0-linux-x64"
 BINARY = "vendor/x86_64-unknown-linux-musl/bin/codex"

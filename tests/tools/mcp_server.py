@@ -44,6 +44,12 @@ async def slow() -> str:
 
 
 @server.tool()
+def dies() -> str:
+    """The server ends in the middle of it."""
+    os._exit(3)
+
+
+@server.tool()
 def structured() -> dict[str, Any]:
     """Data."""
     return {"answer": 42}

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from honk.core.messages import Dialect, ToolCall, ToolResult
-from honk.tools import ToolContext, run_tool, toolset
+from honk.tools.tool import ToolContext, run_tool
+from honk.tools.toolset import toolset
 
 
 class Editor:

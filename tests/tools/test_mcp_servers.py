@@ -94,6 +94,13 @@ def test_a_tool_that_never_ends_is_given_up(opened: Opened) -> None:
         call(opened(seconds=0.5), "notes__slow")
 
 
+def test_a_server_that_dies_is_no_end_of_the_session(opened: Opened) -> None:
+    tools = opened(seconds=20)
+    for name in ("notes__dies", "notes__lookup"):
+        with pytest.raises(ToolError, match=f"{name} failed"):
+            call(tools, name, '{"topic": "a"}' if name == "notes__lookup" else "{}")
+
+
 def test_a_cancelled_run_does_not_wait_for_a_tool(opened: Opened) -> None:
     cancel = Cancel()
     tools = opened(cancel)

@@ -14,7 +14,10 @@ import pytest
 from honk.core.errors import SandboxError
 from honk.core.messages import CommandOutput, Dialect, ToolCall, ToolKind, ToolResult
 from honk.core.types import CommandResult, Finish
-from honk.tools import FINISH, VERIFY, ToolContext, program, run_tool, toolset
+from honk.tools.patching import program
+from honk.tools.specs import FINISH, VERIFY
+from honk.tools.tool import ToolContext, run_tool
+from honk.tools.toolset import toolset
 
 PATCH = "*** Begin Patch\n*** Update File: f\n@@\n-old\n+new $HOME `x`\n*** End Patch"
 
@@ -335,7 +338,7 @@ def test_a_file_that_is_not_there_is_told_alike_alone_and_on_the_path(
     executable.chmod(0o755)
     alone = bash(context, f"apply_patch <<'EOF'\n{patch}\nEOF")
     on_path = bash(context, f"PATH={executable.parent}:$PATH; apply_patch <<'EOF' || true\n{patch}\nEOF")
-    command = [sys.executable, "-W", "ignore", "-m", "honk.tools.apply_patch"]
+    command = [sys.executable, "-m", "honk.tools.apply_patch"]
     module = subprocess.run(command, cwd=repo, input=patch, capture_output=True, text=True, check=False)
     assert "gone" in module.stderr and module.returncode == 1
     assert on_path.text == module.stderr.strip()

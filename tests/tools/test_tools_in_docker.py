@@ -13,7 +13,8 @@ from honk.core.cancel import Cancel
 from honk.core.messages import Dialect, ToolCall
 from honk.core.sandbox import SandboxSpec
 from honk.core.types import RepoRef
-from honk.tools import ToolContext, run_tool, toolset
+from honk.tools.tool import ToolContext, run_tool
+from honk.tools.toolset import toolset
 from honk.wiring import open_mirror
 from honk.wiring.sandboxes import Engine
 from tests.world import FILES, make_origin

@@ -184,6 +184,18 @@ CASES: dict[str, tuple[dict[str, str], list[str], list[str], set[str]]] = {
         [f"{PIP} ruff==0.9 mypy"],
         set(),
     ),
+    "packages of setuptools are none of mypy's": (
+        {"setup.cfg": "[options]\npackages = find:\n[mypy]\n", "requirements-dev.txt": "mypy\n"},
+        ["python3 -m mypy ."],
+        [f"{PIP} -r requirements-dev.txt"],
+        set(),
+    ),
+    "mypy told by its section": (
+        {"setup.cfg": "[mypy]\nfiles = src\n", "requirements-dev.txt": "mypy\n"},
+        ["python3 -m mypy"],
+        [f"{PIP} -r requirements-dev.txt"],
+        set(),
+    ),
     "a linter that pre-commit runs": (
         {
             "requirements-dev.txt": "flake8 >= 5\npyright\n",
@@ -414,6 +426,35 @@ def test_a_change_is_verified_in_its_package_and_in_those_that_depend_on_it() ->
     assert ran([]) == set()
 
 
+def test_what_covers_a_package_runs_when_another_depends_on_that() -> None:
+    files = {
+        "rust/Cargo.toml": "[workspace]\nmembers = ['crates/*']\n",
+        "rust/crates/core/Cargo.toml": "[package]\nname = 'acme-core'\n",
+        "rust/crates/core/src/lib.rs": "#[test]\nfn f() {}",
+        "py/pyproject.toml": "[tool.maturin]\nmanifest-path = '../rust/crates/core'\n",
+        "py/test_x.py": "import pytest",
+        "py/native/CMakeLists.txt": "",
+        "other/CMakeLists.txt": "",
+    }
+    assert ran(["rust/crates/core/src/lib.rs"], files) == {"cargo test (rust)", "pytest (py)"}
+    lines = {c.name: c.command for c in look(files).commands}
+    # The session's checks share /tmp, and CMake refuses the folder of another source.
+    assert "/tmp/honk-build/py/native " in lines["cmake (py/native)"]
+    assert "/tmp/honk-build/other " in lines["cmake (other)"]
+
+
+def test_each_manifest_of_a_monorepo_is_read_once() -> None:
+    files = {f"p{n}/package.json": PACKAGE for n in range(30)}
+    asked: list[str] = []
+
+    def read(path: str) -> bytes:
+        asked.append(path)
+        return files[path].encode()
+
+    detect({path: path for path in files}, read)
+    assert sorted(asked) == sorted(files)
+
+
 def test_a_check_of_the_whole_repository_always_runs() -> None:
     files = {**MONOREPO, ".pre-commit-config.yaml": "repos: []"}
     assert ran(["web/a.ts"], files) == {"npm test (web)", "pre-commit"}
@@ -470,8 +511,10 @@ def test_what_the_stock_image_lacks_is_said_and_left_out() -> None:
         "test/t.csproj": '<PackageReference Include="Microsoft.NET.Test.Sdk"',
     }
     assert look(files).commands == () and ".NET SDK is not in honk's image" in look(files).reasons[-2]
+    assert not look(files).toolchains and not look(files).setup
     own = detect({path: path for path in files}, lambda path: files[path].encode(), stock=False)
     assert [c.command for c in own.commands] == ["dotnet test App.sln"]
+    assert ".NET SDK is not in honk's image" in own.reasons[-1]  # so that `honk init` says it
 
 
 def test_flags_replace_the_file_and_the_file_replaces_detection() -> None:
