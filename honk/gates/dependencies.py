@@ -56,6 +56,8 @@ def locks(files: Sequence[FileChange], request: str) -> Iterator[Finding]:
             continue
         asked = _ASKED_LOCK.search(request) is not None
         detail = f"changed without {' or '.join(manifests)}"
+        if file.status == "A":
+            detail = f"is new, without a change of {' or '.join(manifests)}; leave it out of the change"
         yield Finding(gate="lock-file", result="flag" if asked else "block", path=file.path, detail=detail)
 
 

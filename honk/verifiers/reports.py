@@ -35,9 +35,14 @@ def folder() -> str:
 
 
 def asking(folder: str) -> str:
-    """What goes before a command, on its first line."""
+    """What goes before a command, on its first line.
+
+    The clock of files ticks every few milliseconds: only after a tick is what the command writes
+    newer than its start, and what was there before is not.
+    """
+    tick = f"until [ {folder}/tick -nt {folder}/start ]; do : >{folder}/tick; done"
     return (
-        f"mkdir -p {folder} && : >{folder}/start; "
+        f"mkdir -p {folder} && : >{folder}/start && {tick}; "
         f'export PYTEST_ADDOPTS="${{PYTEST_ADDOPTS-}} --junitxml={folder}/pytest.xml"; '
         f"export GTEST_OUTPUT=xml:{folder}/; "
     )

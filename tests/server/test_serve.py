@@ -135,7 +135,7 @@ def test_orders_from_outside_stay_within_what_the_operator_allows(install: Insta
     assert large.status_code == 413
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.full)])
 def test_another_worker_carries_on_where_one_died_or_was_stopped(
     install: Installer, number: signal.Signals
 ) -> None:

@@ -251,7 +251,7 @@ ATTACKS: Sequence[str] = (
     "[a](javascript:window.pwned=6) ![b](https://evil.example/x.png) <https://evil.example/y>",
     "javascript:window.pwned=7",
     "</pre></details></article></main><h1>gone</h1><style>body{display:none}</style>",
-    "{{ 7 * 7 }}{% raw %}${7*7}<%= 7*7 %>",
+    "{{ 1234 * 4321 }}{% raw %}${1234*4321}<%= 1234*4321 %>",
     "\x1b]8;;javascript:window.pwned=8\x07click\x1b]8;;\x07 \x1b]0;title\x07\x1b[2J"
     "\x1b[31;1;38;5;999;48;2;1mred\x1b[0m\x9b31m",
     "\u202egnp.exe\u2066 \u200bhidden\u200f \U000e0041\U000e0042 \ufeff",

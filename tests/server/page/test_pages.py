@@ -319,7 +319,8 @@ def test_no_text_is_obeyed(site: Site, reader: Readers) -> None:
         hrefs = page.locator("a").evaluate_all("list => list.map(a => a.href)")
         assert all(href.startswith(site.url) for href in hrefs), hrefs
         text = page.locator("main").inner_text()
-        assert "[U+202E]gnp.exe" in text and "{{ 7 * 7 }}" in text and "49" not in text
+        assert "[U+202E]gnp.exe" in text and "{{ 1234 * 4321 }}" in text
+        assert str(1234 * 4321) not in text
         assert not re.search("[\u202a-\u202e\u2066-\u2069\u200b\x00-\x08\x1b]", text)
         assert page.locator("[hx-get='/logout'], [onmouseover], [onfocus]").count() == 0
         assert page.evaluate("document.documentElement.scrollWidth") <= 1280
