@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from posixpath import dirname
 
+from honk.verifiers import locked
 from honk.verifiers.linters import linters
 from honk.verifiers.tree import Detection, Tree
 
@@ -34,23 +35,24 @@ def covers(tree: Tree) -> bool:
 def python(tree: Tree, root: Tree) -> Detection:
     config = _Config(tree)
     tests = tree.named(lambda name: bool(re.fullmatch(r"test_.*\.py|.*_test\.py", name)))
-    setup = _setup(tree, config)
+    setup, lock = _setup(tree, config, root)
     if config.pytest and (tests or config.pytest_paths(tree)):
         found = _pytest(tree, f"{config.pytest} configures pytest.")
     elif tests:
         found = _tested(tree, config, tests)
     elif config.tox:
         found = _environments(tree, "tox", config.tox, "python3 -m tox run -e py")
-        setup = ("python3 -m tox run -e py --notest",)
+        setup, lock = ("python3 -m tox run -e py --notest",), ""
     elif tree.has("noxfile.py"):
         found = _environments(tree, "nox", "noxfile.py", "python3 -m nox --no-install -r")
-        setup = ("python3 -m nox --install-only -r",)
+        setup, lock = ("python3 -m nox --install-only -r",), ""
     else:
         found = Detection()
     found += linters(tree, config.toml, config.ini, config.required(tree), root)
     if setup and found.commands:
         lines = tuple(map(tree.at, setup))
-        reason = tree.reason(f"Python packages come by `{_clip(setup[-1])}`.")
+        how = f"by pip, in the versions of {lock}" if lock else f"by `{_clip(setup[-1])}`"
+        reason = tree.reason(f"Python packages come {how}.")
         found = Detection(setup=lines) + found + Detection(reasons=(reason,))
     return found
 
@@ -165,8 +167,11 @@ class _Config:
         return [line for line in plain if line and not re.search(r"[{}]|^-|:\s", line)]
 
 
-def _setup(tree: Tree, config: _Config) -> tuple[str, ...]:
-    """One call of pip, so that it finds versions that fit all. (Old pips know no ``--group``.)"""
+def _setup(tree: Tree, config: _Config, root: Tree) -> tuple[tuple[str, ...], str]:
+    """One call of pip, so that it finds versions that fit all, and the lock file that it follows.
+
+    (Old pips know no ``--group``.)
+    """
     arguments = [f"-r {shlex.quote(path)}" for path in config.requirements]
     if config.installable:
         extras = config.extras()
@@ -174,7 +179,10 @@ def _setup(tree: Tree, config: _Config) -> tuple[str, ...]:
     arguments += [f"-e {shlex.quote(f'./{folder}')}" for folder in config.members(tree)]
     named = config.groups() or config.tox_deps()
     arguments += [shlex.quote(requirement) for requirement in named]
-    return (f"python3 -m pip install {' '.join(arguments)}",) if arguments else ()
+    if not arguments:
+        return (), ""
+    line, lock = locked.install(tree, root, " ".join(arguments))
+    return (line,), lock
 
 
 def _group(groups: Mapping[str, object], name: str, seen: set[str]) -> Iterator[str]:

@@ -56,6 +56,18 @@ repos:
 PROJECTS = {
     "unittest": Project({**PYTHON, "test_greet.py": UNITTEST}, ("unittest",), SPOIL_PYTHON),
     "pytest": Project({**PYTHON, "test_greet.py": PYTEST, "conftest.py": ""}, ("pytest",), SPOIL_PYTHON),
+    "uv.lock": Project(
+        {
+            "greet.py": "import six\n\n\ndef greet():\n    return 'hello'\n",
+            "test_greet.py": "import six\n" + PYTEST + "    assert six.__version__ == '1.15.0'\n",
+            "pyproject.toml": "[project]\nname = 'greet'\nversion = '1'\ndependencies = ['six']\n"
+            "[tool.setuptools]\npy-modules = ['greet']\n",
+            "uv.lock": '[[package]]\nname = "six"\nversion = "1.15.0"\nsource = {registry = "x"}\n',
+            ".gitignore": "*.egg-info/\n",
+        },
+        ("pytest",),
+        SPOIL_PYTHON,
+    ),
     "node": Project(
         {
             "package.json": '{"name": "greet", "version": "1.0.0", "scripts": {"test": "node --test"}}\n',
