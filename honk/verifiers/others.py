@@ -33,11 +33,15 @@ def rust(tree: Tree, root: Tree) -> Detection:
     sources = tree.named(lambda name: name.endswith(".rs"))[:_SAMPLE]
     tested = any(re.search(r"#\[(?:\w+::)*test\b|#\[cfg\(test\)\]", tree.text(path)) for path in sources)
     line = "cargo test" if tested else "cargo check --all-targets"
-    if "[workspace]" in tree.text("Cargo.toml"):
-        line += " --workspace"
-    lines = [line]
+    manifest = tree.text("Cargo.toml")
+    workspace = "[workspace]" in manifest
+    lines = [line + " --workspace" * workspace]
     if tree.first("rustfmt.toml", ".rustfmt.toml"):
-        lines.append("cargo fmt --check" + (" --all" if "[workspace]" in tree.text("Cargo.toml") else ""))
+        lines.append("cargo fmt --check" + " --all" * workspace)
+    if tree.first("clippy.toml", ".clippy.toml") or re.search(
+        r"^\[(?:workspace\.)?lints\.clippy\]", manifest, re.M
+    ):
+        lines.append("cargo clippy --all-targets" + " --workspace" * workspace)
     return Detection(
         tuple(tree.command(" ".join(line.split()[:2]), line) for line in lines),
         frozenset({"rust"}),

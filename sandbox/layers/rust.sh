@@ -2,7 +2,7 @@
 set -eu
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -q
-apt-get install -qy --no-install-recommends rustc-web cargo-web rustfmt-web \
-    || apt-get install -qy --no-install-recommends rustc cargo rustfmt
+apt-get install -qy --no-install-recommends rustc-web cargo-web rustfmt-web rust-web-clippy \
+    || apt-get install -qy --no-install-recommends rustc cargo rustfmt rust-clippy
 apt-get clean && rm -rf /var/lib/apt/lists/*
 cargo --version

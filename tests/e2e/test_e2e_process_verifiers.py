@@ -96,10 +96,11 @@ PROJECTS = {
         {
             "Cargo.toml": '[package]\nname = "greet"\nversion = "0.1.0"\nedition = "2021"\n',
             ".gitignore": "target/\nCargo.lock\n",
+            "clippy.toml": "",
             "src/lib.rs": 'pub fn greet() -> &\'static str { "hello" }\n\n'
             '#[test]\nfn greets() { assert_eq!(greet().len(), 5); }\n',
         },
-        ("cargo test",),
+        ("cargo test", "cargo clippy"),
         "sed -i s/hello/bye/ src/lib.rs",
     ),
     "tox": Project(

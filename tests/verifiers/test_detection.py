@@ -274,6 +274,12 @@ CASES: dict[str, tuple[dict[str, str], list[str], list[str], set[str]]] = {
         ["cargo fetch"],
         {"rust"},
     ),
+    "rust with lints": (
+        {"Cargo.toml": "[package]\nname='a'\n[lints.clippy]\nall='deny'\n", "src/lib.rs": ""},
+        ["cargo check --all-targets", "cargo clippy --all-targets"],
+        ["cargo fetch"],
+        {"rust"},
+    ),
     "rspec by Bundler": (
         {"Gemfile": "gem 'rubocop'", "spec/a_spec.rb": "", ".rubocop.yml": ""},
         ["bundle exec rspec", "bundle exec rubocop"],
