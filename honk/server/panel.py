@@ -88,7 +88,8 @@ def panel(run_id: str, status: str, state: RunState) -> Panel:
 
 def _steps(state: RunState) -> tuple[Step, ...]:
     """Which steps are behind the run, which one it is at, which one ended it."""
-    judged = state.request.judge is None or state.judged is not None
+    # Evidence comes next, whether there is a judge or not (the repository may want one).
+    judged = state.judged is not None or state.attested is not None
     behind = (
         state.image is not None,
         state.session is not None,

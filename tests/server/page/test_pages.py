@@ -105,7 +105,7 @@ def test_the_list_is_filtered_and_paged(site: Site, reader: Readers) -> None:
 
 
 def test_a_run_is_followed_live(site: Site, reader: Readers) -> None:
-    asked = samples.request()
+    asked = samples.request(judge=None)
     site.begin(RUN, asked, samples.working(asked))
     ada = reader()
     page = ada.go(f"/runs/{RUN}")
@@ -131,7 +131,9 @@ def test_a_run_is_followed_live(site: Site, reader: Readers) -> None:
     site.write(RUN, events[10:11])
     expect(page.locator(".steps .now")).to_contain_text("Verify")
     expect(page.get_by_role("region", name="Gates").last).to_contain_text("A test was removed.")
-    site.write(RUN, events[11:13])
+    site.write(RUN, events[11:12])
+    expect(page.locator(".steps .now")).to_contain_text("Judge")  # whoever wants one
+    site.write(RUN, events[12:13])
     row = page.get_by_role("region", name="Verification").get_by_role("row", name="pytest")
     expect(row).to_contain_text("failed")
     expect(row).to_contain_text("passed")
