@@ -8,6 +8,9 @@ import shlex
 from honk.verifiers.tree import Detection, Tree
 
 _SAMPLE = 300  # Rust files that are read to find a test
+# What setup compiles is in the caches of every container of a run. Whether it compiles is the
+# checks' business. The second package is the one that only test programs have.
+_GO_COMPILED = "{ go vet ./...; go build testing/internal/testdeps; } >/dev/null 2>&1 || true"
 
 
 def go(tree: Tree, root: Tree) -> Detection:
@@ -19,10 +22,11 @@ def go(tree: Tree, root: Tree) -> Detection:
     reasons = [f"go.mod, {'with' if tested else 'without'} test files: `{'` and `'.join(lines)}`."]
     if path := tree.first(".golangci.yml", ".golangci.yaml", ".golangci.toml"):
         reasons.append(f"{path}: golangci-lint is not in the image; an image of your own may have it.")
+    fetched = () if tree.has("vendor/modules.txt") else (tree.at("go mod download"),)
     return Detection(
         tuple(tree.command(line.removesuffix(" ./..."), line) for line in lines),
         frozenset({"go"}),
-        () if tree.has("vendor/modules.txt") else (tree.at("go mod download"),),
+        (*fetched, tree.at(_GO_COMPILED)),
         tuple(map(tree.reason, reasons)),
     )
 
@@ -42,10 +46,15 @@ def rust(tree: Tree, root: Tree) -> Detection:
         r"^\[(?:workspace\.)?lints\.clippy\]", manifest, re.M
     ):
         lines.append("cargo clippy --all-targets" + " --workspace" * workspace)
+    setup = ["cargo fetch"]
+    # Between checks only what is ignored stays in the tree. Above 2 GB copying costs too much.
+    if re.search(r"^/?(?:\*\*/)?target/?$", tree.text(".gitignore") + "\n" + root.text(".gitignore"), re.M):
+        small = '[ "$(du -sm target | cut -f1)" -lt 2048 ] || rm -rf target'
+        setup.append(f"{{ {lines[0]}{' --no-run' * tested}; {small}; }} >/dev/null 2>&1")
     return Detection(
         tuple(tree.command(" ".join(line.split()[:2]), line) for line in lines),
         frozenset({"rust"}),
-        (tree.at("cargo fetch"),),
+        tuple(map(tree.at, setup)),
         (tree.reason(f"Cargo.toml, {'with' if tested else 'without'} tests: `{'` and `'.join(lines)}`."),),
     )
 

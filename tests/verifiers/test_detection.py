@@ -16,6 +16,7 @@ from honk.verifiers.config import propose
 from honk.verifiers.detection import Detection, affected, detect
 
 PIP = "python3 -m pip install"
+GO_COMPILED = "{ go vet ./...; go build testing/internal/testdeps; } >/dev/null 2>&1 || true"
 PACKAGE = json.dumps({"scripts": {"test": "jest"}})
 UNIT = "import unittest\n"
 
@@ -134,11 +135,16 @@ CASES: dict[str, tuple[dict[str, str], list[str], list[str], set[str]]] = {
     ),
     "a broken package.json": ({"package.json": "{,"}, [], [], set()),
     "a package.json that is a list": ({"package.json": "[]"}, [], [], set()),
-    "go": ({"go.mod": "", "a_test.go": ""}, ["go test ./...", "go vet ./..."], ["go mod download"], {"go"}),
+    "go": (
+        {"go.mod": "", "a_test.go": ""},
+        ["go test ./...", "go vet ./..."],
+        ["go mod download", GO_COMPILED],
+        {"go"},
+    ),
     "go, vendored and untested": (
         {"go.mod": "", "a.go": "", "vendor/modules.txt": "", "vendor/x_test.go": ""},
         ["go vet ./..."],
-        [],
+        [GO_COMPILED],
         {"go"},
     ),
     "rust": (
@@ -272,6 +278,16 @@ CASES: dict[str, tuple[dict[str, str], list[str], list[str], set[str]]] = {
         {"Cargo.toml": "[workspace]", "rustfmt.toml": "", "a/src/lib.rs": ""},
         ["cargo check --all-targets --workspace", "cargo fmt --check --all"],
         ["cargo fetch"],
+        {"rust"},
+    ),
+    "rust with its target ignored": (
+        {"Cargo.toml": "", "src/lib.rs": "#[test]", ".gitignore": "x\n/target\n"},
+        ["cargo test"],
+        [
+            "cargo fetch",
+            '{ cargo test --no-run; [ "$(du -sm target | cut -f1)" -lt 2048 ] || rm -rf target; }'
+            " >/dev/null 2>&1",
+        ],
         {"rust"},
     ),
     "rust with lints": (
