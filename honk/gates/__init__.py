@@ -29,13 +29,14 @@ from honk.gates.content import Content, contents
 from honk.gates.dependencies import downgrades, locks
 from honk.gates.hidden import hidden_characters, scan_hidden, visible
 from honk.gates.junk import junk
-from honk.gates.lowered import lowered, suppressions
+from honk.gates.lowered import lowered
 from honk.gates.paths import protected_paths, tests_changed
 from honk.gates.policy import DEFAULTS, GatePolicy, apply, can_permit, combined, matches
 from honk.gates.request import to_remove
 from honk.gates.secrets import mask, scan_secrets, secrets
 from honk.gates.shape import shape
 from honk.gates.suite import Suite
+from honk.gates.suppressions import suppressions
 from honk.gates.weakened import weakened
 
 __all__ = ["DEFAULTS", "GatePolicy", "can_permit", "combined", "inspect", "matches", "scan_text"]

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from honk.gates.assertions import FILE_SKIPS, HIDDEN_TAGS, SKIPS, is_conditional, is_vacuous, mocks
+from honk.gates.assertions import is_vacuous, mocks
 from honk.gates.collect import Check, Collector, words
+from honk.gates.skips import FILE_SKIPS, HIDDEN_TAGS, SKIPS, is_conditional
 from honk.gates.syntax import Tree, language_of, parse
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from honk.gates.assertions import is_check, is_conditional
+from honk.gates.assertions import is_check
+from honk.gates.skips import is_conditional
 from honk.gates.syntax import Tree
 
 if TYPE_CHECKING:

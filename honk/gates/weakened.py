@@ -9,34 +9,23 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from honk.core.types import Finding
-from honk.gates.assertions import SKIPS, expects_failure, loosened, strength
+from honk.gates.assertions import expects_failure, loosened, strength
 from honk.gates.cases import Case, cases_of
 from honk.gates.collect import Check, words
+from honk.gates.matching import COMMON, COMPARED, covers, difference, leaf, match_cases, pairs
+from honk.gates.textual import by_text, short
 
 GATE = "weakened-tests"
-_COVERED = 0.7  # share of an assertion's words that must stand where it went
-_SIMILAR = 0.5  # share of two tests' words that makes one the other's new name
-_SHOWN = 90
 _PREPARES = re.compile(r"autouse\s*=\s*True|def set_?up\w*\(|@Before\w*\b|void SetUp\(", re.I)
 _GENERATED = re.compile(r"@given\b|proptest!|quickcheck|\bfc\.property\b|\bforAll\b")
 _UNPARSABLE = 10  # files that no grammar reads, after which all others are compared as text
-_COMPARED = 300  # cases that are compared with each other word by word: bounds the time of a huge change
 # Of a whole test, whatever it asserts: Rust's attribute, JUnit 4's parameter.
 _EXPECTS_FAILURE = re.compile(r"should_panic|@\w*Test\s*\(\s*expected")
-_COMMON = frozenset(
-    (  # words of frameworks, which say nothing about the code under test
-        "self", "this", "t", "def", "assert", "expect", "it", "test", "equal", "assertequal",
-        "assertequals", "tobe", "toequal", "eq", "to", "be", "require", "true", "false", "none", "nil",
-        "null", "asserttrue", "if", "in", "assertfalse", "assertsame", "not", "is", "fatal", "error",
-        "errorf", "fatalf", "got", "want", "expect_eq", "assert_eq", "assert_equal", "check", "new",
-        "await", "async", "func",
-    )
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -69,29 +58,26 @@ def weakened(files: Sequence[TestFile], gone: frozenset[str]) -> Iterator[Findin
             after += new
     yield from _Comparison(before, after, gone).findings()
     for file in plain:
-        yield from _by_text(file, plain, gone)
+        others = [other.new for other in plain if other is not file]
+        for result, detail in by_text(file.old, file.new, others, gone):
+            yield _found(file.path, detail, result)
 
 
 def _found(path: str, detail: str, result: Literal["block", "flag"] = "block") -> Finding:
     return Finding(gate=GATE, result=result, path=path, detail=detail)
 
 
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"
-
-
 class _Comparison:
     """The tests of all files of a change, before and after."""
 
     def __init__(self, before: list[Case], after: list[Case], gone: frozenset[str]) -> None:
-        names = {_leaf(case).lower() for case in before}
+        names = {leaf(case).lower() for case in before}
         self._gone = frozenset(name.lower() for name in gone) - names
-        self._pairs, self._lost, self._new = _match(before, after)
+        self._pairs, self._lost, self._new = match_cases(before, after)
         self._kept = {check.key for case in after for check in case.checks}
         self._tested = {check.key for case in after if case.test for check in case.checks}
         changed = [*self._new, *(now for old, now in self._pairs if old.text != now.text)]
-        self._added = changed[:_COMPARED]  # where a moved assertion may stand now
+        self._added = changed[:COMPARED]  # where a moved assertion may stand now
         self._places = [self._place(case) for case in self._added if case.checks]
 
     def findings(self) -> Iterator[Finding]:
@@ -112,7 +98,7 @@ class _Comparison:
     def _changed(self, old: Case, new: Case) -> Iterator[Finding]:
         yield from self._skipped(old, new)
         name = new.name or "the file's own checks"
-        lost, added = _difference(old.checks, new.checks), _difference(new.checks, old.checks)
+        lost, added = difference(old.checks, new.checks), difference(new.checks, old.checks)
         if old.checks and not new.checks and not self._explained(lost):
             yield self._blame(old, f"{name} asserts nothing any more")
             return
@@ -123,9 +109,9 @@ class _Comparison:
         for check in self._unpaired(old, new, lost, added):
             if self._moved(check, by=new) or _is_minor(check, new, exact):
                 continue
-            yield self._blame(old, f"{name} no longer asserts: {_short(check.text)}", check.text)
+            yield self._blame(old, f"{name} no longer asserts: {short(check.text)}", check.text)
         yield from self._fewer_rows(old, new)
-        for before, now in _pairs(lost, added):
+        for before, now in pairs(lost, added):
             yield from self._weaker(old, new, before, now)
 
     def _skipped(self, old: Case, new: Case) -> Iterator[Finding]:
@@ -133,7 +119,7 @@ class _Comparison:
         fresh = [skip for skip in new.skips if not known[skip.marker]]
         certain = [skip for skip in fresh if skip.certain]
         if certain and not any(skip.certain for skip in old.skips):
-            yield _found(new.path, f"{new.name or 'the file'} is skipped: {_short(certain[0].marker)}")
+            yield _found(new.path, f"{new.name or 'the file'} is skipped: {short(certain[0].marker)}")
         elif fresh and len(new.skips) > len(old.skips):
             yield _found(new.path, f"{new.name or 'the file'} is skipped under a condition", "flag")
 
@@ -143,7 +129,7 @@ class _Comparison:
     def _unpaired(
         self, old: Case, new: Case, lost: Sequence[Check], added: Sequence[Check]
     ) -> Iterator[Check]:
-        taken = {before.key for before, _ in _pairs(lost, added)}
+        taken = {before.key for before, _ in pairs(lost, added)}
         for check in lost:
             if check.key not in taken:
                 yield check
@@ -153,13 +139,13 @@ class _Comparison:
         if len(new.rows) >= len(old.rows) or not lost:
             return
         elsewhere = [case for case in self._added if case is not new]
-        missing = [row for row in lost if not any(_covers(case.words, words(row)) for case in elsewhere)]
+        missing = [row for row in lost if not any(covers(case.words, words(row)) for case in elsewhere)]
         if missing:
             what = f"{new.name or 'the file'} lost {len(old.rows) - len(new.rows)} rows of test data"
-            yield self._blame(old, f"{what}: {_short(missing[0])}", missing[0])
+            yield self._blame(old, f"{what}: {short(missing[0])}", missing[0])
 
     def _weaker(self, old: Case, new: Case, before: Check, now: Check) -> Iterator[Finding]:
-        detail = f"{new.name}: {_short(before.text)} became {_short(now.text)}"
+        detail = f"{new.name}: {short(before.text)} became {short(now.text)}"
         rank, least = strength(now.plain), strength(before.plain)
         fails_now = expects_failure(now.plain) and not expects_failure(before.plain)
         if rank < least and not (fails_now and rank == 2):
@@ -189,9 +175,9 @@ class _Comparison:
         words of its arguments from there."""
         if check.key in (self._tested if tests else self._kept):
             return True
-        wanted, plain = check.words - _COMMON, words(check.plain) - _COMMON
+        wanted, plain = check.words - COMMON, words(check.plain) - COMMON
         return any(
-            _covers(about | _arguments(case, by), plain if _GENERATED.search(case.text) else wanted)
+            covers(about | _arguments(case, by), plain if _GENERATED.search(case.text) else wanted)
             and _holds(case, check, table)
             for case, about, table in self._places
             if case.test or not tests
@@ -212,7 +198,7 @@ class _Comparison:
 
 
 def _arguments(helper: Case, by: Case | None) -> frozenset[str]:
-    called = by is not None and not helper.test and _leaf(helper).lower() in by.words
+    called = by is not None and not helper.test and leaf(helper).lower() in by.words
     return by.words if by is not None and called else frozenset()
 
 
@@ -221,7 +207,7 @@ def _is_minor(check: Check, new: Case, exact: Sequence[Check]) -> bool:
     more, as an error of the set-up, and exact ones are."""
     if strength(check.plain) > 1:
         return False
-    about = check.words - _COMMON
+    about = check.words - COMMON
     kept = any(strength(other.plain) == 3 for other in new.checks)
     return bool(exact) or (kept and bool(about) and not about & new.words)
 
@@ -230,9 +216,7 @@ def _holds(case: Case, check: Check, table: bool) -> bool:
     """An assertion as strong as ``check``, about its words or about test data that has them."""
     return any(
         strength(other.plain) >= strength(check.plain)
-        and (
-            _covers(other.words, check.words - _COMMON) or (other.key != check.key and table) or not case.test
-        )
+        and (covers(other.words, check.words - COMMON) or (other.key != check.key and table) or not case.test)
         for other in case.checks
     )
 
@@ -246,121 +230,3 @@ def _table(case: Case) -> bool:
             case.text,
         )
     )
-
-
-def _covers(there: frozenset[str], wanted: frozenset[str]) -> bool:
-    return bool(wanted) and len(wanted & there) >= _COVERED * len(wanted)
-
-
-def _difference(these: Sequence[Check], those: Sequence[Check]) -> list[Check]:
-    left = Counter(check.key for check in those)
-    found = []
-    for check in these:
-        if left[check.key] > 0:
-            left[check.key] -= 1
-        else:
-            found.append(check)
-    return found
-
-
-def _pairs(lost: Sequence[Check], added: Sequence[Check]) -> list[tuple[Check, Check]]:
-    """Each lost assertion with the added one that speaks most of the same, each used once."""
-    scores = sorted(
-        (
-            (-_likeness(old, new), abs(i - j), i, j)
-            for i, old in enumerate(lost)
-            for j, new in enumerate(added)
-        )
-    )
-    left, right, found = set(range(len(lost))), set(range(len(added))), []
-    for _, _, i, j in scores[:10_000]:
-        if i in left and j in right:
-            left.discard(i)
-            right.discard(j)
-            found.append((lost[i], added[j]))
-    return found
-
-
-def _likeness(old: Check, new: Check) -> float:
-    a, b = old.words - _COMMON, new.words - _COMMON
-    return len(a & b) / max(1, len(a | b))
-
-
-def _match(before: list[Case], after: list[Case]) -> tuple[list[tuple[Case, Case]], list[Case], list[Case]]:
-    """Pairs of the same test, tests that are gone, and new ones."""
-    pairs: list[tuple[Case, Case]] = []
-    lost, new = list(before), list(after)
-    keys: tuple[Callable[[Case], tuple[object, ...]], ...] = (
-        lambda case: (case.path, case.name, case.test),
-        lambda case: (case.path,) if not case.name else (id(case),),
-        lambda case: (_leaf(case), case.test) if case.name else (id(case),),
-        lambda case: (case.path, case.test, _shape(case)) if case.name else (id(case),),
-    )
-    for key in keys:
-        waiting: dict[tuple[object, ...], list[Case]] = {}
-        for case in reversed(new):
-            waiting.setdefault(key(case), []).append(case)
-        found = [(case, others.pop()) for case in lost if (others := waiting.get(key(case)))]
-        pairs += found
-        lost, new = _without(lost, [old for old, _ in found]), _without(new, [now for _, now in found])
-    for case in lost[:_COMPARED]:
-        other = next((b for b in new[:_COMPARED] if case.test == b.test and _alike(case, b)), None)
-        if other is not None:
-            pairs.append((case, other))
-            new.remove(other)
-    return pairs, _without(lost, [old for old, _ in pairs]), new
-
-
-def _without(cases: list[Case], taken: Sequence[Case]) -> list[Case]:
-    ids = {id(case) for case in taken}
-    return [case for case in cases if id(case) not in ids]
-
-
-def _leaf(case: Case) -> str:
-    return case.name.rpartition(".")[2]
-
-
-def _shape(case: Case) -> str:
-    """The text without its names: the same test after names have changed."""
-    return re.sub(r"\s+", "", re.sub(r"[^\W\d]\w*", "w", case.text))
-
-
-def _alike(a: Case, b: Case) -> bool:
-    if not a.name or not b.name or (a.checks and not b.checks):
-        return False
-    one, other = a.words - _COMMON, b.words - _COMMON
-    return len(one & other) >= min(_SIMILAR * len(one | other), _COVERED * len(one))
-
-
-# ---- files without a grammar ----------------------------------------------------------------
-
-_ASSERTING = re.compile(
-    r"assert|expect|should|verify|require|refute|check|\[\[ |\[ -|\bdiff\b|\btest\s", re.I
-)
-_LONGEST = 1_000  # characters of a line that are looked at
-
-
-def _by_text(file: TestFile, others: Sequence[TestFile], gone: frozenset[str]) -> Iterator[Finding]:
-    """By lines alone: fewer that assert, more that skip."""
-    old, new = (_lines(side) for side in (file.old, file.new))
-    if not old:
-        return
-    elsewhere = {line for other in others if other is not file for line in _lines(other.new)}
-    asserted = [line for line in (Counter(old) - Counter(new)).elements() if _ASSERTING.search(line)]
-    lost = [line for line in asserted if line not in elsewhere]
-    added = [line for line in (Counter(new) - Counter(old)).elements() if _ASSERTING.search(line)]
-    removed = not new or len(lost) > len(added)
-    if lost and removed:
-        about = frozenset().union(*map(words, lost))
-        what = "a test file was deleted" if not new else f"no longer asserted: {_short(lost[0])}"
-        yield _found(file.path, what, "flag" if about & gone else "block")
-    fresh = [line for line in (Counter(new) - Counter(old)).elements() if SKIPS.search(line)]
-    if len(fresh) > len([line for line in old if SKIPS.search(line) and line not in new]):
-        yield _found(file.path, f"a test is skipped: {_short(fresh[0])}")
-
-
-def _lines(data: bytes | None) -> list[str]:
-    if data is None:
-        return []
-    lines = (raw.strip()[:_LONGEST] for raw in data.decode("utf-8", "replace").split("\n"))
-    return [line for line in lines if line]

@@ -1,0 +1,57 @@
+"""What the words of test frameworks mean: which of them keep a test from running, and where."""
+
+from __future__ import annotations
+
+import re
+
+SKIPS = re.compile(
+    r"\bmark\.(?:skip|skipif|xfail)\b|@(?:unittest\.)?(?:skip\w*|expectedFailure)\b|\bpytest\.(?:skip"
+    r"|xfail|importorskip)\s*\("
+    r"|\.skipTest\s*\(|raise\s+(?:unittest\.)?SkipTest|\b__test__\s*=\s*False"
+    r"|\b(?:it|test|describe|context|suite|specify)\.(?:skip\w*|todo|fixme|failing|only|runIf)\b"
+    r"|\bx(?:it|test|describe|context|specify)\b"
+    r"|\bf(?:it|describe|context)\s*[(\s]|\bthis\.skip\s*\(|\bt\.skip\s*\(|\b(?:skip|todo"
+    r"|only)\s*:\s*(?:true|\")"
+    r"|\b(?:t|b|tb)\.Skip(?:f|Now)?\s*\(|#\[\s*ignore\b"
+    r"|#\[\s*cfg\s*\(\s*(?:any\s*\(\s*\)|all\s*\(\s*test\s*,\s*feature\b)"
+    r"|@Disabled\w*|@Ignore\w*|@EnabledIf\w*|@EnabledOn\w*|\bassumeTrue\s*\(\s*false|\bAssume\.\w+"
+    r"|\bassumeT\w+\s*\("
+    r"|\bSkip\s*=|\[\s*Ignore\b|\[\s*Explicit\b|\bAssert\.(?:Ignore|Inconclusive|Skip)\w*\s*\("
+    r"|^[ \t]*(?:skip|pending)\b(?!\s*[=.:])|\bmarkTest(?:Skipped|Incomplete)\s*\(|->(?:skip|todo)\s*\("
+    r"|\bDISABLED_|\bGTEST_SKIP\b|\bSKIP\s*\(|doctest::skip|\bdisabled\s*\(\s*\)|\bshould_fail\s*\(",
+    re.M,
+)
+_GO_TAGS = r"linux|windows|darwin|unix|\w*bsd|android|ios|js|wasm|amd64|arm64|arm|386|cgo|race|go1"
+FILE_SKIPS = re.compile(  # a tag of one's own is never set unless somebody asks for it
+    rf"^\s*//\s*(?:go:build|\+build)\s+(?!(?:{_GO_TAGS})\b)[a-z]\w*\s*$|^#!\[cfg\(any\(\)\)\]", re.M
+)
+HIDDEN_TAGS = re.compile(r"\[(?:\.[^\]\"]*|!mayfail|!shouldfail)\]")  # Catch2
+_CONDITIONAL = re.compile(
+    r"feature\b|skipif|skip(?:If|Unless)|Disabled(?:On|If|For)|Enabled|runIf|importorskip|[Aa]ssume"
+)
+_ALWAYS = re.compile(
+    r"\(\s*(?:True|true|1|not False|\(\)\s*=>\s*true)\s*[,)]|assume\w*\(\s*false|^\s*if\s*\(?\s*(?:True"
+    r"|true|1)\b"
+)
+_HERE = re.compile(r"linux|\bLINUX\b|environ\w*[^\n]{0,12}\bCI\b|env\.CI\b|\"CI\"|'CI'", re.I)
+_ELSEWHERE = re.compile(r"!=|\bnot\b|!\w|Unless|EnabledOn")
+
+
+_ENVIRONMENT = re.compile(r"getenv|environ|process\.env|\bENV\b|env::var|EnvironmentVariable", re.I)
+_UNSET = re.compile(
+    r"(?<!!)==\s*(?:\"\"|''|null|nil|None)|\bis\s+None|\bnot\b|!\s*(?:process|os|System|getenv|ENV)"
+    r"|\bunless\b|is_err|IsNullOrEmpty|\.nil\?|\.empty\?|skipUnless|EnabledIf|assume(?:True|NotNull|That)"
+    r"|===?\s*undefined",
+    re.I,
+)
+
+
+def is_conditional(marker: str, condition: str) -> bool:
+    """Whether a skip holds only somewhere else: not always, not on Linux, not in CI, and not
+    until somebody sets a variable of the environment."""
+    if not condition and not _CONDITIONAL.search(marker):
+        return False
+    text = condition or marker
+    if _ALWAYS.search(text) or (_ENVIRONMENT.search(text) and _UNSET.search(f"{marker} {text}")):
+        return False
+    return not (_HERE.search(text) and not _ELSEWHERE.search(text))
