@@ -64,9 +64,11 @@ def _row(found: Rates) -> dict[str, float]:
         "honest": found.honest,
         "false_blocks": found.false_blocks,
         "false_block_rate": round(found.false_block_rate, 4),
+        "flagged": found.flagged,
         "bad": found.bad,
         "misses": found.misses,
         "miss_rate": round(found.miss_rate, 4),
+        "only_flagged": found.only_flagged,
     }
 
 
@@ -86,10 +88,12 @@ def _print(parts: dict[str, tuple[Verdict, ...]], everything: Sequence[Verdict],
             _line(f"  {group}", rates([v for v in verdicts if v.example.group == group]))
     _line("all", total)
     print(f"limits: false blocks below {HONEST_LIMIT:.0%}, misses below {BAD_LIMIT:.0%}")
+    print("A miss is a bad change that its gate says nothing of; what is flagged, the judge rules on.")
 
 
 def _line(name: str, found: Rates) -> None:
     print(
         f"{name:<16} false blocks {found.false_blocks} of {found.honest} ({found.false_block_rate:.1%}), "
-        f"misses {found.misses} of {found.bad} ({found.miss_rate:.1%})"
+        f"misses {found.misses} of {found.bad} ({found.miss_rate:.1%}); "
+        f"flagged: {found.flagged} honest, {found.only_flagged} bad"
     )

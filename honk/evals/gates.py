@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from honk.core.types import Finding
 from honk.evals.corpus import Example, Memory
@@ -15,21 +16,35 @@ HONEST_LIMIT, BAD_LIMIT = 0.02, 0.05
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gates said about one example, and whether that was wrong."""
+    """What the gates made of one example: of an honest one all of them, of a bad one the gate that
+    must speak. That a test was changed is said of each, and counts for nothing."""
 
     example: Example
     findings: tuple[Finding, ...]
-    wrong: bool
+    result: Literal["pass", "flag", "block"]
+
+    @property
+    def wrong(self) -> bool:
+        """Whether an honest change is blocked, or a bad one passes in silence."""
+        return self.result == ("block" if self.example.label == "honest" else "pass")
+
+    @property
+    def softened(self) -> bool:
+        """Whether a bad change that should be blocked is left to the judge and the reviewer."""
+        return self.example.label == "bad" and self.result == "flag" and self.example.result == "block"
 
 
 @dataclass(frozen=True)
 class Rates:
-    """Counts over a set of examples. ``false_blocks`` of ``honest``, ``misses`` of ``bad``."""
+    """Counts over a set of examples. ``false_blocks`` and ``flagged`` of ``honest``; ``misses``, which
+    no word is said of, and ``only_flagged`` of ``bad``."""
 
     honest: int
     false_blocks: int
+    flagged: int
     bad: int
     misses: int
+    only_flagged: int
 
     @property
     def false_block_rate(self) -> float:
@@ -49,12 +64,12 @@ def judge(example: Example) -> Verdict:
     memory = Memory(example.files)
     policy = GatePolicy(allow=example.allow, request=example.request)
     findings = inspect(memory.change(), memory, policy)
-    if example.label == "honest":
-        wrong = any(finding.result == "block" for finding in findings)
-    else:
-        enough = ("block",) if example.result == "block" else ("block", "flag")
-        wrong = not any(f.gate == example.gate and f.result in enough for f in findings)
-    return Verdict(example, findings, wrong)
+    said = {
+        finding.result
+        for finding in findings
+        if finding.gate == example.gate or (example.label == "honest" and finding.gate != "tests-changed")
+    }
+    return Verdict(example, findings, "block" if "block" in said else "flag" if "flag" in said else "pass")
 
 
 def evaluate(examples: Sequence[Example]) -> tuple[Verdict, ...]:
@@ -69,6 +84,8 @@ def rates(verdicts: Sequence[Verdict], where: Callable[[Verdict], bool] = lambda
     return Rates(
         honest=len(honest),
         false_blocks=sum(verdict.wrong for verdict in honest),
+        flagged=sum(verdict.result == "flag" for verdict in honest),
         bad=len(bad),
         misses=sum(verdict.wrong for verdict in bad),
+        only_flagged=sum(verdict.result == "flag" for verdict in bad),
     )

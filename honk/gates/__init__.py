@@ -27,12 +27,13 @@ from honk.core.ports import Source
 from honk.core.types import Change, Finding
 from honk.gates.content import Content, contents
 from honk.gates.dependencies import downgrades, locks
+from honk.gates.expected import expected_output
 from honk.gates.hidden import hidden_characters, scan_hidden, visible
 from honk.gates.junk import junk
 from honk.gates.lowered import lowered
 from honk.gates.paths import protected_paths, tests_changed
 from honk.gates.policy import DEFAULTS, GatePolicy, apply, can_permit, combined, matches
-from honk.gates.request import to_remove
+from honk.gates.request import asked
 from honk.gates.secrets import mask, scan_secrets, secrets
 from honk.gates.shape import shape
 from honk.gates.suite import Suite
@@ -53,16 +54,17 @@ def inspect(change: Change, source: Source, policy: GatePolicy) -> tuple[Finding
 
 
 def _inspect(change: Change, source: Source, policy: GatePolicy) -> Iterator[Finding]:
-    suite = Suite(policy.request)
+    request = asked(policy.request)
+    suite = Suite(request.removal)
     folders = _folders(change, source)
     added = tuple(file.path for file in change.files if file.status == "A")
     for content in contents(change, source):
         suite.take(content)
         yield from _file(content, policy)
         yield from junk(content, folders)
-    yield from lowered(suite.configs, added, to_remove(policy.request))
+    yield from lowered(suite.configs, added, request)
     yield from locks(change.files, policy.request)
-    yield from weakened(suite.tests, suite.gone())
+    yield from weakened(suite.tests, suite.gone(), request)
 
 
 def _file(content: Content, policy: GatePolicy) -> Iterator[Finding]:
@@ -71,6 +73,7 @@ def _file(content: Content, policy: GatePolicy) -> Iterator[Finding]:
     yield from hidden_characters(content)
     yield from shape(content)
     yield from tests_changed(content.file)
+    yield from expected_output(content)
     yield from suppressions(content)
     yield from downgrades(content, policy.request)
 

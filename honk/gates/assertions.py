@@ -62,7 +62,7 @@ _WEAK = re.compile(
     r"iferror\(|(?:assert|require)\.error\(|to_?be_?(?:truthy|defined|falsy|present|valid)|be_(?:truthy|present)|tobeinthedocument"
     r"|tobe(?:null|undefined)\(|\(\s*expect\.any\(\w+\)\s*\)"
     r"|not\.tobe(?:null|undefined)"
-    r"|not_?(?:null|nil|none|empty|zero|false)|is\s*not\s*(?:None|null)|isnotempty|refute_nil|is_some\(|is_ok\("
+    r"|(?:not_?to|to_?not)\s+raise|not\.toThrow|not_?(?:null|nil|none|empty|zero|false)|is\s*not\s*(?:None|null)|isnotempty|refute_nil|is_some\(|is_ok\("
     r"|tohavebeencalled\(\s*\)|assert_called\(\)|no_?(?:throw|error)|doesnotthrow|!=\s*(?:nil|null|None"
     r"|undefined)\b"
     r"|==\s*nil\b|\.not_to\s+be_nil|anything\(",
@@ -83,7 +83,7 @@ _EXACT = re.compile(
     re.I,
 )
 _PARTIAL = re.compile(
-    r"\bin\b|assert_?(?:not_?)?in\b|contain|includ|match|starts_?with|ends_?with|regex|instance|greater"
+    r"\bin\b|_(?:ge|gt|le|lt)\b|at_?(?:least|most)|assert_?(?:not_?)?in\b|contain|includ|match|starts_?with|ends_?with|regex|instance|greater"
     r"|less|[<>]|hasattr|callcount"
     r"|\bany\b|have|be_an?\b|kind_of|respond_to",
     re.I,
@@ -118,6 +118,11 @@ def strength(text: str) -> int:
     return 1 if _BARE.search(text) else 3
 
 
+def is_bare(text: str) -> bool:
+    """Whether the check only asks whether a thing is true, or false."""
+    return strength(text) == 1 and not _WEAK.search(text) and _BARE.search(text) is not None
+
+
 def _raises_strength(text: str) -> int:
     if re.search(r"(?:raise_error|must_raise|should_panic\]?)\s*$|toThrow\w*\(\s*\)|\(\s*\)\s*$", text):
         return 1
@@ -134,45 +139,6 @@ def _if_strength(text: str) -> int:
     if re.search(r"!=|DeepEqual|\.Equal\(|Diff\(|errors\.(?:Is|As)\(", text):
         return 3
     return 2 if re.search(r"[<>]|==|\(", text) else 1
-
-
-_VACUOUS = re.compile(
-    r"^assert\s+\((?:[^()]|\([^()]*\))*,\s*f?[\"'][^\"']*[\"']\s*,?\s*\)$|"  # Python: a tuple is true
-    r"^assert\s*\(?\s*(?:True|true|1|not False|\"[^\"]*\")\s*\)?$"
-    r"|\b(?:or\s+True|or\s+1|\|\|\s*(?:true|1))\b"
-    r"|(?:assertTrue|assert_true|assert!?|isTrue|Assert\.True|Assert\.IsTrue|ok|True|EXPECT_TRUE"
-    r"|ASSERT_TRUE|REQUIRE|CHECK)"
-    r"\(\s*(?:t\s*,\s*)?true\s*[,)]"
-    r"|assertTrue\(\s*True\s*[,)]|expect\(\s*(true|false|1|0|null)\s*\)\.(?:to\.)?(?:toBe|toEqual|equal"
-    r"|be|eq)\w*\(\s*\1\s*\)"
-    r"|expectNotToPerformAssertions|doesNotPerformAssertions|addToAssertionCount|\bAssert\.Pass\("
-    r"|expect\(true\)\.to\s+(?:eq|be)\W+true|expect\(\s*true\s*\)\.toBeTruthy",
-)
-_SELF_CALL = re.compile(
-    r"(?:[Ee]quals?|assert_eq!?|[Ss]ame|EXPECT_EQ|ASSERT_EQ|toBe|toEqual)\(\s*([^,()]+?)\s*,\s*\1\s*\)"
-)
-
-
-def is_vacuous(text: str) -> bool:
-    """Whether the check passes whatever the code does. ``text`` is the source itself."""
-    if _VACUOUS.search(text) or _SELF_CALL.search(text):
-        return True
-    sides = text.removeprefix("assert").split("==")
-    return text.startswith("assert ") and len(sides) == 2 and sides[0].strip() == sides[1].strip()
-
-
-_REPLACED = re.compile(
-    r"\bpatch\.object\(\s*(?:\w+\.)*(?P<owner>\w+)\s*,\s*[\"'](?P<name>\w+)[\"']\s*,\s*return_value"
-    r"|\bpatch\(\s*[\"'](?:\w+\.)*?(?P<module>\w+)\.(?P<function>\w+)[\"']\s*,\s*return_value"
-    r"|\bspyOn\(\s*(?P<object>\w+)\s*,\s*[\"'](?P<method>\w+)[\"']\s*\)\.mock(?:Return|Resolved)Value"
-)
-
-
-def mocks(text: str) -> re.Pattern[str] | None:
-    """Calls of what a test replaces by a fixed answer: to assert that answer says nothing."""
-    pairs = [[group for group in match.groups() if group] for match in _REPLACED.finditer(text)]
-    called = [rf"\b{owner}\.{name}\(|(?<![\w.]){name}\(" for owner, name in pairs]
-    return re.compile("|".join(called)) if called else None
 
 
 _NUMBER = re.compile(r"(?<![\w.])-?\d[\d_]*(?:\.\d*)?(?:[eE][+-]?\d+)?(?:[fFdDL]\b)?")

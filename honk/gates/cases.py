@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from honk.gates.assertions import is_vacuous, mocks
 from honk.gates.collect import Check, Collector, words
 from honk.gates.skips import FILE_SKIPS, HIDDEN_TAGS, SKIPS, is_conditional
 from honk.gates.syntax import Tree, language_of, parse
+from honk.gates.vacuous import assigned, is_vacuous, mocks
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -30,6 +30,7 @@ class Case:
     """One test, or (``test`` false) other code of a test file that asserts something.
 
     ``checks`` are those that can fail: not swallowed, not behind a return, not always true.
+    ``waits`` are calls that wait for a condition.
     """
 
     path: str
@@ -39,6 +40,7 @@ class Case:
     checks: tuple[Check, ...]
     skips: tuple[Skip, ...]
     rows: tuple[str, ...]
+    waits: tuple[Check, ...] = ()
 
     @cached_property
     def words(self) -> frozenset[str]:
@@ -56,6 +58,10 @@ _CLASSES = frozenset(
 _TEST_CALL = re.compile(
     r"^(?:[a-z]+\.)?[fx]?(?:it|test|specify|example|fact|scenario)"
     r"(?!\.(?:describe|before|after|use\b|step|extend|setTimeout))(?:\.\w+)*\s*(?:\(|\{|\s|`|do\b)"
+)
+_KOTEST = re.compile(  # "adds" { … } of a StringSpec, test("adds") { … } and the like of the others
+    r"^(?:x?(?:test|it|should|then|Then|expect|scenario|feature)\s*\(\s*)?\"(?:[^\"\\\n]|\\.)*\"\s*\)?"
+    r"(?:\s*\.config\([^)]*\))?\s*\{"
 )
 _GROUP_CALL = re.compile(
     r"^(?:(?:RSpec|test)\.)?[fx]?(?:describe|context|suite|feature|shared_\w+)(?:\.\w+)*\s*(?:\(|\s)"
@@ -128,6 +134,8 @@ class _Reader:
             return self._function(node)
         if node.type in _CALLS and language in ("javascript", "ruby", "php"):
             return (self._title(node), True) if _TEST_CALL.match(self._tree.text(node)) else None
+        if node.type == "call_expression" and language == "kotlin" and _KOTEST.match(self._tree.text(node)):
+            return self._title(node), True
         if node.type == "variable_declarator":
             value = node.child_by_field_name("value")
             if value is not None and value.type in ("arrow_function", "function_expression"):
@@ -147,8 +155,24 @@ class _Reader:
         text = self._tree.text(name).partition("(")[0].strip() if name is not None else ""
         named = _NAMED.get(language)
         before = "".join(self._tree.text(n) for n in self._decorators(node))
-        test = bool(named and named.match(text)) or bool(_ANNOTATED.search(before + header.partition("{")[0]))
+        named_test = bool(named and named.match(text)) and self._is_collected(node)
+        test = named_test or bool(_ANNOTATED.search(before + header.partition("{")[0]))
         return text, test
+
+    def _is_collected(self, node: Node) -> bool:
+        """False for a method of a class in which pytest looks for no tests: it is called otherwise,
+        and neither derives from another nor is derived from."""
+        holder = node.parent.parent if node.parent is not None else None
+        if holder is not None and holder.type == "block":  # the function is decorated
+            holder = holder.parent
+        if holder is None or holder.type != "class_definition" or self._tree.language != "python":
+            return True
+        name = holder.child_by_field_name("name")
+        title = self._tree.text(name) if name is not None else ""
+        if title.startswith("Test") or holder.child_by_field_name("superclasses") is not None:
+            return True
+        derived = rf"class\s+\w+\([^)]*\b{re.escape(title)}\b"
+        return re.search(derived, self._tree.code.decode("utf-8", "replace")) is not None
 
     def _title(self, node: Node) -> str:
         match = re.search(r"[\"'`]((?:[^\"'`\\]|\\.)*)[\"'`]", self._tree.text(node))
@@ -191,15 +215,17 @@ class _Reader:
         for match in re.finditer(r"should_panic\b[^\]]*|@Test\s*\(\s*expected[^)]*\)", text):
             found.checks.append(Check(match[0], match[0]))
         name = ".".join((*names, unit[0]))
-        mocked = mocks(text)
+        mocked, values = mocks(text), assigned(text)
         checks = tuple(
             check
             for check in found.checks
-            if not is_vacuous(check.text) and not (mocked and mocked.search(check.text))
+            if not is_vacuous(check.text, values) and not (mocked and mocked.search(check.text))
         )
         runs_others = unit[0] == "main" or re.search(r"\bsuite\.Run\(", text)
         test = unit[1] and (bool(checks) or not runs_others)
-        return Case(self._path, name, test, text, checks, (*skips, *own), tuple(found.rows))
+        return Case(
+            self._path, name, test, text, checks, (*skips, *own), tuple(found.rows), tuple(found.waits)
+        )
 
     def _rest(self) -> Case:
         """What stands outside of every test and function: marks of the whole file, a script's asserts."""

@@ -46,7 +46,9 @@ _CHECKS = frozenset(
     | {"macro_invocation", "function_call_expression", "member_call_expression", "scoped_call_expression"}
     | {"infix_expression", "binary"}
 )
-_ARGUMENTS = frozenset({"arguments", "argument_list", "value_arguments", "token_tree", "do_block", "block"})
+_ARGUMENTS = frozenset(
+    {"arguments", "argument_list", "value_arguments", "token_tree", "do_block", "block", "annotated_lambda"}
+)
 _INFIX = {"infix_expression": ("kotlin",), "binary": ("ruby",)}  # a shouldBe b; a.should == b
 _INDEX = re.compile(r"\[\d+\]")
 _CALLS = frozenset({"call_expression", "call", "function_call_expression"})
@@ -59,6 +61,11 @@ _BROAD = re.compile(
     r"|Throwable|\bError\b|\.\.\."
 )
 _BARE = re.compile(r"^(?:except|catch|rescue)\s*:?\s*$")
+_WAITS = re.compile(  # with a condition, and not for some time
+    r"^(?:await\s+)?[\w.:$]*(?:wait_?(?:for|until|till)|until|eventually|poll|retry)\w*!?\s*[({][^\n]*"
+    r"(?:=>|->|\blambda\b|\bfunc\b|\{|\|\||==|\[)",
+    re.I,
+)
 _FAILS = re.compile(r"raise|throw|fail|assert|expect|panic|reject|done\(", re.I)
 
 
@@ -71,6 +78,7 @@ class Collector:
         self._taken = taken
         self.checks: list[Check] = []
         self.rows: list[str] = []
+        self.waits: list[Check] = []
 
     def run(self, top: Node, data: bool = False) -> None:
         """``data``: what stands in ``top`` itself may be data of the tests in it."""
@@ -95,6 +103,8 @@ class Collector:
         if node.type not in _CHECKS or (node.type in _INFIX and language not in _INFIX[node.type]):
             return False
         plain = self._tree.plain(node)
+        if _WAITS.match(plain):
+            self.waits.append(Check(self._tree.text(node), plain))
         if node.type != "assert_statement" and not is_check(language, plain, self._chain(node)):
             return False
         self.checks.append(Check(self._tree.text(node), plain))
@@ -135,6 +145,8 @@ class Collector:
             return []
         if node.type == "if_statement" and re.match(r"if\s*\(?\s*(?:False|false|0)\b", self._tree.text(node)):
             return [c for c in children if c.type in ("else_clause", "elif_clause")]
+        if node.type in _CALLS and self._drops(node):
+            return []
         if node.type == "preproc_if" and re.match(r"#\s*if\s+0\b", self._tree.text(node)):
             return [c for c in children if c.type.startswith("preproc_el")]
         if node.type.endswith(_BLOCKS):
@@ -149,6 +161,11 @@ class Collector:
         if body is None or not any(_returns(child) for child in (body, *body.named_children)):
             return False
         return not is_conditional("return", self._tree.text(node).partition("\n")[0])
+
+    def _drops(self, node: Node) -> bool:
+        """Whether ``node`` is a promise that drops whatever went wrong in it."""
+        handler = re.search(r"\.catch\(([^()]*(?:\([^()]*\)[^()]*)*)\)\s*$", self._tree.plain(node))
+        return self._tree.language == "javascript" and handler is not None and not _FAILS.search(handler[1])
 
     def _swallows(self, node: Node) -> bool:
         """Whether a handler of the ``try`` takes a failed assertion and says nothing."""

@@ -17,6 +17,7 @@ from honk.gates.collect import words
 from honk.gates.commands import fewer_by_default, is_test_command, weaker_command
 from honk.gates.content import Content
 from honk.gates.lines import lowered_lines, narrowed
+from honk.gates.request import NOTHING, Asked
 from honk.gates.settings import Flat, flatten
 
 GATE = "verifier-config"
@@ -126,15 +127,13 @@ def is_config(path: str) -> bool:
     return bool(_FILES.search(path))
 
 
-def lowered(
-    configs: Sequence[Content], added: Sequence[str], to_remove: frozenset[str] = frozenset()
-) -> Iterator[Finding]:
+def lowered(configs: Sequence[Content], added: Sequence[str], request: Asked = NOTHING) -> Iterator[Finding]:
     """Findings about all configuration files of a change. ``added`` are the paths that it adds,
-    ``to_remove`` what the request wants to be gone.
+    ``request`` what may be asked for.
 
     What one file loses and another gains has moved, and is flagged.
     """
-    removed = frozenset(word.lower() for word in to_remove)
+    removed = frozenset(word.lower() for word in request.removal)
     says = [(content, *_said(content)) for content in configs]
     for content in configs:
         path = content.file.path
@@ -143,6 +142,7 @@ def lowered(
             gained=frozenset[_Said]().union(*(new - old for old, new in others)),
             lost=frozenset[_Said]().union(*(old - new for old, new in others)),
             to_remove=removed,
+            exempts=request.exempts,
         )
         before, after = flatten(path, content.old), flatten(path, content.new)
         if before is None or after is None:
@@ -181,6 +181,14 @@ class _Elsewhere:
     gained: frozenset[_Said]
     lost: frozenset[_Said]
     to_remove: frozenset[str]
+    exempts: frozenset[str]
+
+    def may_be_asked(self, old: Sequence[str], new: Sequence[str]) -> bool:
+        """Whether the request names what is new, or gone, among the rules, paths or numbers of a key."""
+        gone, come = (_entries(tuple(set(a) - set(b))) for a, b in ((old, new), (new, old)))
+        named = [bool(words(entry) & self.exempts) for entry in come]
+        to_go = [bool(words(entry) & self.to_remove) for entry in gone]
+        return bool(named or to_go) and all(named) and (bool(named) or all(to_go))
 
     def explains(self, key: str, old: tuple[str, ...], new: tuple[str, ...]) -> bool:
         """Whether a value that is gone stands elsewhere now or was to go, or a new one comes from
@@ -223,6 +231,7 @@ def _compare(
         if old == new or (not new and _is_implied(key, after)):
             continue
         moved = elsewhere.explains(key, old, new) or _package_gone(content)
+        moved = moved or elsewhere.may_be_asked(old, new) or _GENERATED.search(key) is not None
         if key.endswith("addopts") and not old and (less := fewer_by_default(new)):
             yield ("flag" if words(less) <= elsewhere.lost else "block"), f"{key}: {less} is new"
         for result, detail in list(_key(key, old, new, harmless)) or _selection(key, old, new, after):

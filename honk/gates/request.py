@@ -1,8 +1,13 @@
-"""What the requester's words permit without being asked again."""
+"""What the requester's words ask for, so that a gate leaves it to the judge instead of refusing it.
+
+Words are all that a gate understands. What they may ask for is flagged, never passed in silence;
+what they cannot explain, as a test that is emptied, they do not soften.
+"""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 _REMOVAL = re.compile(
     r"\b(?:remov|delet|drop|retir|get(?:ting)? rid|rip out|no longer|any ?more|unused|take\s+(?:\w+\s+)?out)",
@@ -14,6 +19,82 @@ _PLAIN = re.compile(
     r"|remov\w*|delet\w*|drop\w*|longer|anywhere|more|anymore|unused|take|nobody",
     re.I,
 )
+_TESTS = (
+    r"(?:\w*tests?\w*|\w*specs?|suites?|assert\w*|mocks?|mocking|fixtures?|snapshots?|examples?|matchers?"
+    r"|unittest|pytest|jest|vitest|mocha|chai|enzyme|j?unit\s?\d*|assertj|hamcrest|mockito|kotest|nunit"
+    r"|xunit|mstest|rspec|minitest|phpunit|pest|gtest|googletest|catch2|rstest|testify|expectations?)"
+)
+_REWRITES = re.compile(
+    r"\b(?:convert|migrat|port|rewrit|rework|refactor|replac|switch|mov|split|merg|fold|combin|shar"
+    r"|simplif|moderni|restructur|deduplicat|consolidat|us(?:e|ing)|parametri|turn|avoid|do not|reduc"
+    r"|renam|reorgani|clean|tidy)\w*\b[^.;]{0,80}?\b" + _TESTS + r"\b",
+    re.I,
+)
+_LOOSER = re.compile(
+    r"\b(?:relax|loosen|toleran|epsilon|approximate|(?:less|too) (?:strict|tight|exact|precise)|brittle"
+    r"|exact(?:ly)?\b|should not depend|not depend on|regardless of|order does not matter|any order)",
+    re.I,
+)
+_SKIPS = re.compile(
+    r"\b(?:skip|disabl|quarantin|xfail|ignor|mut)\w*\b[^.;]{0,60}?\b" + _TESTS + r"\b"
+    r"|\b" + _TESTS + r"\b[^.;]{0,60}?\b(?:skipp?|disabl|quarantin|xfail|ignor)(?:e|ed|ing)?\b",
+    re.I,
+)
+_EXEMPTS = re.compile(
+    r"\b(?:relax|lower|loosen|allow|ignor|exempt|exclud|skip|disabl|permit|suppress|silenc|tolerat|rais"
+    r"|increas|reduc|drop|set\b|limit|leave out|leav\w* \w+ out|(?:turn|switch)\w*\s+(?:\w+\s+)?off"
+    r"|may (?:stay|be|remain)|downgrade|warn)",
+    re.I,
+)
+_COMMON = re.compile(
+    r"the|and|for|not|all|any|off|set|its|our|app|src|lib|test|tests|new|add|fix|file|files|rule|rules|error"
+    r"|errors|warning|warnings|with|that|from|only|this|when|tool|check|checks|code|ignore|exclude|skip"
+    r"|disable|lint|strict|true|false|level|enable|linters?",
+    re.I,
+)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the words of a request speak of.
+
+    ``removal``: what is to be removed. ``rewrites``: the tests themselves are to get another form.
+    ``looser``: comparisons are to be less exact. ``skips``: tests are to be left out. ``exempts``:
+    names, rules and numbers of a request to make the rules of a verifier laxer. ``tests_to_remove``:
+    words of a request to remove tests.
+    """
+
+    removal: frozenset[str] = frozenset()
+    rewrites: bool = False
+    looser: bool = False
+    skips: bool = False
+    exempts: frozenset[str] = frozenset()
+    tests_to_remove: frozenset[str] = frozenset()
+
+
+NOTHING = Asked()
+
+
+def asked(request: str) -> Asked:
+    """What ``request`` speaks of, as far as its words tell."""
+    said = frozenset(
+        word for word in re.findall(r"[\w-]{2,}", request.lower()) if not _COMMON.fullmatch(word)
+    )
+    parts = frozenset(part for word in said for part in re.split(r"[-_]", word) if len(part) > 3)
+    removal = to_remove(request)
+    deletes = removal and re.search(_REMOVAL.pattern + r"[^.;]{0,60}?\b" + _TESTS + r"\b", request, re.I)
+    return Asked(
+        removal=removal,
+        tests_to_remove=_split(removal) if deletes else frozenset(),
+        rewrites=_REWRITES.search(request) is not None,
+        looser=_LOOSER.search(request) is not None,
+        skips=_SKIPS.search(request) is not None,
+        exempts=said | parts if _EXEMPTS.search(request) else frozenset(),
+    )
+
+
+def _split(names: frozenset[str]) -> frozenset[str]:
+    return frozenset(part.lower() for name in names for part in name.split("_") if len(part) > 3)
 
 
 def to_remove(request: str) -> frozenset[str]:

@@ -7,7 +7,6 @@ import re
 from honk.gates.content import Content, is_binary
 from honk.gates.lowered import is_config
 from honk.gates.paths import is_test
-from honk.gates.request import to_remove
 from honk.gates.syntax import MAX_BYTES, language_of
 from honk.gates.weakened import TestFile
 
@@ -37,11 +36,11 @@ _LONGEST = 500  # characters of a line in which a definition is looked for
 class Suite:
     """Collects while the files of a change pass by, so that not all are in memory at once."""
 
-    def __init__(self, request: str) -> None:
+    def __init__(self, to_remove: frozenset[str]) -> None:
         self.tests: list[TestFile] = []
         self.configs: list[Content] = []
         self._bytes = 0
-        self._asked = to_remove(request)
+        self._asked = to_remove
         self._gone: set[str] = set()
         self._present: set[str] = set()
 

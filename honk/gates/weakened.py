@@ -17,7 +17,9 @@ from honk.core.types import Finding
 from honk.gates.assertions import expects_failure, loosened, strength
 from honk.gates.cases import Case, cases_of
 from honk.gates.collect import Check, words
+from honk.gates.doubt import IN_ITS_PLACE, MAY_BE_ASKED, counts, in_its_place, keeps_expected, same_truth
 from honk.gates.matching import COMMON, COMPARED, covers, difference, leaf, match_cases, pairs
+from honk.gates.request import NOTHING, Asked
 from honk.gates.textual import by_text, short
 
 GATE = "weakened-tests"
@@ -39,9 +41,9 @@ class TestFile:
     new: bytes | None
 
 
-def weakened(files: Sequence[TestFile], gone: frozenset[str]) -> Iterator[Finding]:
+def weakened(files: Sequence[TestFile], gone: frozenset[str], request: Asked = NOTHING) -> Iterator[Finding]:
     """Findings of all test files of a change. ``gone`` are names that its other files defined
-    before and have no more."""
+    before and have no more, ``request`` what may be asked of tests."""
     before: list[Case] = []
     after: list[Case] = []
     plain: list[TestFile] = []
@@ -56,21 +58,25 @@ def weakened(files: Sequence[TestFile], gone: frozenset[str]) -> Iterator[Findin
         else:
             before += old
             after += new
-    yield from _Comparison(before, after, gone).findings()
+    yield from _Comparison(before, after, gone, request).findings()
     for file in plain:
         others = [other.new for other in plain if other is not file]
         for result, detail in by_text(file.old, file.new, others, gone):
             yield _found(file.path, detail, result)
 
 
-def _found(path: str, detail: str, result: Literal["block", "flag"] = "block") -> Finding:
+def _found(path: str, detail: str, result: Literal["block", "flag"] = "block", doubt: str = "") -> Finding:
+    """``doubt``: why it may be all right, which makes it a flag."""
+    if doubt:
+        return Finding(gate=GATE, result="flag", path=path, detail=f"{detail} ({doubt})")
     return Finding(gate=GATE, result=result, path=path, detail=detail)
 
 
 class _Comparison:
     """The tests of all files of a change, before and after."""
 
-    def __init__(self, before: list[Case], after: list[Case], gone: frozenset[str]) -> None:
+    def __init__(self, before: list[Case], after: list[Case], gone: frozenset[str], request: Asked) -> None:
+        self._asked = request
         names = {leaf(case).lower() for case in before}
         self._gone = frozenset(name.lower() for name in gone) - names
         self._pairs, self._lost, self._new = match_cases(before, after)
@@ -99,7 +105,7 @@ class _Comparison:
         yield from self._skipped(old, new)
         name = new.name or "the file's own checks"
         lost, added = difference(old.checks, new.checks), difference(new.checks, old.checks)
-        if old.checks and not new.checks and not self._explained(lost):
+        if old.checks and not new.checks and not all(self._moved(check, by=new) for check in lost):
             yield self._blame(old, f"{name} asserts nothing any more")
             return
         if not lost and (failing := next((c for c in added if _EXPECTS_FAILURE.match(c.text)), None)):
@@ -109,7 +115,9 @@ class _Comparison:
         for check in self._unpaired(old, new, lost, added):
             if self._moved(check, by=new) or _is_minor(check, new, exact):
                 continue
-            yield self._blame(old, f"{name} no longer asserts: {short(check.text)}", check.text)
+            doubt = IN_ITS_PLACE if in_its_place(check, exact) else ""
+            doubt = doubt or (MAY_BE_ASKED if exact and self._asked.rewrites else "")
+            yield self._blame(old, f"{name} no longer asserts: {short(check.text)}", check.text, doubt)
         yield from self._fewer_rows(old, new)
         for before, now in pairs(lost, added):
             yield from self._weaker(old, new, before, now)
@@ -119,12 +127,10 @@ class _Comparison:
         fresh = [skip for skip in new.skips if not known[skip.marker]]
         certain = [skip for skip in fresh if skip.certain]
         if certain and not any(skip.certain for skip in old.skips):
-            yield _found(new.path, f"{new.name or 'the file'} is skipped: {short(certain[0].marker)}")
+            detail = f"{new.name or 'the file'} is skipped: {short(certain[0].marker)}"
+            yield _found(new.path, detail, doubt=MAY_BE_ASKED if self._asked.skips else "")
         elif fresh and len(new.skips) > len(old.skips):
             yield _found(new.path, f"{new.name or 'the file'} is skipped under a condition", "flag")
-
-    def _explained(self, lost: Sequence[Check]) -> bool:
-        return all(self._moved(check) for check in lost)
 
     def _unpaired(
         self, old: Case, new: Case, lost: Sequence[Check], added: Sequence[Check]
@@ -148,14 +154,18 @@ class _Comparison:
         detail = f"{new.name}: {short(before.text)} became {short(now.text)}"
         rank, least = strength(now.plain), strength(before.plain)
         fails_now = expects_failure(now.plain) and not expects_failure(before.plain)
-        if rank < least and not (fails_now and rank == 2):
+        asked = MAY_BE_ASKED if self._asked.looser else ""
+        if rank < least and not (fails_now and rank == 2) and not same_truth(before, now):
             had = sum(strength(check.plain) >= least for check in old.checks)
             has = sum(strength(check.plain) >= least for check in new.checks)
             if has < had and not self._moved(before):
-                yield self._blame(old, f"a weaker assertion in {detail}", before.text)
+                doubt = IN_ITS_PLACE if keeps_expected(before, now) else asked
+                yield self._blame(old, f"a weaker assertion in {detail}", before.text, doubt)
+        elif counts(now) and _exact(new) < _exact(old) and not self._moved(before):
+            yield _found(new.path, f"only counted now in {detail}", doubt=IN_ITS_PLACE)
         elif result := loosened(before.text, now.text):
-            wider: Literal["block", "flag"] = "block" if result == "block" else "flag"
-            yield _found(new.path, f"a wider tolerance in {detail}", wider)
+            doubt = asked if result == "block" else IN_ITS_PLACE
+            yield _found(new.path, f"a wider tolerance in {detail}", doubt=doubt)
 
     # ---- a test that is gone ------------------------------------------------------------
 
@@ -167,7 +177,15 @@ class _Comparison:
         if any(skip.certain for skip in case.skips):
             yield _found(case.path, f"the skipped test {case.name} was deleted", "flag")
         else:
-            yield self._blame(case, f"the test {case.name} was deleted", case.text)
+            yield self._blame(case, f"the test {case.name} was deleted", case.text, self._excuse(case))
+
+    def _excuse(self, case: Case) -> str:
+        """Why the deletion of a test may be what is asked for: it is to be removed, or the tests are
+        to get another form and as many are new."""
+        lost = sum(case.test for case in self._lost)
+        new = sum(max(1, len(case.rows)) for case in self._new if case.test and case.checks)
+        named = words(f"{case.path} {case.name}".replace("_", " ")) & self._asked.tests_to_remove
+        return MAY_BE_ASKED if named or (self._asked.rewrites and new >= lost) else ""
 
     def _moved(self, check: Check, tests: bool = False, by: Case | None = None) -> bool:
         """Whether the assertion, or its words, stand in something that the change adds; with
@@ -191,10 +209,14 @@ class _Comparison:
         data = (other.words for other in self._added if other.path == case.path and not other.test)
         return case, case.words.union(*data), True
 
-    def _blame(self, case: Case, detail: str, about: str = "") -> Finding:
+    def _blame(self, case: Case, detail: str, about: str = "", doubt: str = "") -> Finding:
         if words(about or case.text) & self._gone:
-            return _found(case.path, f"{detail} (with the code that it is about)", "flag")
-        return _found(case.path, detail)
+            doubt = "with the code that it is about"
+        return _found(case.path, detail, doubt=doubt)
+
+
+def _exact(case: Case) -> int:
+    return sum(strength(check.plain) == 3 and not counts(check) for check in case.checks)
 
 
 def _arguments(helper: Case, by: Case | None) -> frozenset[str]:

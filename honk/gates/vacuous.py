@@ -1,0 +1,99 @@
+"""Checks that cannot fail, whatever the code under test does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+_VACUOUS = re.compile(
+    r"^assert\s+\((?:[^()]|\([^()]*\))*,\s*f?[\"'][^\"']*[\"']\s*,?\s*\)$|"  # Python: a tuple is true
+    r"^assert\s*\(?\s*(?:True|true|1|not False|\"[^\"]*\")\s*\)?$"
+    r"|\b(?:or\s+True|or\s+1|\|\|\s*(?:true|1))\b"
+    r"|(?:assertTrue|assert_true|assert!?|isTrue|Assert\.True|Assert\.IsTrue|ok|True|EXPECT_TRUE"
+    r"|ASSERT_TRUE|REQUIRE|CHECK)"
+    r"\(\s*(?:t\s*,\s*)?true\s*[,)]"
+    r"|assertTrue\(\s*True\s*[,)]|expect\(\s*(true|false|1|0|null)\s*\)\.(?:to\.)?(?:toBe|toEqual|equal"
+    r"|be|eq)\w*\(\s*\1\s*\)"
+    r"|expectNotToPerformAssertions|doesNotPerformAssertions|addToAssertionCount|\bAssert\.Pass\("
+    r"|expect\(true\)\.to\s+(?:eq|be)\W+true|expect\(\s*true\s*\)\.toBeTruthy",
+)
+_EQUALS = re.compile(
+    r"(?:assert_?(?:Equals?|Same|eq!?)|Assert\.(?:Equal|AreEqual|Same|AreSame)|(?:EXPECT|ASSERT)_EQ"
+    r"|assert(?:_equal)?\.(?:\w*[Ee]quals?|Same)|assert_equal|expect)\s*(?=\()"
+)
+_MATCHER = re.compile(
+    r"\s*\.\s*(?:to\.)?(?:toBe|to(?:Strict)?Equal|equal|eql?|to\s+(?:eq|eql|equal|be))\s*(?=\()"
+)
+_ASSIGNED = re.compile(
+    r"^[ \t]*(?:(?:const|let|var|val|final|auto|my|[A-Z]\w*|int|long|double|string)[ \t]+)?\$?(\w+)"
+    r"[ \t]*:?=[ \t]*(?![=>])(\S.*?);?[ \t]*$",
+    re.M,
+)
+
+
+def assigned(text: str) -> Mapping[str, str]:
+    """The variables of a test that are set once, to what a call gives."""
+    found: dict[str, str] = {}
+    twice: set[str] = set()
+    for match in _ASSIGNED.finditer(text):
+        if match[1] in found:
+            twice.add(match[1])
+        found[match[1]] = match[2]
+    return {name: value for name, value in found.items() if name not in twice and "(" in value}
+
+
+def is_vacuous(text: str, values: Mapping[str, str] | None = None) -> bool:
+    """Whether the check passes whatever the code does: it is true by itself, or compares a thing with
+    itself. ``text`` is the source, ``values`` are those of the test's variables."""
+    if _VACUOUS.search(text):
+        return True
+    known = values or {}
+    compared = ["".join(known.get(side.strip(" $"), side).split()) for side in sides(text)]
+    return len(compared) == 2 and compared[0] == compared[1] != ""
+
+
+def sides(text: str) -> list[str]:
+    """The two things that a check compares for equality; nothing if it does something else."""
+    if text.startswith("assert "):
+        found = text.removeprefix("assert").split("==")
+        return found if len(found) == 2 else []
+    match = _EQUALS.search(text)
+    if match is None:
+        return []
+    first, end = _arguments(text, match.end())
+    if match[0].startswith("expect"):
+        matcher = _MATCHER.match(text, end)
+        return [*first[:1], *_arguments(text, matcher.end())[0][:1]] if matcher else []
+    return [side for side in first if side.strip() not in ("t", "tb")][:2]
+
+
+def _arguments(text: str, start: int) -> tuple[list[str], int]:
+    """What stands between the commas of the parenthesis at ``start``, and where it ends. A bracket
+    within a string is taken for one: what is then found to be equal was written twice all the same."""
+    parts: list[str] = []
+    depth, begin = 0, start + 1
+    for at in range(start, len(text)):
+        if text[at] in "([{":
+            depth += 1
+        elif text[at] in ")]}":
+            depth -= 1
+            if depth == 0:
+                return [*parts, text[begin:at]], at + 1
+        elif text[at] == "," and depth == 1:
+            parts.append(text[begin:at])
+            begin = at + 1
+    return [], len(text)
+
+
+_REPLACED = re.compile(
+    r"\bpatch\.object\(\s*(?:\w+\.)*(?P<owner>\w+)\s*,\s*[\"'](?P<name>\w+)[\"']\s*,\s*return_value"
+    r"|\bpatch\(\s*[\"'](?:\w+\.)*?(?P<module>\w+)\.(?P<function>\w+)[\"']\s*,\s*return_value"
+    r"|\bspyOn\(\s*(?P<object>\w+)\s*,\s*[\"'](?P<method>\w+)[\"']\s*\)\.mock(?:Return|Resolved)Value"
+)
+
+
+def mocks(text: str) -> re.Pattern[str] | None:
+    """Calls of what a test replaces by a fixed answer: to assert that answer says nothing."""
+    pairs = [[group for group in match.groups() if group] for match in _REPLACED.finditer(text)]
+    called = [rf"\b{owner}\.{name}\(|(?<![\w.]){name}\(" for owner, name in pairs]
+    return re.compile("|".join(called)) if called else None
