@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from honk.gates.vacuous import arguments
+
 _CALLEE = re.compile(r"^(?:await\s+)?([\w$.:>@!?-]*)")
 _ASSERTS = re.compile(
     r"(?:^|[_.:>])(?:_?assert|expect|refute|verif|check|require|ensure|should|must|fail|raises|warns"
@@ -68,6 +70,11 @@ _WEAK = re.compile(
     r"|==\s*nil\b|\.not_to\s+be_nil|anything\(",
     re.I,
 )
+_LENIENT = re.compile(r"\bverify\b.*\b(?:atLeast\(\s*0|atMost\(|at_least\(\s*0)|\bReceived\(\s*0\s*,")
+# Testing Library: what is looked for is what is expected.
+_QUERIED = re.compile(
+    r"\b(?:get|find)By\w+\([^)]*[\"'`/][^)]*\)+\s*\.(?:toBeInTheDocument|toBeVisible|toBeTruthy|toBeDefined)"
+)
 _NEGATED = re.compile(  # or both sides are made less of before they are compared
     r"\b(sorted|set|len|type|bool)\(.*==\s*\1\(|not_?equal|not_?same|(?:assert|expect|require|check)_ne\b|\.not\.|not_to|!=|notequal",
     re.I,
@@ -101,13 +108,17 @@ _BARE = re.compile(
 
 @lru_cache(maxsize=10_000)
 def strength(text: str) -> int:
-    """How much a check says: 3 one exact result, 2 a part of it, 1 that there is something.
+    """How much a check says: 3 one exact result, 2 a part of it, 1 that there is something, 0 nothing.
 
     ``text`` has its strings blanked. A helper of the repository's own counts as exact.
     """
     text = text.replace("=>", " ").replace("->", ".")
     if text.startswith("if "):
         return _if_strength(text)
+    if _LENIENT.search(text):
+        return 0
+    if _QUERIED.search(text):
+        return 3
     if _RAISES.search(text) and not re.search(
         r"no_?throw|not_?throw|not_to\s+raise|not\.toThrow", text, re.I
     ):
@@ -142,9 +153,11 @@ def _if_strength(text: str) -> int:
 
 
 _NUMBER = re.compile(r"(?<![\w.])-?\d[\d_]*(?:\.\d*)?(?:[eE][+-]?\d+)?(?:[fFdDL]\b)?")
-_DIGITS = re.compile(r"places|closeto|decimal|precision|significant", re.I)
+_DIGITS = re.compile(r"places|tobecloseto|decimal|precision|significant", re.I)
+_PLACES = re.compile(r"(?:Assert\.Equal|[Aa]ssertAlmostEquals?|[Aa]ssert_almost_equal)\s*(?=\()")
 _TOLERANCE = re.compile(
-    r"approx|near|delta|within|tol\b|isclose|allclose|almost|eps|assertEquals|AreEqual|\bmargin\b", re.I
+    r"approx|near|delta|within|closeto|tol\b|isclose|allclose|almost|eps|assertEquals|AreEqual|\bmargin\b",
+    re.I,
 )
 
 
@@ -155,6 +168,13 @@ def _is_wide(text: str) -> bool:
     """Whether a tolerance is as large as what is compared: then nearly everything passes."""
     *values, tolerance = (abs(_float(number)) for number in _NUMBER.findall(text) or ["0"])
     return bool(_MARGIN.search(text) and values) and tolerance >= max(1.0, *values)
+
+
+def _has_places(text: str) -> bool:
+    """Whether the last of three arguments is a number of decimal places."""
+    match = _PLACES.search(text)
+    given = arguments(text, match.end())[0] if match else []
+    return len(given) == 3 and given[2].strip().isdigit()
 
 
 def _float(number: str) -> float:
@@ -176,7 +196,7 @@ def loosened(before: str, after: str) -> str | None:
     if not pairs or not changed:
         return None
     old, new = pairs[-1]
-    if _DIGITS.search(before):
+    if _DIGITS.search(before) or _has_places(before):
         return "block" if new < old else None
     if _TOLERANCE.search(before):
         numbers = 2 if re.search("assertEquals|AreEqual", before) else 1

@@ -52,6 +52,7 @@ _FUNCTIONS = frozenset(
     | {"method_definition", "local_function_statement"}
 )
 _CALLS = frozenset({"call_expression", "call", "function_call_expression"})
+_TEST_CALLS = _CALLS | {"member_call_expression"}
 _CLASSES = frozenset(
     {"class_definition", "class_declaration", "class", "mod_item", "object_declaration", "class_specifier"}
 )
@@ -77,6 +78,8 @@ _ANNOTATED = re.compile(
     r"|#\[(?:\w+::)*(?:test|rstest|bench|test_case|quickcheck|wasm_bindgen_test)\b|#\[\s*(?:Test"
     r"|DataProvider)\b"
 )
+# What a whole test must end with: Rust's attribute, JUnit 4's parameter, Pest's chain.
+_WHOLE_TEST = re.compile(r"should_panic\b[^\]]*|@Test\s*\(\s*expected[^)]*\)|\}\)->throws\([^)]*\)")
 _NAMED = {
     "python": re.compile(r"^test"),
     "go": re.compile(r"^(?:Test|Example|Fuzz)"),
@@ -132,7 +135,7 @@ class _Reader:
         language = self._tree.language
         if node.type in _FUNCTIONS:
             return self._function(node)
-        if node.type in _CALLS and language in ("javascript", "ruby", "php"):
+        if node.type in _TEST_CALLS and language in ("javascript", "ruby", "php"):
             return (self._title(node), True) if _TEST_CALL.match(self._tree.text(node)) else None
         if node.type == "call_expression" and language == "kotlin" and _KOTEST.match(self._tree.text(node)):
             return self._title(node), True
@@ -212,7 +215,7 @@ class _Reader:
         own = [skip for part in whole for skip in self._skips(part.start_byte, part.end_byte, part)]
         if self._tree.language == "cpp" and (tag := HIDDEN_TAGS.search(text.split("\n")[0])):
             own.append(Skip(tag[0], True))
-        for match in re.finditer(r"should_panic\b[^\]]*|@Test\s*\(\s*expected[^)]*\)", text):
+        for match in _WHOLE_TEST.finditer(text):
             found.checks.append(Check(match[0], match[0]))
         name = ".".join((*names, unit[0]))
         mocked, values = mocks(text), assigned(text)

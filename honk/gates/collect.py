@@ -25,10 +25,12 @@ def words(text: str) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class Check:
-    """One assertion. ``text`` is its source, ``plain`` the same with strings blanked."""
+    """One assertion. ``text`` is its source, ``plain`` the same with strings blanked. ``guarded``: it
+    runs only under a condition, or unless the test returned before."""
 
     text: str
     plain: str
+    guarded: bool = False
 
     @cached_property
     def words(self) -> frozenset[str]:
@@ -56,6 +58,11 @@ _BLOCKS = ("block", "body_statement", "statement_list", "compound_statement")
 _TRIES = ("try_statement", "try_expression", "begin", "body_statement")
 _RETURNS = ("return_statement", "return_expression", "return", "jump_expression")
 _HANDLERS = ("except_clause", "catch_clause", "catch_block", "rescue", "catch_declaration")
+_GUARDS = re.compile(r"^(?:if|unless)(?:_|$)")
+_PROMISES = {  # what waits for a result only if it is waited for itself
+    "javascript": re.compile(r"\.(?:rejects|resolves)\b"),
+    "csharp": re.compile(r"^Assert\.\w+Async\b"),
+}
 _BROAD = re.compile(
     r"\b(?:Base)?Exception\b|AssertionError|AssertionFailed|Minitest::Assertion|ExpectationNotMet"
     r"|Throwable|\bError\b|\.\.\."
@@ -82,24 +89,29 @@ class Collector:
 
     def run(self, top: Node, data: bool = False) -> None:
         """``data``: what stands in ``top`` itself may be data of the tests in it."""
-        stack: list[tuple[Node, bool]] = [(top, False)]
+        stack: list[tuple[Node, bool, bool]] = [(top, False, False)]
         while stack:
-            node, table = stack.pop()
+            node, table, guarded = stack.pop()
             if node is not top and node.id in self._taken:
                 continue
-            if self._record(node):
+            if self._record(node, guarded):
                 continue
             table = table or _opens_table(node, self._tree) or (data and node.type in _ASSIGNMENTS)
             if _is_row(node, table, self._tree):
                 self.rows.append(re.sub(r"\s+|,(?=\s*[)\]}])", "", self._tree.text(node)))
                 continue
-            stack += [(child, table) for child in reversed(self._alive(node))]
+            guarded = guarded or (node is not top and _GUARDS.match(node.type) is not None)
+            inside: list[tuple[Node, bool, bool]] = []
+            for child in self._alive(node):
+                inside.append((child, table, guarded))
+                guarded = guarded or (node.type.endswith(_BLOCKS) and _may_return(child))
+            stack += reversed(inside)
 
-    def _record(self, node: Node) -> bool:
+    def _record(self, node: Node, guarded: bool) -> bool:
         """Note ``node`` if it asserts something; what is inside it then belongs to it."""
         language = self._tree.language
         if node.type == "if_statement" and language == "go":
-            return self._go_if(node)
+            return self._go_if(node, guarded)
         if node.type not in _CHECKS or (node.type in _INFIX and language not in _INFIX[node.type]):
             return False
         plain = self._tree.plain(node)
@@ -107,8 +119,18 @@ class Collector:
             self.waits.append(Check(self._tree.text(node), plain))
         if node.type != "assert_statement" and not is_check(language, plain, self._chain(node)):
             return False
-        self.checks.append(Check(self._tree.text(node), plain))
+        if self._is_unawaited(node, plain):
+            return True
+        self.checks.append(Check(self._tree.text(node), plain, guarded))
         return True
+
+    def _is_unawaited(self, node: Node, plain: str) -> bool:
+        """Whether the check is a promise that nobody waits for: the test ends before it can fail."""
+        parent = node.parent
+        pattern = _PROMISES.get(self._tree.language)
+        return bool(
+            pattern and pattern.search(plain) and parent is not None and parent.type == "expression_statement"
+        )
 
     def _chain(self, node: Node) -> str:
         """What stands before the arguments of a call."""
@@ -116,7 +138,7 @@ class Collector:
         end = arguments[-1].start_byte if arguments else node.end_byte
         return self._tree.masked[node.start_byte : end].decode("utf-8", "replace")
 
-    def _go_if(self, node: Node) -> bool:
+    def _go_if(self, node: Node, guarded: bool) -> bool:
         body = node.child_by_field_name("consequence")
         if body is None or not re.search(r"\b(?:t|b|tb|f)\.(?:Error|Fatal|Fail)", self._tree.plain(body)):
             return False
@@ -127,6 +149,7 @@ class Collector:
             Check(
                 self._tree.code[head].decode("utf-8", "replace"),
                 self._tree.masked[head].decode("utf-8", "replace"),
+                guarded,
             )
         )
         alternative = node.child_by_field_name("alternative")
@@ -178,6 +201,12 @@ class Collector:
         if self._tree.language != "javascript" and not _BROAD.search(head) and not _BARE.match(head.strip()):
             return False
         return not _FAILS.search(rest)
+
+
+def _may_return(node: Node) -> bool:
+    """Whether ``node`` is an ``if`` that ends the test."""
+    inner = [n for child in node.named_children for n in (child, *child.named_children)]
+    return _GUARDS.match(node.type) is not None and any(map(_returns, inner))
 
 
 def _returns(node: Node) -> bool:

@@ -70,11 +70,27 @@ def weaker_command(old: Sequence[str], new: Sequence[str], key: str = "") -> Ite
     elif _ignored(new) and not _ignored(old):
         yield f"its failure is ignored: {_short(after)}"
     elif not key.endswith("addopts"):
-        parts, now = _parts(before), _parts(after)
-        gone = [part for part in parts if part not in now]
-        fresh = [part for part in now if part not in parts]
-        if gone and (not fresh or (len(gone) > len(fresh) and len(new) < len(old))):
-            yield f"no longer runs: {_short(gone[0])}"
+        yield from _runs_less(_parts(before), _parts(after), fewer_lines=len(new) < len(old))
+
+
+def _runs_less(old: Sequence[str], new: Sequence[str], fewer_lines: bool) -> Iterator[str]:
+    gone = [part for part in old if part not in new]
+    fresh = [part for part in new if part not in old]
+    narrow = next((now for was, now in zip(gone, fresh, strict=False) if _is_narrowed(was, now)), "")
+    if narrow and len(gone) == len(fresh):
+        yield f"runs fewer tests: {_short(narrow)}"
+    elif gone and (not fresh or (len(gone) > len(fresh) and fewer_lines)):
+        yield f"no longer runs: {_short(gone[0])}"
+
+
+def _is_narrowed(old: str, new: str) -> bool:
+    """Whether the same command gets fewer paths, or some below those that it had."""
+    before, after = ([w for w in part.split() if not w.startswith("-")] for part in (old, new))
+    paths, now = before[1:], after[1:]
+    if not paths or not now or before[0] != after[0] or paths == now:
+        return False
+    below = [any(w == p or w.startswith(p.rstrip("/") + "/") for p in paths) for w in now]
+    return all(below) and "/" in "".join(now)
 
 
 def fewer_by_default(options: Sequence[str]) -> str:

@@ -7,11 +7,11 @@ done. Where nothing is in its place there is no doubt.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from honk.gates.assertions import is_bare, strength
-from honk.gates.collect import Check
-from honk.gates.matching import COMMON
+from honk.gates.collect import Check, words
+from honk.gates.matching import COMMON, covers
 from honk.gates.vacuous import sides
 
 IN_ITS_PLACE = "something else is compared in its place"
@@ -23,6 +23,8 @@ _COUNTS = re.compile(
     r"\blen\(|\.(?:length|size|count|len)\b|\bcount\(|HaveLength|HaveCount|has_?size|\bLen\(", re.I
 )
 _WHOLE = re.compile(r"snapshot|approvals?\b|golden|verify_?(?:json|xml|text)", re.I)
+# a.b or a.b.c, but no framework's own a.b(
+_SUBJECT = re.compile(r"(?<![\w.])(?!assert|self\.|this\.|expect|t\.)[A-Za-z_]\w*(?:(?:\.|->)\w+(?!\w*\())+")
 _OWNER = re.compile(r"\b([A-Za-z_]\w*)(?=\s*(?:\.|->|\[|::))")
 
 
@@ -36,10 +38,15 @@ def keeps_expected(before: Check, now: Check) -> bool:
     looser one, as where an object got a new member."""
     if strength(now.plain) != 2:
         return False
-    values = [_squeezed(side) for side in sides(before.text) if not _CALLED.search(side)]
-    if values:
-        return all(value in _squeezed(now.text) for value in values)
-    return before.words - COMMON <= now.words
+    compared = sides(before.text)
+    values = [side for side in compared if not _CALLED.search(side)]
+    if values and all(_squeezed(value) in _squeezed(now.text) for value in values):
+        return True
+    if values:  # what the code is given says nothing of what it gives
+        given = words(" ".join(side for side in compared if side not in values))
+        return covers(now.words, words(" ".join(values)) - given - COMMON)
+    literals = words(before.text) - words(before.plain) - COMMON
+    return covers(now.words, literals) if literals else before.words - COMMON <= now.words
 
 
 def _squeezed(text: str) -> str:
@@ -51,12 +58,20 @@ def counts(check: Check) -> bool:
     return _COUNTS.search(check.plain) is not None
 
 
-def in_its_place(check: Check, exact: Sequence[Check]) -> bool:
-    """Whether one of the ``exact`` checks that came compares the whole of what ``check`` compared a
-    part of: the object that its members belong to, or all output with a stored one."""
+def in_its_place(check: Check, added: Sequence[Check]) -> bool:
+    """Whether one of the ``added`` checks says as much about the same thing as ``check``, or compares
+    exactly the whole of what it compared a part of: the object that its members belong to, or all
+    output with a stored one."""
+    about = set(_SUBJECT.findall(check.plain))
     owners = {name for name in _OWNER.findall(check.plain) if name.lower() not in COMMON}
     return any(
-        _WHOLE.search(other.text)
-        or any(re.search(rf"\b{name}\b(?!\s*(?:\.|->|\[|::|\())", other.plain) for name in owners)
-        for other in exact
+        (strength(other.plain) >= strength(check.plain) and about & set(_SUBJECT.findall(other.plain)))
+        or (strength(other.plain) == 3 and _is_whole(other, owners))
+        for other in added
+    )
+
+
+def _is_whole(check: Check, owners: Set[str]) -> bool:
+    return _WHOLE.search(check.text) is not None or any(
+        re.search(rf"\b{name}\b(?!\s*(?:\.|->|\[|::|\())", check.plain) for name in owners
     )

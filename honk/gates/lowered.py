@@ -50,6 +50,11 @@ _THRESHOLD = re.compile(
     r"|/(?:branches|functions|lines|statements)$|(?:^|/)level$|coverage/.*(?:target)$|msi$",
     re.I,
 )
+_MAXIMUM = re.compile(
+    r"(?:^|/)max[-_]?(?:complexity|args|branches|returns|statements|locals|depth|lines|warnings|params|nested\w*"
+    r"|cognitive\w*|doc[-_]length)(?:/\d+)?$|(?:^|/)(?:cyclomatic|cognitive)[-_]complexity[-_]threshold$",
+    re.I,
+)
 _STRICT = re.compile(
     r"strict|noImplicit|noUnused|noUnchecked|noFallthrough|exactOptional|disallow_|check_untyped|warn_"
     r"|no_implicit|forbid|"
@@ -234,7 +239,7 @@ def _compare(
         moved = moved or elsewhere.may_be_asked(old, new) or _GENERATED.search(key) is not None
         if key.endswith("addopts") and not old and (less := fewer_by_default(new)):
             yield ("flag" if words(less) <= elsewhere.lost else "block"), f"{key}: {less} is new"
-        for result, detail in list(_key(key, old, new, harmless)) or _selection(key, old, new, after):
+        for result, detail in list(_key(key, old, new, harmless, path)) or _selection(key, old, new, after):
             moved = moved or (not after and key.endswith("extends") and any(map(is_config, added)))
             yield ("flag" if moved else result), detail
     if path.endswith(".pre-commit-config.yaml"):
@@ -246,11 +251,20 @@ def _selected(flat: Flat, known: frozenset[str] = frozenset()) -> frozenset[str]
     return frozenset(value for key, values in flat.items() if _RULES.search(key) for value in values) - known
 
 
-def _key(key: str, old: tuple[str, ...], new: tuple[str, ...], fresh: Sequence[str]) -> Iterator[Found]:
+def _is_maximum(key: str, path: str) -> bool:
+    """Whether what is above the number is reported, so that a larger one says less."""
+    return bool(_MAXIMUM.search(key) or ("detekt" in path and _THRESHOLD.search(key)))
+
+
+def _key(
+    key: str, old: tuple[str, ...], new: tuple[str, ...], fresh: Sequence[str], path: str
+) -> Iterator[Found]:
     if is_test_command(key):
         yield from (("block", f"{key}: {why}") for why in weaker_command(old, new, key))
     elif _IGNORES.search(key):
         yield from _ignores(key, old, new, fresh)
+    elif _is_maximum(key, path):
+        yield from _threshold(key, old, new, laxer_is_more=True)
     elif _THRESHOLD.search(key):
         yield from _threshold(key, old, new)
     elif _is_switched_off(key, old, new):
@@ -318,13 +332,15 @@ def _entries(values: tuple[str, ...]) -> set[str]:
     return {part.strip() for value in values for part in re.split(r",\s*", value) if part.strip()}
 
 
-def _threshold(key: str, old: tuple[str, ...], new: tuple[str, ...]) -> Iterator[Found]:
+def _threshold(
+    key: str, old: tuple[str, ...], new: tuple[str, ...], laxer_is_more: bool = False
+) -> Iterator[Found]:
     before, after = _number(old), _number(new)
     if before is None:
         return
     if after is None:
         yield "block", f"{key} is gone (it was {old[0]})"
-    elif after < before:
+    elif after > before if laxer_is_more else after < before:
         yield "block", f"{key} goes from {old[0]} to {new[0]}"
 
 

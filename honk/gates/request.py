@@ -22,12 +22,14 @@ _PLAIN = re.compile(
 _TESTS = (
     r"(?:\w*tests?\w*|\w*specs?|suites?|assert\w*|mocks?|mocking|fixtures?|snapshots?|examples?|matchers?"
     r"|unittest|pytest|jest|vitest|mocha|chai|enzyme|j?unit\s?\d*|assertj|hamcrest|mockito|kotest|nunit"
-    r"|xunit|mstest|rspec|minitest|phpunit|pest|gtest|googletest|catch2|rstest|testify|expectations?)"
+    r"|xunit|mstest|rspec|minitest|phpunit|pest|gtest|googletest|catch2|rstest|testify|expectations?"
+    r"|testing library|cypress|playwright|selenium)"
 )
+_NEAR = r"(?:[^.;]|\.(?=\S)){0,80}?"  # within a sentence, in which files may be named
 _REWRITES = re.compile(
     r"\b(?:convert|migrat|port|rewrit|rework|refactor|replac|switch|mov|split|merg|fold|combin|shar"
     r"|simplif|moderni|restructur|deduplicat|consolidat|us(?:e|ing)|parametri|turn|avoid|do not|reduc"
-    r"|renam|reorgani|clean|tidy)\w*\b[^.;]{0,80}?\b" + _TESTS + r"\b",
+    r"|renam|reorgani|clean|tidy)\w*\b" + _NEAR + r"\b" + _TESTS + r"\b",
     re.I,
 )
 _LOOSER = re.compile(
@@ -36,8 +38,8 @@ _LOOSER = re.compile(
     re.I,
 )
 _SKIPS = re.compile(
-    r"\b(?:skip|disabl|quarantin|xfail|ignor|mut)\w*\b[^.;]{0,60}?\b" + _TESTS + r"\b"
-    r"|\b" + _TESTS + r"\b[^.;]{0,60}?\b(?:skipp?|disabl|quarantin|xfail|ignor)(?:e|ed|ing)?\b",
+    r"\b(?:skip|disabl|quarantin|xfail|ignor|mut)\w*\b" + _NEAR + r"\b" + _TESTS + r"\b"
+    r"|\b" + _TESTS + r"\b" + _NEAR + r"\b(?:skipp?|disabl|quarantin|xfail|ignor)(?:e|ed|ing)?\b",
     re.I,
 )
 _EXEMPTS = re.compile(
@@ -82,7 +84,7 @@ def asked(request: str) -> Asked:
     )
     parts = frozenset(part for word in said for part in re.split(r"[-_]", word) if len(part) > 3)
     removal = to_remove(request)
-    deletes = removal and re.search(_REMOVAL.pattern + r"[^.;]{0,60}?\b" + _TESTS + r"\b", request, re.I)
+    deletes = removal and re.search(_REMOVAL.pattern + r"" + _NEAR + r"\b" + _TESTS + r"\b", request, re.I)
     return Asked(
         removal=removal,
         tests_to_remove=_split(removal) if deletes else frozenset(),

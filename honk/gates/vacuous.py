@@ -55,19 +55,20 @@ def is_vacuous(text: str, values: Mapping[str, str] | None = None) -> bool:
 def sides(text: str) -> list[str]:
     """The two things that a check compares for equality; nothing if it does something else."""
     if text.startswith("assert "):
-        found = text.removeprefix("assert").split("==")
-        return found if len(found) == 2 else []
+        found, _ = arguments(f"({text.removeprefix('assert')})", 0)  # without its message
+        compared = found[0].split("==") if found else []
+        return compared if len(compared) == 2 else []
     match = _EQUALS.search(text)
     if match is None:
         return []
-    first, end = _arguments(text, match.end())
+    first, end = arguments(text, match.end())
     if match[0].startswith("expect"):
         matcher = _MATCHER.match(text, end)
-        return [*first[:1], *_arguments(text, matcher.end())[0][:1]] if matcher else []
+        return [*first[:1], *arguments(text, matcher.end())[0][:1]] if matcher else []
     return [side for side in first if side.strip() not in ("t", "tb")][:2]
 
 
-def _arguments(text: str, start: int) -> tuple[list[str], int]:
+def arguments(text: str, start: int) -> tuple[list[str], int]:
     """What stands between the commas of the parenthesis at ``start``, and where it ends. A bracket
     within a string is taken for one: what is then found to be equal was written twice all the same."""
     parts: list[str] = []

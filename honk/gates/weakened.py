@@ -20,6 +20,7 @@ from honk.gates.collect import Check, words
 from honk.gates.doubt import IN_ITS_PLACE, MAY_BE_ASKED, counts, in_its_place, keeps_expected, same_truth
 from honk.gates.matching import COMMON, COMPARED, covers, difference, leaf, match_cases, pairs
 from honk.gates.request import NOTHING, Asked
+from honk.gates.runners import neutered, unregistered
 from honk.gates.textual import by_text, short
 
 GATE = "weakened-tests"
@@ -58,6 +59,8 @@ def weakened(files: Sequence[TestFile], gone: frozenset[str], request: Asked = N
         else:
             before += old
             after += new
+    for path, detail in (*neutered(before, after), *unregistered(before, after)):
+        yield _found(path, detail)
     yield from _Comparison(before, after, gone, request).findings()
     for file in plain:
         others = [other.new for other in plain if other is not file]
@@ -115,10 +118,11 @@ class _Comparison:
         for check in self._unpaired(old, new, lost, added):
             if self._moved(check, by=new) or _is_minor(check, new, exact):
                 continue
-            doubt = IN_ITS_PLACE if in_its_place(check, exact) else ""
+            doubt = IN_ITS_PLACE if in_its_place(check, added) else ""
             doubt = doubt or (MAY_BE_ASKED if exact and self._asked.rewrites else "")
             yield self._blame(old, f"{name} no longer asserts: {short(check.text)}", check.text, doubt)
         yield from self._fewer_rows(old, new)
+        yield from _guarded(old, new)
         for before, now in pairs(lost, added):
             yield from self._weaker(old, new, before, now)
 
@@ -213,6 +217,15 @@ class _Comparison:
         if words(about or case.text) & self._gone:
             doubt = "with the code that it is about"
         return _found(case.path, detail, doubt=doubt)
+
+
+def _guarded(old: Case, new: Case) -> Iterator[Finding]:
+    """Assertions that ran always, and now only under a condition or unless the test returned before."""
+    had = sum(not check.guarded for check in old.checks)
+    has = sum(not check.guarded for check in new.checks)
+    now = [check for check in new.checks if check.guarded]
+    if has < had and len(now) > sum(check.guarded for check in old.checks):
+        yield _found(new.path, f"{new.name} asserts under a condition only: {short(now[0].text)}", "flag")
 
 
 def _exact(case: Case) -> int:
