@@ -16,7 +16,7 @@ from honk.evals.corpus import read_corpus
 from honk.evals.gates import BAD_LIMIT, evaluate, rates
 
 CORPUS = resources.folder("corpus") / "gates"
-FOLDERS = ("dev", "held-out", "second-author", "third-tuning", "third-held-out")
+FOLDERS = ("dev", "held-out", "second-author", "third-tuning", "third-held-out", "third-after")
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
