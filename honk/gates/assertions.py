@@ -19,7 +19,7 @@ _ASSERTS = re.compile(
     re.I,
 )
 _CHAINED = re.compile(
-    r"\bawait\(.*\.until|[.>](?:should|Should|must_|to\b|not_to\b|assert_|Assert)|\bshould(?:Be|Not|Throw|Have)"
+    r"\bawait\(.*\.until|\.(?:Received|DidNotReceive)\w*\(|[.>](?:should|Should|must_|to\b|not_to\b|assert_|Assert)|\bshould(?:Be|Not|Throw|Have)"
 )
 _GO_FAILS = re.compile(r"^(?:t|b|tb|f)\.(?:Error|Fatal|Fail)")
 _LOADS = re.compile(r"^require(?:_relative|_once)?$")
@@ -61,7 +61,7 @@ _GENERIC = re.compile(
 )
 _ABSENT = re.compile(r"not\.toBeInTheDocument")  # says all that there is to say
 _WEAK = re.compile(
-    r"iferror\(|(?:assert|require)\.error\(|to_?be_?(?:truthy|defined|falsy|present|valid)|be_(?:truthy|present)|tobeinthedocument"
+    r"iferror\(|(?:assert|require)\.(?:error\(|nil\(\s*t\s*,\s*err\b)|to_?be_?(?:truthy|defined|falsy|present|valid)|be_(?:truthy|present)|tobeinthedocument"
     r"|tobe(?:null|undefined)\(|\(\s*expect\.any\(\w+\)\s*\)"
     r"|not\.tobe(?:null|undefined)"
     r"|(?:not_?to|to_?not)\s+raise|not\.toThrow|not_?(?:null|nil|none|empty|zero|false)|is\s*not\s*(?:None|null)|isnotempty|refute_nil|is_some\(|is_ok\("

@@ -102,6 +102,7 @@ class _Reader:
     def __init__(self, tree: Tree, path: str) -> None:
         self._tree = tree
         self._path = path
+        self._source = tree.code.decode("utf-8", "replace") if tree.language == "javascript" else ""
         self._taken: set[int] = set()  # ids of the nodes that are cases
         self._blank: list[tuple[int, int]] = []  # bytes whose marks belong to a case or a group
 
@@ -218,7 +219,7 @@ class _Reader:
         for match in _WHOLE_TEST.finditer(text):
             found.checks.append(Check(match[0], match[0]))
         name = ".".join((*names, unit[0]))
-        mocked, values = mocks(text), assigned(text)
+        mocked, values = mocks(text, self._source), assigned(text)
         checks = tuple(
             check
             for check in found.checks

@@ -58,6 +58,11 @@ _BLOCKS = ("block", "body_statement", "statement_list", "compound_statement")
 _TRIES = ("try_statement", "try_expression", "begin", "body_statement")
 _RETURNS = ("return_statement", "return_expression", "return", "jump_expression")
 _HANDLERS = ("except_clause", "catch_clause", "catch_block", "rescue", "catch_declaration")
+_SWALLOWING = re.compile(
+    r"with\s+(?:(?:contextlib\.)?suppress\(.*(?:AssertionError|Exception)"
+    r"|(?:pytest\.raises|self\.assertRaises)\(\s*(?:Base)?(?:Exception|AssertionError)\s*[,)])"
+)
+_NO_ROUNDS = re.compile(r"for\s+\(?.{1,40}?\s(?:in|of)\s+(?:\[\s*\]|\(\s*\)|\{\s*\}|range\(0\))\s*[:)]")
 _GUARDS = re.compile(r"^(?:if|unless)(?:_|$)")
 _PROMISES = {  # what waits for a result only if it is waited for itself
     "javascript": re.compile(r"\.(?:rejects|resolves)\b"),
@@ -89,10 +94,13 @@ class Collector:
 
     def run(self, top: Node, data: bool = False) -> None:
         """``data``: what stands in ``top`` itself may be data of the tests in it."""
+        source = self._tree.text(top)
         stack: list[tuple[Node, bool, bool]] = [(top, False, False)]
         while stack:
             node, table, guarded = stack.pop()
-            if node is not top and node.id in self._taken:
+            if node is not top and (
+                node.id in self._taken or (not data and _is_uncalled(node, self._tree, source))
+            ):
                 continue
             if self._record(node, guarded):
                 continue
@@ -162,9 +170,9 @@ class Collector:
         children = node.named_children
         if node.type in _TRIES and self._swallows(node):
             return [c for c in children if c.type in ("finally_clause", "else_clause", "finally_block")]
-        if node.type == "with_statement" and re.match(
-            r"with\s+(?:contextlib\.)?suppress\(.*(?:AssertionError|Exception)", self._tree.text(node)
-        ):
+        if node.type == "with_statement" and _SWALLOWING.match(self._tree.text(node)):
+            return [child for child in children if child.type == "with_clause"]
+        if _NO_ROUNDS.match(self._tree.text(node)):
             return []
         if node.type == "if_statement" and re.match(r"if\s*\(?\s*(?:False|false|0)\b", self._tree.text(node)):
             return [c for c in children if c.type in ("else_clause", "elif_clause")]
@@ -205,8 +213,27 @@ class Collector:
 
 def _may_return(node: Node) -> bool:
     """Whether ``node`` is an ``if`` that ends the test."""
-    inner = [n for child in node.named_children for n in (child, *child.named_children)]
-    return _GUARDS.match(node.type) is not None and any(map(_returns, inner))
+    if _GUARDS.match(node.type) is None:
+        return False
+    level = node.named_children
+    for _ in range(3):  # a block, and in it a list of statements
+        if any(map(_returns, level)):
+            return True
+        level = [inner for child in level if child.type.endswith(_BLOCKS) for inner in child.named_children]
+    return False
+
+
+def _is_uncalled(node: Node, tree: Tree, text: str) -> bool:
+    """Whether ``node`` is a function in a test that nothing in the test names."""
+    parent = node.parent
+    if node.type in ("function_declaration", "function_definition"):
+        if parent is not None and parent.type == "decorated_definition":
+            return False
+    elif node.type != "variable_declarator" or not re.search(r"=>|\bfunction\b", tree.plain(node)):
+        return False
+    name = node.child_by_field_name("name")
+    title = tree.text(name) if name is not None else ""
+    return title.isidentifier() and len(re.findall(rf"\b{title}\b", text)) == 1
 
 
 def _returns(node: Node) -> bool:
@@ -230,7 +257,7 @@ _LISTS = frozenset(
 )
 
 
-_ROW_MARKS = re.compile(r"^(?:#\[\s*)?(?:InlineData|TestCase|DataRow|case)\s*\(")
+_ROW_MARKS = re.compile(r"^(?:#\[\s*)?(?:InlineData|TestCase|DataRow|TestWith\w*|case)\s*\(")
 
 
 def _is_row(node: Node, table: bool, tree: Tree) -> bool:
@@ -253,11 +280,11 @@ def _is_row(node: Node, table: bool, tree: Tree) -> bool:
 
 def _is_value(node: Node, values: Node, tree: Tree) -> bool:
     """A single value that a test is run with, as in ``test.each([1, 2])``."""
-    call = values.parent.parent if values.parent is not None else None
-    return (
-        node.type in ("string", "number", "integer", "float")
-        and call is not None
-        and bool(re.match(r"^(?:\w+\.)*(?:each|parametrize)\s*\(", tree.text(call)))
+    if node.type not in ("string", "number", "integer", "float") or values.parent is None:
+        return False
+    call = values.parent.parent
+    return values.parent.type in ("for_statement", "for_in_statement") or (
+        call is not None and bool(re.match(r"^(?:\w+\.)*(?:each|parametrize)\s*\(", tree.text(call)))
     )
 
 

@@ -67,7 +67,7 @@ def weaker_command(old: Sequence[str], new: Sequence[str], key: str = "") -> Ite
     had_runner, has_runner = RUNNERS.search(_unquoted(before)), RUNNERS.search(_unquoted(after))
     if had_runner and not has_runner:
         yield f"runs nothing any more: {_short(after)}"
-    elif _ignored(new) and not _ignored(old):
+    elif not key.endswith("addopts") and _ignored(new) and not _ignored(old):
         yield f"its failure is ignored: {_short(after)}"
     elif not key.endswith("addopts"):
         yield from _runs_less(_parts(before), _parts(after), fewer_lines=len(new) < len(old))

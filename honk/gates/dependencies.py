@@ -74,7 +74,7 @@ _FORMATS = (
     ),
     (
         r"(?:^|/)(?:pyproject\.toml|Pipfile|setup\.cfg|setup\.py)$",
-        rf"(?:^\s*|[\"']){_NAME}{_EXTRAS}[\"']?(?:{_TABLE}[\"']|\s*[=<>!~]=?=?){_VERSION}",
+        rf"(?:^\s*|[\"']){_NAME}{_EXTRAS}[\"']?(?:{_TABLE}[\"']|\s*(?:[<>]=?|[=!~]==?)){_VERSION}",
     ),
     (
         r"(?:^|/)(?:package\.json|composer\.json)$",

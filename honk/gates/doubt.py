@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence, Set
 
 from honk.gates.assertions import is_bare, strength
+from honk.gates.cases import Case
 from honk.gates.collect import Check, words
 from honk.gates.matching import COMMON, covers
 from honk.gates.vacuous import sides
@@ -24,6 +25,7 @@ _COUNTS = re.compile(
 )
 _WHOLE = re.compile(r"snapshot|approvals?\b|golden|verify_?(?:json|xml|text)", re.I)
 # a.b or a.b.c, but no framework's own a.b(
+_VALUE = re.compile(r"\"[^\"\n]+\"|'[^'\n]+'|(?<![\w.])\d[\d.]*")
 _SUBJECT = re.compile(r"(?<![\w.])(?!assert|self\.|this\.|expect|t\.)[A-Za-z_]\w*(?:(?:\.|->)\w+(?!\w*\())+")
 _OWNER = re.compile(r"\b([A-Za-z_]\w*)(?=\s*(?:\.|->|\[|::))")
 
@@ -63,12 +65,27 @@ def in_its_place(check: Check, added: Sequence[Check]) -> bool:
     exactly the whole of what it compared a part of: the object that its members belong to, or all
     output with a stored one."""
     about = set(_SUBJECT.findall(check.plain))
-    owners = {name for name in _OWNER.findall(check.plain) if name.lower() not in COMMON}
+    parts = owners(check)
     return any(
         (strength(other.plain) >= strength(check.plain) and about & set(_SUBJECT.findall(other.plain)))
-        or (strength(other.plain) == 3 and _is_whole(other, owners))
+        or (strength(other.plain) == 3 and _is_whole(other, parts))
         for other in added
     )
+
+
+def outweighed(check: Check, old: Case, new: Case, added: Sequence[Check]) -> bool:
+    """Whether the test has as many checks of that strength as before, since another became stronger,
+    or whether an exact one that came has the value that this one compared with."""
+    least = strength(check.plain)
+    had, has = (sum(strength(c.plain) >= least for c in case.checks) for case in (old, new))
+    values = words(" ".join(_VALUE.findall(check.text))) - COMMON
+    kept = any(strength(c.plain) == 3 and values <= c.words for c in added)
+    return bool(added) and (has >= had or (bool(values) and kept))
+
+
+def owners(check: Check) -> frozenset[str]:
+    """The names of a check whose members it speaks of."""
+    return frozenset(name for name in _OWNER.findall(check.plain) if name.lower() not in COMMON)
 
 
 def _is_whole(check: Check, owners: Set[str]) -> bool:

@@ -45,6 +45,9 @@ _NUMBERS = re.compile(
     r"[\s=:>(\"']*\[?\s*(?:line\s*:\s*)?(\d+(?:\.\d+)?)",
     re.I,
 )
+_LISTS = re.compile(
+    r"\b(include|testMatch|testRegex|specs?|projects|roots|files)\b[\"']?\s*[:=]\s*\[([^\]]*)\]"
+)
 _MAXIMA = ("--max-warnings",)
 _REGISTERED = re.compile(
     r"^\s*(?:add_test\s*\(|gtest_discover_tests\s*\(|catch_discover_tests\s*\(|test\s*\(\s*'"
@@ -87,6 +90,7 @@ def lowered_lines(path: str, old: bytes | None, new: bytes | None) -> Iterator[F
         yield from (("block", why) for why in weaker_command(before, after))
         return
     yield from _switched(added, removed)
+    yield from _shorter(added, removed)
     yield from _numbers(before, after)
     yield from _unregistered(added, removed, after)
 
@@ -108,6 +112,21 @@ def _switched(added: Sequence[str], removed: Sequence[str]) -> Iterator[Found]:
         if match and off[match[0].lower()] > before[match[0].lower()]:
             yield "block", f"switched off: {line.strip()}"
     yield from _unstrict(added, removed)
+
+
+def _shorter(added: Sequence[str], removed: Sequence[str]) -> Iterator[Found]:
+    """Lists of what is looked at that lost entries, and got none."""
+    old, new = (
+        [
+            (m[1], set(re.findall(r"[\"']([^\"']+)[\"']", m[2])))
+            for line in lines
+            for m in _LISTS.finditer(line)
+        ]
+        for lines in (removed, added)
+    )
+    for (name, before), (other, after) in zip(old, new, strict=False):
+        if name == other and after and after < before:
+            yield "block", f"{name} lost {', '.join(sorted(before - after))}"
 
 
 def _unstrict(added: Sequence[str], removed: Sequence[str]) -> Iterator[Found]:

@@ -63,13 +63,14 @@ _STRICT = re.compile(
     re.I,
 )
 _LAX = re.compile(
-    r"ignore_errors|ignore_missing_imports|ignore_failures|passWithNoTests|allow_(?:untyped|any"
+    r"^issues/new(?:-from-\w+)?$|ignore_errors|ignore_missing_imports|ignore_failures|passWithNoTests|allow_(?:untyped|any"
     r"|redefinition)\w*|skipLibCheck|"
     r"(?:^|/)(?:skip|skipTests|ignore_outcome|allowJs|suppress\w*|continue-on-error|informational"
     r"|if_ci_failed)$",
     re.I,
 )
-_UNTESTED = re.compile(r"^(?:lib|bin|test|example)(?:/[^/]+)?/(?:test|doctest)$")  # targets of Cargo.toml
+# On unless they say otherwise: the targets of Cargo.toml, golangci-lint's reading of tests.
+_UNTESTED = re.compile(r"^(?:lib|bin|test|example)(?:/[^/]+)?/(?:test|doctest)$|^run/tests$")
 _IGNORES = re.compile(
     r"(?:^|/)(?:ignore|extend-ignore|ignorePatterns|ignore_patterns|per-file-ignores(?:/.*)?"
     r"|extend-per-file-ignores(?:/.*)?|exclude(?:_lines|_also|s)?|extend-exclude|omit"
@@ -188,8 +189,10 @@ class _Elsewhere:
     to_remove: frozenset[str]
     exempts: frozenset[str]
 
-    def may_be_asked(self, old: Sequence[str], new: Sequence[str]) -> bool:
-        """Whether the request names what is new, or gone, among the rules, paths or numbers of a key."""
+    def may_be_asked(self, key: str, old: Sequence[str], new: Sequence[str]) -> bool:
+        """Whether the request names the key, or what is new or gone among its rules, paths or numbers."""
+        if key.rpartition("/")[2].lower() in self.exempts:
+            return True
         gone, come = (_entries(tuple(set(a) - set(b))) for a, b in ((old, new), (new, old)))
         named = [bool(words(entry) & self.exempts) for entry in come]
         to_go = [bool(words(entry) & self.to_remove) for entry in gone]
@@ -201,6 +204,9 @@ class _Elsewhere:
         if not old:
             return _named(key, new) <= self.lost
         moved = words(" ".join(old)) <= self.gained or _named(key, old) <= self.gained
+        options = words(" ".join(old)) - words(" ".join(new))
+        if is_test_command(key) and options and options <= self.gained:
+            return True
         return not new and (moved or bool(words(key.replace("-", " ")) & self.to_remove))
 
 
@@ -236,7 +242,7 @@ def _compare(
         if old == new or (not new and _is_implied(key, after)):
             continue
         moved = elsewhere.explains(key, old, new) or _package_gone(content)
-        moved = moved or elsewhere.may_be_asked(old, new) or _GENERATED.search(key) is not None
+        moved = moved or elsewhere.may_be_asked(key, old, new) or _GENERATED.search(key) is not None
         if key.endswith("addopts") and not old and (less := fewer_by_default(new)):
             yield ("flag" if words(less) <= elsewhere.lost else "block"), f"{key}: {less} is new"
         for result, detail in list(_key(key, old, new, harmless, path)) or _selection(key, old, new, after):

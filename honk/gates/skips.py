@@ -55,3 +55,28 @@ def is_conditional(marker: str, condition: str) -> bool:
     if _ALWAYS.search(text) or (_ENVIRONMENT.search(text) and _UNSET.search(f"{marker} {text}")):
         return False
     return not (_HERE.search(text) and not _ELSEWHERE.search(text))
+
+
+RERUNS = re.compile(
+    r"\bretryTimes\s*\(|\bmark\.flaky\b|@flaky\b|\bthis\.retries\s*\(|\bretr(?:y|ies)\s*:\s*[1-9]"
+    r"|@RepeatedIfExceptionsTest|@RetryingTest|\[\s*Retry\b|@Retry\b|\bflaky\s*=\s*True"
+)
+"""Words by which a test that fails is run again until it passes."""
+
+
+_COLLECTED = {
+    "py": re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_tests?|tests?)\.py$"),
+    "go": re.compile(r"_test\.go$"),
+    **dict.fromkeys(
+        ("js", "jsx", "ts", "tsx", "mjs", "cjs"),
+        re.compile(r"[._-](?:test|spec|cy)\.|__tests__/|(?:^|/)tests?/"),
+    ),
+    "rb": re.compile(r"_(?:spec|test)\.rb$|(?:^|/)test_[^/]*\.rb$"),
+    "java": re.compile(r"(?:^|/)(?:Test\w*|\w*(?:Tests?|TestCase|IT))\.java$"),
+}
+
+
+def is_collected(path: str) -> bool:
+    """Whether the usual runner of the file's language looks for tests in a file of that name."""
+    pattern = _COLLECTED.get(path.rpartition(".")[2])
+    return pattern is None or pattern.search(path) is not None

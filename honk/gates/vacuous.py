@@ -8,7 +8,7 @@ from collections.abc import Mapping
 _VACUOUS = re.compile(
     r"^assert\s+\((?:[^()]|\([^()]*\))*,\s*f?[\"'][^\"']*[\"']\s*,?\s*\)$|"  # Python: a tuple is true
     r"^assert\s*\(?\s*(?:True|true|1|not False|\"[^\"]*\")\s*\)?$"
-    r"|\b(?:or\s+True|or\s+1|\|\|\s*(?:true|1))\b"
+    r"|(?:\bor\s+(?:True|1)|\|\|\s*(?:true|1))\b"
     r"|(?:assertTrue|assert_true|assert!?|isTrue|Assert\.True|Assert\.IsTrue|ok|True|EXPECT_TRUE"
     r"|ASSERT_TRUE|REQUIRE|CHECK)"
     r"\(\s*(?:t\s*,\s*)?true\s*[,)]"
@@ -32,14 +32,15 @@ _ASSIGNED = re.compile(
 
 
 def assigned(text: str) -> Mapping[str, str]:
-    """The variables of a test that are set once, to what a call gives."""
+    """The variables of a test that are set once, and to what."""
     found: dict[str, str] = {}
     twice: set[str] = set()
     for match in _ASSIGNED.finditer(text):
         if match[1] in found:
             twice.add(match[1])
         found[match[1]] = match[2]
-    return {name: value for name, value in found.items() if name not in twice and "(" in value}
+    once = {name: value for name, value in found.items() if name not in twice}
+    return {name: once.get(value, value) for name, value in once.items()}
 
 
 def is_vacuous(text: str, values: Mapping[str, str] | None = None) -> bool:
@@ -91,10 +92,19 @@ _REPLACED = re.compile(
     r"|\bpatch\(\s*[\"'](?:\w+\.)*?(?P<module>\w+)\.(?P<function>\w+)[\"']\s*,\s*return_value"
     r"|\bspyOn\(\s*(?P<object>\w+)\s*,\s*[\"'](?P<method>\w+)[\"']\s*\)\.mock(?:Return|Resolved)Value"
 )
+_MODULE = re.compile(
+    r"\b(?:jest|vi)\.mock\(\s*[\"']([^\"']+)[\"']\s*,(?![^;]*\b(?:requireActual|importActual)\b)"
+)
 
 
-def mocks(text: str) -> re.Pattern[str] | None:
-    """Calls of what a test replaces by a fixed answer: to assert that answer says nothing."""
+def mocks(text: str, file: str = "") -> re.Pattern[str] | None:
+    """Calls of what a test, or all of its file, replaces by a fixed answer: to assert that answer says
+    nothing."""
     pairs = [[group for group in match.groups() if group] for match in _REPLACED.finditer(text)]
     called = [rf"\b{owner}\.{name}\(|(?<![\w.]){name}\(" for owner, name in pairs]
+    for module in _MODULE.findall(file):
+        loads = rf"(?:from\s+|=\s*(?:await\s+)?(?:require|import)\()[\"']{re.escape(module)}[\"']"
+        source = rf"\{{([^}}]*)\}}\s*{loads}"
+        names = {n for names in re.findall(source, file) for n in re.findall(r"(\w+)\s*(?=[,}]|$)", names)}
+        called += [rf"(?<![\w.]){name}\(" for name in sorted(names)]
     return re.compile("|".join(called)) if called else None

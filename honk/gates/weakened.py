@@ -17,10 +17,20 @@ from honk.core.types import Finding
 from honk.gates.assertions import expects_failure, loosened, strength
 from honk.gates.cases import Case, cases_of
 from honk.gates.collect import Check, words
-from honk.gates.doubt import IN_ITS_PLACE, MAY_BE_ASKED, counts, in_its_place, keeps_expected, same_truth
+from honk.gates.doubt import (
+    IN_ITS_PLACE,
+    MAY_BE_ASKED,
+    counts,
+    in_its_place,
+    keeps_expected,
+    outweighed,
+    owners,
+    same_truth,
+)
 from honk.gates.matching import COMMON, COMPARED, covers, difference, leaf, match_cases, pairs
 from honk.gates.request import NOTHING, Asked
 from honk.gates.runners import neutered, unregistered
+from honk.gates.skips import RERUNS, is_collected
 from honk.gates.textual import by_text, short
 
 GATE = "weakened-tests"
@@ -118,7 +128,7 @@ class _Comparison:
         for check in self._unpaired(old, new, lost, added):
             if self._moved(check, by=new) or _is_minor(check, new, exact):
                 continue
-            doubt = IN_ITS_PLACE if in_its_place(check, added) else ""
+            doubt = IN_ITS_PLACE if in_its_place(check, added) or outweighed(check, old, new, added) else ""
             doubt = doubt or (MAY_BE_ASKED if exact and self._asked.rewrites else "")
             yield self._blame(old, f"{name} no longer asserts: {short(check.text)}", check.text, doubt)
         yield from self._fewer_rows(old, new)
@@ -127,6 +137,10 @@ class _Comparison:
             yield from self._weaker(old, new, before, now)
 
     def _skipped(self, old: Case, new: Case) -> Iterator[Finding]:
+        if old.test and is_collected(old.path) and not is_collected(new.path):
+            yield _found(new.path, f"no runner looks for {new.name} in a file of that name", "flag")
+        if len(RERUNS.findall(new.text)) > len(RERUNS.findall(old.text)):
+            yield _found(new.path, f"{new.name or 'the file'} is run again when it fails", "flag")
         known = Counter(skip.marker for skip in old.skips)
         fresh = [skip for skip in new.skips if not known[skip.marker]]
         certain = [skip for skip in fresh if skip.certain]
@@ -243,8 +257,9 @@ def _is_minor(check: Check, new: Case, exact: Sequence[Check]) -> bool:
     if strength(check.plain) > 1:
         return False
     about = check.words - COMMON
-    kept = any(strength(other.plain) == 3 for other in new.checks)
-    return bool(exact) or (kept and bool(about) and not about & new.words)
+    kept = [other for other in new.checks if strength(other.plain) == 3]
+    implied = any(owners(other) & about for other in kept)  # what is None or null has no members
+    return bool(exact) or implied or (bool(kept) and bool(about) and not about & new.words)
 
 
 def _holds(case: Case, check: Check, table: bool) -> bool:
@@ -261,7 +276,7 @@ def _table(case: Case) -> bool:
     return bool(case.rows or _GENERATED.search(case.text)) or bool(
         re.search(
             r"parametri[sz]e|\.each\b|@\w*Source|DataProvider|dataProvider|rstest|InlineData|\bfor\b"
-            r"|subTest|shared_|TEST_P\b|TYPED_TEST",
+            r"|subTest|shared_|TEST_P\b|TYPED_TEST|TestWith",
             case.text,
         )
     )

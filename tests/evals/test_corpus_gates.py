@@ -13,10 +13,11 @@ from honk import resources
 from honk.cli.evaluate import TOO_MANY, Options, eval_command
 from honk.core.errors import UserError
 from honk.evals.corpus import read_corpus
-from honk.evals.gates import BAD_LIMIT, evaluate, rates
+from honk.evals.gates import evaluate, rates
 
 CORPUS = resources.folder("corpus") / "gates"
 FOLDERS = ("dev", "held-out", "second-author", "third-tuning", "third-held-out", "third-after")
+SOFTENED_LIMIT = 0.1  # share of bad changes that should be blocked and are only flagged
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
@@ -25,7 +26,7 @@ def test_the_gates_stay_within_their_limits(folder: str) -> None:
     found = rates(verdicts)
     assert found.within_limits, found
     softened = [verdict.example.name for verdict in verdicts if verdict.softened]
-    assert len(softened) < BAD_LIMIT * found.bad, softened
+    assert len(softened) < SOFTENED_LIMIT * found.bad, softened
 
 
 def test_no_folder_of_the_corpus_is_left_out() -> None:
