@@ -85,7 +85,7 @@ _EXACT = re.compile(
     r"|tohave(?:textcontent|attribute|value|displayvalue|accessiblename|text|title|url)\("
     r"|havelength|havecount|calledwith|called_(?:once_)?with|haslength|hassize|snapshot|almost|closeto"
     r"|approx|near"
-    r"|within|delta|isclose|allclose|match_array|\bis\s+(?:True|False|None)\b|\bbe\(|isnull|assertnull"
+    r"|within|delta|isclose|allclose|match_array|^assert\b.*\sis\s+(?!not\b)\w|\bbe\(|isnull|assertnull"
     r"|\bnil\b|elementsare|\bchange\b|\.by\(|yield_with|resolves|rejects",
     re.I,
 )

@@ -30,7 +30,7 @@ _LESS = re.compile(
     r"|--ignore(?:-glob)?[= ]|--exclude[= ]|--testPathIgnorePatterns"
     r"|(?:^|\s)-k[ =\"']|(?:^|\s)-m\s*[\"']?not\b|--skip[= ]|-DskipTests|-Dmaven\.test\.skip"
     r"|-DtestFailureIgnore|-fae\b|-x\s+test\b|--no-cov\b"
-    r"|-skip[= ]|--quiet-deprecations|--no-error-on-unmatched|--suppress-tests|(?:^|\s)-E\s"
+    r"|-skip[= ]|--quiet-deprecations|--no-error-on-unmatched|--suppress-tests|\bctest\b[^\n]*\s-E\s"
     r"|--exclude-regex|--label-exclude|--exclude-task|-short\b|--bail=0|--allow-warnings"
     r"|-A\s+(?:warnings|clippy)"
     r"|--cap-lints|--no-strict|--keep-going\b|--filter[= ]|--exclude-group|--invert|-t\s+[\"']"

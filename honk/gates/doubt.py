@@ -12,7 +12,7 @@ from collections.abc import Sequence, Set
 from honk.gates.assertions import is_bare, strength
 from honk.gates.cases import Case
 from honk.gates.collect import Check, words
-from honk.gates.matching import COMMON, covers
+from honk.gates.matching import COMMON, covers, leaf
 from honk.gates.vacuous import sides
 
 IN_ITS_PLACE = "something else is compared in its place"
@@ -25,6 +25,7 @@ _COUNTS = re.compile(
 )
 _WHOLE = re.compile(r"snapshot|approvals?\b|golden|verify_?(?:json|xml|text)", re.I)
 # a.b or a.b.c, but no framework's own a.b(
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _VALUE = re.compile(r"\"[^\"\n]+\"|'[^'\n]+'|(?<![\w.])\d[\d.]*")
 _SUBJECT = re.compile(r"(?<![\w.])(?!assert|self\.|this\.|expect|t\.)[A-Za-z_]\w*(?:(?:\.|->)\w+(?!\w*\())+")
 _OWNER = re.compile(r"\b([A-Za-z_]\w*)(?=\s*(?:\.|->|\[|::))")
@@ -81,6 +82,15 @@ def outweighed(check: Check, old: Case, new: Case, added: Sequence[Check]) -> bo
     values = words(" ".join(_VALUE.findall(check.text))) - COMMON
     kept = any(strength(c.plain) == 3 and values <= c.words for c in added)
     return bool(added) and (has >= had or (bool(values) and kept))
+
+
+def is_successor(gone: Case, new: Case) -> bool:
+    """Whether a new test of the same file has most of the name of one that is gone, and asserts as
+    much: it was written anew, for what the code does now."""
+    one, other = (set(_WORDS.findall(leaf(case))) - {"test", "Test"} for case in (gone, new))
+    weight = [sum(strength(check.plain) for check in case.checks) for case in (gone, new)]
+    near = len(one & other) * 2 >= max(2, len(one))
+    return new.test and gone.path == new.path and near and weight[1] >= weight[0] > 0
 
 
 def owners(check: Check) -> frozenset[str]:

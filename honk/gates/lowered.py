@@ -124,7 +124,8 @@ _RANK = (  # from lax to strict
     ),
 )
 _SEVERITY = re.compile(
-    r"rules?/|report[A-Z]\w+$|typeCheckingMode|lints?/|severity|(?:^|/)[A-Z]\w+/\w+/Enabled$|/Enabled$", re.I
+    r"rules?/|report[A-Z]\w+$|typeCheckingMode|(?:^|/)lints/|severity|(?:^|/)[A-Z]\w+/\w+/Enabled$|/Enabled$",
+    re.I,
 )
 
 
@@ -345,7 +346,7 @@ def _threshold(
     if before is None:
         return
     if after is None:
-        yield "block", f"{key} is gone (it was {old[0]})"
+        yield ("flag" if laxer_is_more else "block"), f"{key} is gone (it was {old[0]})"
     elif after > before if laxer_is_more else after < before:
         yield "block", f"{key} goes from {old[0]} to {new[0]}"
 

@@ -22,6 +22,7 @@ from honk.gates.doubt import (
     MAY_BE_ASKED,
     counts,
     in_its_place,
+    is_successor,
     keeps_expected,
     outweighed,
     owners,
@@ -90,6 +91,7 @@ class _Comparison:
 
     def __init__(self, before: list[Case], after: list[Case], gone: frozenset[str], request: Asked) -> None:
         self._asked = request
+        self._spent: set[int] = set()  # ids of the new tests that stand for one that is gone
         names = {leaf(case).lower() for case in before}
         self._gone = frozenset(name.lower() for name in gone) - names
         self._pairs, self._lost, self._new = match_cases(before, after)
@@ -198,12 +200,16 @@ class _Comparison:
             yield self._blame(case, f"the test {case.name} was deleted", case.text, self._excuse(case))
 
     def _excuse(self, case: Case) -> str:
-        """Why the deletion of a test may be what is asked for: it is to be removed, or the tests are
-        to get another form and as many are new."""
+        """Why a test may be gone: another of nearly that name is new, it is to be removed, or the tests
+        are to get another form and as many are new."""
+        for new in self._new:
+            if id(new) not in self._spent and is_successor(case, new):
+                self._spent.add(id(new))
+                return IN_ITS_PLACE
         lost = sum(case.test for case in self._lost)
-        new = sum(max(1, len(case.rows)) for case in self._new if case.test and case.checks)
+        come = sum(max(1, len(case.rows)) for case in self._new if case.test and case.checks)
         named = words(f"{case.path} {case.name}".replace("_", " ")) & self._asked.tests_to_remove
-        return MAY_BE_ASKED if named or (self._asked.rewrites and new >= lost) else ""
+        return MAY_BE_ASKED if named or (self._asked.rewrites and come >= lost) else ""
 
     def _moved(self, check: Check, tests: bool = False, by: Case | None = None) -> bool:
         """Whether the assertion, or its words, stand in something that the change adds; with
