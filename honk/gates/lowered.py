@@ -205,6 +205,9 @@ class _Elsewhere:
         if not old:
             return _named(key, new) <= self.lost
         moved = words(" ".join(old)) <= self.gained or _named(key, old) <= self.gained
+        tool = re.match(r"(?:tool/)?(flake8|isort|pylint|pycodestyle|pydocstyle|black|bandit)\b", key.lower())
+        if tool and not new and self.gained & {"ruff", "pylint", "biome", "flake8"} - {tool[1]}:
+            return True  # another linter does its work: which rules are the same, no rule tells
         options = words(" ".join(old)) - words(" ".join(new))
         if is_test_command(key) and options and options <= self.gained:
             return True
@@ -306,8 +309,12 @@ def _selection(key: str, old: tuple[str, ...], new: tuple[str, ...], after: Flat
         if other != key and _SELECTS.search(other)
         for value in values
     }
-    lost = set(old) - set(new) - others
-    if lost and len(new) < len(old):
+    now = {*new, *others}
+    lost = {value for value in old if "ALL" not in now and not any(_is_rule(value, rule) for rule in now)}
+    lost -= now
+    if not new and re.search(r"(?:^|/)(?:testpaths|include)$", key):
+        yield "flag", f"{key} is gone: what is usual is looked at"  # all of the repository, mostly more
+    elif lost and len(new) < len(old):
         # The environments of a file are named in it; their commands are looked at one by one.
         result: Literal["block", "flag"] = "flag" if not after and _ENVIRONMENTS.search(key) else "block"
         yield result, f"{key} lost {', '.join(sorted(lost))[:_SHOWN]}"
@@ -318,20 +325,32 @@ def _selection(key: str, old: tuple[str, ...], new: tuple[str, ...], after: Flat
 def _ignores(key: str, old: tuple[str, ...], new: tuple[str, ...], fresh: Sequence[str]) -> Iterator[Found]:
     """Entries of an ignore list; harmless are those about ``fresh`` paths and rules: nothing that
     was checked before is left out."""
-    entries = _entries(new) - _entries(old)
+    entries, known = _entries(new) - _entries(old), _entries(old) - _entries(new)
     for entry in sorted(entries):
-        harmless = _GENERATED.search(entry) or any(
-            path.startswith(entry.strip("*/.")) or _is_rule(entry, path)
-            for path in fresh
-            if entry.strip("*/.")
+        moved = any(_leaf(entry) == _leaf(other) for other in known)
+        harmless = (
+            moved
+            or _GENERATED.search(entry)
+            or any(
+                path.startswith(entry.strip("*/.")) or _is_rule(entry, path)
+                for path in fresh
+                if entry.strip("*/.")
+            )
         )
         if entry in ("E501", "W503", "E203", "node_modules", "dist", "coverage"):
             harmless = True
         yield ("flag" if harmless else "block"), f"{key} leaves out {entry}"
 
 
+def _leaf(entry: str) -> str:
+    """An entry without the folders of its path: the file may have moved."""
+    return entry.rpartition("/")[2] if "." in entry else entry
+
+
 def _is_rule(entry: str, selected: str) -> bool:
     """Whether ``entry`` is one of the rules that ``selected`` stands for, as S101 for S."""
+    if selected == "ALL":
+        return re.fullmatch(r"[A-Z]+\d*", entry) is not None
     return selected.isalnum() and selected.isupper() and entry.startswith(selected)
 
 

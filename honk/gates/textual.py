@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from honk.gates.collect import words
-from honk.gates.skips import SKIPS
+from honk.gates.skips import SKIPS, is_conditional
 
 _ASSERTING = re.compile(
     r"assert|expect|should|verify|require|refute|check|\[\[ |\[ -|\bdiff\b|\btest\s", re.I
@@ -36,7 +36,8 @@ def by_text(
         yield "flag" if about & gone else "block", what
     fresh = [line for line in (Counter(new) - Counter(old)).elements() if SKIPS.search(line)]
     if len(fresh) > len([line for line in old if SKIPS.search(line) and line not in new]):
-        yield "block", f"a test is skipped: {short(fresh[0])}"
+        somewhere = all(is_conditional(line, "") for line in fresh)
+        yield "flag" if somewhere else "block", f"a test is skipped: {short(fresh[0])}"
 
 
 def short(text: str) -> str:

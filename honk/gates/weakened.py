@@ -32,12 +32,13 @@ from honk.gates.matching import COMMON, COMPARED, covers, difference, leaf, matc
 from honk.gates.request import NOTHING, Asked
 from honk.gates.runners import neutered, unregistered
 from honk.gates.skips import RERUNS, is_collected
+from honk.gates.syntax import language_of
 from honk.gates.textual import by_text, short
 
 GATE = "weakened-tests"
 _PREPARES = re.compile(r"autouse\s*=\s*True|def set_?up\w*\(|@Before\w*\b|void SetUp\(", re.I)
 _GENERATED = re.compile(r"@given\b|proptest!|quickcheck|\bfc\.property\b|\bforAll\b")
-_UNPARSABLE = 10  # files that no grammar reads, after which all others are compared as text
+_UNPARSABLE = 10  # files that their grammar does not read, after which all others are compared as text
 # Of a whole test, whatever it asserts: Rust's attribute, JUnit 4's parameter.
 _EXPECTS_FAILURE = re.compile(r"should_panic|@\w*Test\s*\(\s*expected")
 
@@ -59,14 +60,16 @@ def weakened(files: Sequence[TestFile], gone: frozenset[str], request: Asked = N
     before: list[Case] = []
     after: list[Case] = []
     plain: list[TestFile] = []
+    broken = 0
     for file in files:
-        if len(plain) >= _UNPARSABLE:
+        if broken >= _UNPARSABLE:
             plain.append(file)
             continue
         old = () if file.old is None else cases_of(file.path, file.old)
         new = () if file.new is None else cases_of(file.path, file.new)
         if old is None or new is None:
             plain.append(file)
+            broken += language_of(file.path) is not None
         else:
             before += old
             after += new
