@@ -83,7 +83,7 @@ _EXACT = re.compile(
     r"==|equal|(?:^|[^a-z])eq(?:$|[^a-z])|_eq\b|tobe\(|same\(|areequal|shouldbe\b|containsexactly"
     r"|containexactly"
     r"|tohave(?:textcontent|attribute|value|displayvalue|accessiblename|text|title|url)\("
-    r"|havelength|havecount|calledwith|called_(?:once_)?with|haslength|hassize|snapshot|almost|closeto"
+    r"|havelength|havecount|calledwith|calledtimes|calledonce|called_(?:once_)?with|haslength|hassize|snapshot|almost|closeto"
     r"|approx|near"
     r"|within|delta|isclose|allclose|match_array|^assert\b.*\sis\s+(?!not\b)\w|\bbe\(|isnull|assertnull"
     r"|\bnil\b|elementsare|\bchange\b|\.by\(|yield_with|resolves|rejects",

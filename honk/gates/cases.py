@@ -80,6 +80,7 @@ _ANNOTATED = re.compile(
 )
 # What a whole test must end with: Rust's attribute, JUnit 4's parameter, Pest's chain.
 _WHOLE_TEST = re.compile(r"should_panic\b[^\]]*|@Test\s*\(\s*expected[^)]*\)|\}\)->throws\([^)]*\)")
+_MOCKS = ("javascript", "python")  # languages in which a file may replace what all of its tests call
 _NAMED = {
     "python": re.compile(r"^test"),
     "go": re.compile(r"^(?:Test|Example|Fuzz)"),
@@ -102,7 +103,7 @@ class _Reader:
     def __init__(self, tree: Tree, path: str) -> None:
         self._tree = tree
         self._path = path
-        self._source = tree.code.decode("utf-8", "replace") if tree.language == "javascript" else ""
+        self._source = tree.code.decode("utf-8", "replace") if tree.language in _MOCKS else ""
         self._taken: set[int] = set()  # ids of the nodes that are cases
         self._blank: list[tuple[int, int]] = []  # bytes whose marks belong to a case or a group
 

@@ -54,6 +54,7 @@ _ARGUMENTS = frozenset(
 _INFIX = {"infix_expression": ("kotlin",), "binary": ("ruby",)}  # a shouldBe b; a.should == b
 _INDEX = re.compile(r"\[\d+\]")
 _CALLS = frozenset({"call_expression", "call", "function_call_expression"})
+_DROPPERS = _CALLS | {"await_expression"}
 _BLOCKS = ("block", "body_statement", "statement_list", "compound_statement")
 _TRIES = ("try_statement", "try_expression", "begin", "body_statement")
 _RETURNS = ("return_statement", "return_expression", "return", "jump_expression")
@@ -176,7 +177,7 @@ class Collector:
             return []
         if node.type == "if_statement" and re.match(r"if\s*\(?\s*(?:False|false|0)\b", self._tree.text(node)):
             return [c for c in children if c.type in ("else_clause", "elif_clause")]
-        if node.type in _CALLS and self._drops(node):
+        if node.type == "rescue_modifier" or (node.type in _DROPPERS and self._drops(node)):
             return []
         if node.type == "preproc_if" and re.match(r"#\s*if\s+0\b", self._tree.text(node)):
             return [c for c in children if c.type.startswith("preproc_el")]
@@ -194,9 +195,20 @@ class Collector:
         return not is_conditional("return", self._tree.text(node).partition("\n")[0])
 
     def _drops(self, node: Node) -> bool:
-        """Whether ``node`` is a promise that drops whatever went wrong in it."""
-        handler = re.search(r"\.catch\(([^()]*(?:\([^()]*\)[^()]*)*)\)\s*$", self._tree.plain(node))
-        return self._tree.language == "javascript" and handler is not None and not _FAILS.search(handler[1])
+        """Whether ``node`` is a call that drops whatever went wrong in it: a promise's empty ``catch``,
+        Kotlin's ``runCatching``, Rust's ``catch_unwind``, of which nobody looks at the result."""
+        plain = self._tree.plain(node)
+        if self._tree.language == "javascript":
+            handler = re.search(r"\.catch\(([^()]*(?:\([^()]*\)[^()]*)*)\)\s*$", plain)
+            return handler is not None and not _FAILS.search(handler[1])
+        alone = node.parent is not None and node.parent.type in (
+            *_BLOCKS,
+            "expression_statement",
+            "let_declaration",
+        )
+        return (
+            alone and re.match(r"(?:runCatching\b|(?:std::)?(?:panic::)?catch_unwind\()", plain) is not None
+        )
 
     def _swallows(self, node: Node) -> bool:
         """Whether a handler of the ``try`` takes a failed assertion and says nothing."""

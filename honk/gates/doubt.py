@@ -25,9 +25,15 @@ _COUNTS = re.compile(
 )
 _WHOLE = re.compile(r"snapshot|approvals?\b|golden|verify_?(?:json|xml|text)", re.I)
 # a.b or a.b.c, but no framework's own a.b(
+_SUBJECT = re.compile(
+    r"(?<![\w.)])(?!assert|Assert|require\.|self\.|this\.|expect|t\.|m\.)[A-Za-z_]\w*(?:(?:\.|->)\w+)+"
+)
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _VALUE = re.compile(r"\"[^\"\n]+\"|'[^'\n]+'|(?<![\w.])\d[\d.]*")
-_SUBJECT = re.compile(r"(?<![\w.])(?!assert|self\.|this\.|expect|t\.)[A-Za-z_]\w*(?:(?:\.|->)\w+(?!\w*\())+")
+_ANYTHING = re.compile(
+    r"\bmock\.(?:Anything|ANY)|\bANY\b|\bany(?:String|Int|Long|Object|List)?\(\)|expect\.any(?:thing)?\(|\banything\b"
+    r"|It\.IsAny|Arg\.Any|any_args|withAnyArg"
+)
 _OWNER = re.compile(r"\b([A-Za-z_]\w*)(?=\s*(?:\.|->|\[|::))")
 
 
@@ -79,9 +85,31 @@ def outweighed(check: Check, old: Case, new: Case, added: Sequence[Check]) -> bo
     or whether an exact one that came has the value that this one compared with."""
     least = strength(check.plain)
     had, has = (sum(strength(c.plain) >= least for c in case.checks) for case in (old, new))
-    values = words(" ".join(_VALUE.findall(check.text))) - COMMON
-    kept = any(strength(c.plain) == 3 and values <= c.words for c in added)
-    return bool(added) and (has >= had or (bool(values) and kept))
+    kept = any(strength(c.plain) == 3 and _values(check) <= c.words for c in added)
+    return bool(added) and (has >= had or (bool(_values(check)) and kept))
+
+
+def is_wilder(before: Check, now: Check) -> bool:
+    """Whether the check has more places than before in which anything will do."""
+    return len(_ANYTHING.findall(now.plain)) > len(_ANYTHING.findall(before.plain))
+
+
+def is_of_something_gone(check: Check, new: Case) -> bool:
+    """Whether the test does not have what ``check`` was about any more, and compares other things."""
+    about = words(check.plain) - COMMON
+    return bool(about) and not about & new.words and any(strength(c.plain) == 3 for c in new.checks)
+
+
+def dropped(before: Check, now: Check, new: Case) -> str:
+    """A value that ``before`` compared with, of which the test has no word any more, while ``now`` has
+    none in its place."""
+    lost = _values(before) - new.words
+    return min(lost, default="") if _values(now) < _values(before) else ""
+
+
+def _values(check: Check) -> frozenset[str]:
+    """The words of strings and the numbers in a check, but for those of every other one."""
+    return words(" ".join(_VALUE.findall(check.text))) - COMMON - {"0", "1"}
 
 
 def is_successor(gone: Case, new: Case) -> bool:

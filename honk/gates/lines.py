@@ -23,7 +23,7 @@ _SWITCHES = re.compile(
     r"|tags\s*=\s*\[[^\]]*[\"'](?:manual|notap|flaky)[\"']|\bflaky\s*=\s*True"
     r"|should_fail\s*:\s*true|<TreatWarningsAsErrors>\s*false|<WarningsNotAsErrors>|<NoWarn>"
     r"|<RunAnalyzers>\s*false|<IsTestProject>\s*false"
-    r"|collect_ignore(?:_glob)?\s*\+?=|pytest_ignore_collect|pytest_collection_modifyitems"
+    r"|\bexitstatus\s*=\s*0|\.outcome\s*=\s*[\"']passed|collect_ignore(?:_glob)?\s*\+?=|pytest_ignore_collect|pytest_collection_modifyitems"
     r"|Enabled:\s*false|severity\s*=\s*(?:none|silent|suggestion)"
     r"|[\"'][\w@/-]+[\"']\s*:\s*\[?\s*(?:[\"'](?:off|warn)[\"']|0\b)|\b(?:exclude"
     r"|testPathIgnorePatterns|coveragePathIgnorePatterns|ignores|globalIgnores)\b\s*[:(]\s*\[?"

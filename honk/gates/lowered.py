@@ -81,7 +81,7 @@ _IGNORES = re.compile(
     re.I,
 )
 _SELECTS = re.compile(
-    r"(?:^|/)(?:select|extend-select|enable|testpaths|testMatch|files|include|source|envlist|env_list"
+    r"^spec$|(?:^|/)(?:select|extend-select|enable|testpaths|testMatch|files|include|source|envlist|env_list"
     r"|plugins|extends|linters/enable)$"
 )
 _RULES = re.compile(r"(?:^|/)(?:extend-)?select$")
@@ -312,7 +312,7 @@ def _selection(key: str, old: tuple[str, ...], new: tuple[str, ...], after: Flat
     now = {*new, *others}
     lost = {value for value in old if "ALL" not in now and not any(_is_rule(value, rule) for rule in now)}
     lost -= now
-    if not new and re.search(r"(?:^|/)(?:testpaths|include)$", key):
+    if not new and re.search(r"^spec$|(?:^|/)(?:testpaths|include)$", key):
         yield "flag", f"{key} is gone: what is usual is looked at"  # all of the repository, mostly more
     elif lost and len(new) < len(old):
         # The environments of a file are named in it; their commands are looked at one by one.

@@ -1,5 +1,5 @@
-"""How tests of C and C++ are run and fail where a program of their own does it: ``main`` calls them,
-and macros of the file report."""
+"""How tests are run and fail where a file does it itself: in C and C++ ``main`` calls them and gives the
+result, and macros report; in JavaScript matchers can be replaced."""
 
 from __future__ import annotations
 
@@ -12,16 +12,34 @@ from honk.gates.syntax import language_of
 
 _MACRO = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)\(([^)]*)\)((?:[^\n\\]|\\.|\\\n)*)", re.M)
 _FAILS = re.compile(r"\breturn\b|exit|abort|longjmp|goto|throw|assert|fail|\+\+|\+=|raise", re.I)
+_RESULT = re.compile(
+    r"\breturn\s+(?!0\s*;|EXIT_SUCCESS)\S|\b_?exit\s*\(\s*(?!0\s*\))|abort\s*\(|\bassert\w*\s*\("
+)
+_MATCHER = re.compile(
+    r"\bexpect\.extend\(\s*\{[^}]*?\b(to(?:Be|Equal|StrictEqual|Match|Contain|Throw))\s*[:(]"
+)
 _NAMES = re.compile(r"assert|check|expect|require|test|verify|must", re.I)
 
 
 def neutered(before: Sequence[Case], after: Sequence[Case]) -> Iterator[tuple[str, str]]:
-    """Path and detail of each macro that checks, and neither ends the test nor counts any more."""
+    """Path and detail of what makes tests fail and does not any more: a macro that neither ends the
+    test nor counts, a ``main`` whose result is 0 whatever happened, a matcher of one's own that takes
+    the name of a usual one."""
     now = {(path, name): body for path, name, body in _macros(after)}
     for path, name, body in _macros(before):
         changed = now.get((path, name), body)
         if _FAILS.search(body) and not _FAILS.search(changed):
             yield path, f"the macro {name} fails no test any more"
+    mains = {case.path: case.text for case in after if leaf(case) == "main"}
+    for case in before:
+        program = leaf(case) == "main" and language_of(case.path) == "cpp"
+        if program and _RESULT.search(case.text) and not _RESULT.search(mains.get(case.path, case.text)):
+            yield case.path, "main gives success whatever its checks found"
+    known = {(case.path, name) for case in before for name in _MATCHER.findall(case.text)}
+    for case in after:
+        for name in _MATCHER.findall(case.text):
+            if (case.path, name) not in known:
+                yield case.path, f"the matcher {name} is replaced by one of the file's own"
 
 
 def _macros(cases: Sequence[Case]) -> Iterator[tuple[str, str, str]]:

@@ -21,8 +21,11 @@ from honk.gates.doubt import (
     IN_ITS_PLACE,
     MAY_BE_ASKED,
     counts,
+    dropped,
     in_its_place,
+    is_of_something_gone,
     is_successor,
+    is_wilder,
     keeps_expected,
     outweighed,
     owners,
@@ -133,7 +136,8 @@ class _Comparison:
         for check in self._unpaired(old, new, lost, added):
             if self._moved(check, by=new) or _is_minor(check, new, exact):
                 continue
-            doubt = IN_ITS_PLACE if in_its_place(check, added) or outweighed(check, old, new, added) else ""
+            replaced = in_its_place(check, added) or outweighed(check, old, new, added)
+            doubt = IN_ITS_PLACE if replaced or is_of_something_gone(check, new) else ""
             doubt = doubt or (MAY_BE_ASKED if exact and self._asked.rewrites else "")
             yield self._blame(old, f"{name} no longer asserts: {short(check.text)}", check.text, doubt)
         yield from self._fewer_rows(old, new)
@@ -189,6 +193,10 @@ class _Comparison:
         elif result := loosened(before.text, now.text):
             doubt = asked if result == "block" else IN_ITS_PLACE
             yield _found(new.path, f"a wider tolerance in {detail}", doubt=doubt)
+        elif is_wilder(before, now):
+            yield _found(new.path, f"anything will do in {detail}", doubt=IN_ITS_PLACE)
+        elif (value := dropped(before, now, new)) and not self._moved(before):
+            yield _found(new.path, f"not compared with {value} any more: {detail}", doubt=IN_ITS_PLACE)
 
     # ---- a test that is gone ------------------------------------------------------------
 
