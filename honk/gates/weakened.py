@@ -225,10 +225,12 @@ class _Comparison:
     def _moved(self, check: Check, tests: bool = False, by: Case | None = None) -> bool:
         """Whether the assertion, or its words, stand in something that the change adds; with
         ``tests``, in something that is run as a test. A helper that the test ``by`` calls gets the
-        words of its arguments from there."""
+        words of its arguments from there; what ``by`` waits for, it demands."""
         if check.key in (self._tested if tests else self._kept):
             return True
         wanted, plain = check.words - COMMON, words(check.plain) - COMMON
+        if by is not None and any(covers(wait.words, wanted) for wait in by.waits):
+            return True
         return any(
             covers(about | _arguments(case, by), plain if _GENERATED.search(case.text) else wanted)
             and _holds(case, check, table)
