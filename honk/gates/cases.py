@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from honk.gates.collect import Check, Collector, words
 from honk.gates.skips import FILE_SKIPS, HIDDEN_TAGS, SKIPS, is_conditional
 from honk.gates.syntax import Tree, language_of, parse
-from honk.gates.vacuous import assigned, is_vacuous, mocks
+from honk.gates.vacuous import assigned, file_mocks, is_vacuous, mocks
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -103,7 +103,8 @@ class _Reader:
     def __init__(self, tree: Tree, path: str) -> None:
         self._tree = tree
         self._path = path
-        self._source = tree.code.decode("utf-8", "replace") if tree.language in _MOCKS else ""
+        source = tree.code.decode("utf-8", "replace") if tree.language in _MOCKS else ""
+        self._mocked = file_mocks(source)
         self._taken: set[int] = set()  # ids of the nodes that are cases
         self._blank: list[tuple[int, int]] = []  # bytes whose marks belong to a case or a group
 
@@ -220,11 +221,13 @@ class _Reader:
         for match in _WHOLE_TEST.finditer(text):
             found.checks.append(Check(match[0], match[0]))
         name = ".".join((*names, unit[0]))
-        mocked, values = mocks(text, self._source), assigned(text)
+        mocked = [pattern for pattern in (mocks(text), self._mocked) if pattern]
+        values = assigned(text)
         checks = tuple(
             check
             for check in found.checks
-            if not is_vacuous(check.text, values) and not (mocked and mocked.search(check.text))
+            if not is_vacuous(check.text, values)
+            and not any(pattern.search(check.text) for pattern in mocked)
         )
         runs_others = unit[0] == "main" or re.search(r"\bsuite\.Run\(", text)
         test = unit[1] and (bool(checks) or not runs_others)

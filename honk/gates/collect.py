@@ -54,6 +54,7 @@ _ARGUMENTS = frozenset(
 _INFIX = {"infix_expression": ("kotlin",), "binary": ("ruby",)}  # a shouldBe b; a.should == b
 _INDEX = re.compile(r"\[\d+\]")
 _CALLS = frozenset({"call_expression", "call", "function_call_expression"})
+_HANDLER = 300  # characters at the end of a promise in which its handler is looked for
 _DROPPERS = _CALLS | {"await_expression"}
 _BLOCKS = ("block", "body_statement", "statement_list", "compound_statement")
 _TRIES = ("try_statement", "try_expression", "begin", "body_statement")
@@ -173,7 +174,7 @@ class Collector:
             return [c for c in children if c.type in ("finally_clause", "else_clause", "finally_block")]
         if node.type == "with_statement" and _SWALLOWING.match(self._tree.text(node)):
             return [child for child in children if child.type == "with_clause"]
-        if _NO_ROUNDS.match(self._tree.text(node)):
+        if node.type.startswith("for") and _NO_ROUNDS.match(self._tree.text(node)):
             return []
         if node.type == "if_statement" and re.match(r"if\s*\(?\s*(?:False|false|0)\b", self._tree.text(node)):
             return [c for c in children if c.type in ("else_clause", "elif_clause")]
@@ -199,7 +200,7 @@ class Collector:
         Kotlin's ``runCatching``, Rust's ``catch_unwind``, of which nobody looks at the result."""
         plain = self._tree.plain(node)
         if self._tree.language == "javascript":
-            handler = re.search(r"\.catch\(([^()]*(?:\([^()]*\)[^()]*)*)\)\s*$", plain)
+            handler = re.search(r"\.catch\(([^()]*(?:\([^()]*\)[^()]*)*)\)\s*$", plain[-_HANDLER:])
             return handler is not None and not _FAILS.search(handler[1])
         alone = node.parent is not None and node.parent.type in (
             *_BLOCKS,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence, Set
+from functools import lru_cache
 
 from honk.gates.assertions import is_bare, strength
 from honk.gates.cases import Case
@@ -115,10 +116,18 @@ def _values(check: Check) -> frozenset[str]:
 def is_successor(gone: Case, new: Case) -> bool:
     """Whether a new test of the same file has most of the name of one that is gone, and asserts as
     much: it was written anew, for what the code does now."""
-    one, other = (set(_WORDS.findall(leaf(case))) - {"test", "Test"} for case in (gone, new))
-    weight = [sum(strength(check.plain) for check in case.checks) for case in (gone, new)]
-    near = len(one & other) * 2 >= max(2, len(one))
-    return new.test and gone.path == new.path and near and weight[1] >= weight[0] > 0
+    if not new.test or gone.path != new.path:
+        return False
+    one, other = _parts(leaf(gone)), _parts(leaf(new))
+    if len(one & other) * 2 < max(2, len(one)):
+        return False
+    before, now = (sum(strength(check.plain) for check in case.checks) for case in (gone, new))
+    return now >= before > 0
+
+
+@lru_cache(maxsize=10_000)
+def _parts(name: str) -> frozenset[str]:
+    return frozenset(_WORDS.findall(name)) - {"test", "Test"}
 
 
 def owners(check: Check) -> frozenset[str]:

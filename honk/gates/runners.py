@@ -12,6 +12,7 @@ from honk.gates.syntax import language_of
 
 _MACRO = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)\(([^)]*)\)((?:[^\n\\]|\\.|\\\n)*)", re.M)
 _FAILS = re.compile(r"\breturn\b|exit|abort|longjmp|goto|throw|assert|fail|\+\+|\+=|raise", re.I)
+_CALLED = re.compile(r"\b(\w+)\s*\(|[(,{]\s*&?(\w+)(?=\s*[,)}])")
 _RESULT = re.compile(
     r"\breturn\s+(?!0\s*;|EXIT_SUCCESS)\S|\b_?exit\s*\(\s*(?!0\s*\))|abort\s*\(|\bassert\w*\s*\("
 )
@@ -52,16 +53,18 @@ def _macros(cases: Sequence[Case]) -> Iterator[tuple[str, str, str]]:
 
 def unregistered(before: Sequence[Case], after: Sequence[Case]) -> Iterator[tuple[str, str]]:
     """Path and detail of each test that is there still, and that nothing in its file calls any more."""
+    had, has = _called(before), _called(after)
     for case in after:
-        name = leaf(case)
-        if not case.test or not case.checks or language_of(case.path) != "cpp" or not name.isidentifier():
-            continue
-        had, has = (_calls(name, [c for c in cases if c.path == case.path]) for cases in (before, after))
-        if had and not has:
-            yield case.path, f"the test {name} is not run any more"
+        name = (case.path, leaf(case))
+        if case.test and case.checks and name in had and name not in has:
+            yield case.path, f"the test {leaf(case)} is not run any more"
 
 
-def _calls(name: str, cases: Sequence[Case]) -> bool:
-    """Whether another function or table of a file calls ``name`` or hands it on."""
-    called = re.compile(rf"\b{name}\s*\(|[(,{{]\s*&?{name}\s*[,)}}]")
-    return any(leaf(case) != name and called.search(case.text) for case in cases)
+def _called(cases: Sequence[Case]) -> set[tuple[str, str]]:
+    """Path and name of what the functions and tables of C and C++ files call or hand on."""
+    found: set[tuple[str, str]] = set()
+    for case in cases:
+        if language_of(case.path) == "cpp":
+            names = {name for match in _CALLED.finditer(case.text) for name in match.groups() if name}
+            found |= {(case.path, name) for name in names if name != leaf(case)}
+    return found

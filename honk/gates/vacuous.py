@@ -101,15 +101,21 @@ _MODULE = re.compile(
 )
 
 
-def mocks(text: str, file: str = "") -> re.Pattern[str] | None:
-    """Calls of what a test, or all of its file, replaces by a fixed answer: to assert that answer says
-    nothing."""
-    where = f"{text}\n{file}" if "autouse" in file else text
-    pairs = [[group for group in match.groups() if group] for match in _REPLACED.finditer(where)]
+def mocks(text: str) -> re.Pattern[str] | None:
+    """Calls of what a test replaces by a fixed answer: to assert that answer says nothing."""
+    pairs = [[group for group in match.groups() if group] for match in _REPLACED.finditer(text)]
     called = [rf"\b{owner}\.{name}\(|(?<![\w.]){name}\(" for owner, name in pairs]
-    for module in _MODULE.findall(file):
+    return re.compile("|".join(called)) if called else None
+
+
+def file_mocks(source: str) -> re.Pattern[str] | None:
+    """The same of what a file replaces for all of its tests: modules, or in fixtures that run by
+    themselves."""
+    fixtures = mocks(source) if "autouse" in source else None
+    called = [fixtures.pattern] if fixtures else []
+    for module in _MODULE.findall(source):
         loads = rf"(?:from\s+|=\s*(?:await\s+)?(?:require|import)\()[\"']{re.escape(module)}[\"']"
-        source = rf"\{{([^}}]*)\}}\s*{loads}"
-        names = {n for names in re.findall(source, file) for n in re.findall(r"(\w+)\s*(?=[,}]|$)", names)}
+        lists = re.findall(rf"\{{([^}}]*)\}}\s*{loads}", source)
+        names = {name for names in lists for name in re.findall(r"(\w+)\s*(?=[,}]|$)", names)}
         called += [rf"(?<![\w.]){name}\(" for name in sorted(names)]
     return re.compile("|".join(called)) if called else None

@@ -101,6 +101,8 @@ class _Comparison:
         names = {leaf(case).lower() for case in before}
         self._gone = frozenset(name.lower() for name in gone) - names
         self._pairs, self._lost, self._new = match_cases(before, after)
+        come = sum(max(1, len(case.rows)) for case in self._new if case.test and case.checks)
+        self._as_many = come >= sum(case.test for case in self._lost)
         self._kept = {check.key for case in after for check in case.checks}
         self._tested = {check.key for case in after if case.test for check in case.checks}
         changed = [*self._new, *(now for old, now in self._pairs if old.text != now.text)]
@@ -213,14 +215,12 @@ class _Comparison:
     def _excuse(self, case: Case) -> str:
         """Why a test may be gone: another of nearly that name is new, it is to be removed, or the tests
         are to get another form and as many are new."""
-        for new in self._new:
+        for new in self._new[:COMPARED]:
             if id(new) not in self._spent and is_successor(case, new):
                 self._spent.add(id(new))
                 return IN_ITS_PLACE
-        lost = sum(case.test for case in self._lost)
-        come = sum(max(1, len(case.rows)) for case in self._new if case.test and case.checks)
         named = words(f"{case.path} {case.name}".replace("_", " ")) & self._asked.tests_to_remove
-        return MAY_BE_ASKED if named or (self._asked.rewrites and come >= lost) else ""
+        return MAY_BE_ASKED if named or (self._asked.rewrites and self._as_many) else ""
 
     def _moved(self, check: Check, tests: bool = False, by: Case | None = None) -> bool:
         """Whether the assertion, or its words, stand in something that the change adds; with
