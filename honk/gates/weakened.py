@@ -2,7 +2,8 @@
 
 Tests are compared one by one, before and after. A test that is gone from its place is looked
 for under another name and in the other files of the change; assertions that are gone, in
-what the change adds. Tests that go together with the code that they test are flagged.
+what the change adds. What may be honest work is flagged: tests that go with the code that they
+test, and what :mod:`honk.gates.doubt` tells.
 """
 
 from __future__ import annotations
