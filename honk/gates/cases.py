@@ -30,7 +30,7 @@ class Case:
     """One test, or (``test`` false) other code of a test file that asserts something.
 
     ``checks`` are those that can fail: not swallowed, not behind a return, not always true.
-    ``waits`` are calls that wait for a condition.
+    ``waits`` are calls that wait for a condition. ``mocked``: the file replaces what a check calls.
     """
 
     path: str
@@ -41,6 +41,7 @@ class Case:
     skips: tuple[Skip, ...]
     rows: tuple[str, ...]
     waits: tuple[Check, ...] = ()
+    mocked: bool = False
 
     @cached_property
     def words(self) -> frozenset[str]:
@@ -221,19 +222,18 @@ class _Reader:
         for match in _WHOLE_TEST.finditer(text):
             found.checks.append(Check(match[0], match[0]))
         name = ".".join((*names, unit[0]))
-        mocked = [pattern for pattern in (mocks(text), self._mocked) if pattern]
+        mocked = mocks(text)
         values = assigned(text)
         checks = tuple(
             check
             for check in found.checks
-            if not is_vacuous(check.text, values)
-            and not any(pattern.search(check.text) for pattern in mocked)
+            if not is_vacuous(check.text, values) and not (mocked and mocked.search(check.text))
         )
         runs_others = unit[0] == "main" or re.search(r"\bsuite\.Run\(", text)
         test = unit[1] and (bool(checks) or not runs_others)
-        return Case(
-            self._path, name, test, text, checks, (*skips, *own), tuple(found.rows), tuple(found.waits)
-        )
+        replaced = self._mocked is not None and any(self._mocked.search(check.text) for check in checks)
+        marks, rows, waits = (*skips, *own), tuple(found.rows), tuple(found.waits)
+        return Case(self._path, name, test, text, checks, marks, rows, waits, replaced)
 
     def _rest(self) -> Case:
         """What stands outside of every test and function: marks of the whole file, a script's asserts."""

@@ -145,6 +145,8 @@ class _Comparison:
             yield self._blame(old, f"{name} no longer asserts: {short(check.text)}", check.text, doubt)
         yield from self._fewer_rows(old, new)
         yield from _guarded(old, new)
+        if new.mocked and not old.mocked:
+            yield _found(new.path, f"{name} asserts of what the file replaces by a mock", "flag")
         for before, now in pairs(lost, added):
             yield from self._weaker(old, new, before, now)
 
