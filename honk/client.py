@@ -15,7 +15,7 @@ import httpx2
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
-from honk.core.api import Cancelling, Problem, RunSummary, Started, Words
+from honk.core.api import Approval, Cancelling, Problem, RunSummary, Started, Words
 from honk.core.base import Frozen
 from honk.core.errors import InfrastructureError, UserError
 from honk.core.events import Recorded, RunEnded
@@ -145,14 +145,24 @@ class Client:
     def resume(self, run_id: str) -> None:
         self._call("POST", f"/runs/{run_id}/resume")
 
+    def approve(self, run_id: str, globs: tuple[str, ...] = ()) -> None:
+        """Permit what gates (``globs``; none: all of it) or judge refused; the run is queued again.
+        The same again, until the run has ended, changes nothing."""
+        body = self._body(Approval, "These paths cannot be permitted", globs=globs)
+        self._call("POST", f"/runs/{run_id}/approve", json=body)
+
     def say(self, run_id: str, text: str) -> None:
+        body = self._body(Words, "These words cannot be said", text=text)
+        self._call("POST", f"/runs/{run_id}/say", json=body)
+
+    def _body(self, kind: type[Frozen], wrong: str, **fields: object) -> object:
+        """A body that the service can take. Raises UserError."""
         try:
-            body = Words(text=text)
+            return kind.model_validate(fields).model_dump(mode="json")
         except ValidationError as error:
-            raise UserError(
-                f"These words cannot be said: {error.errors()[0]['msg']}.", "Say others."
-            ) from error
-        self._call("POST", f"/runs/{run_id}/say", json=body.model_dump())
+            raise UserError(f"{wrong}: {error.errors()[0]['msg']}.", "Give others.") from error
+        except PydanticSerializationError as error:  # bytes that are not UTF-8
+            raise UserError(f"{wrong}: they are not all text.", "Give others.") from error
 
     def _send(self, method: str, path: str, **more: object) -> httpx2.Response:
         try:

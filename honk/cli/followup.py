@@ -9,7 +9,7 @@ from urllib.request import url2pathname
 
 from honk import settings as settings_module
 from honk import wiring
-from honk.cli.run import choice, dollars, finish, interrupts, said, seconds
+from honk.cli.run import choice, dollars, elsewhere, finish, interrupts, said, seconds
 from honk.cli.view import View
 from honk.core.cancel import Cancel
 from honk.core.errors import UserError
@@ -42,6 +42,7 @@ class Options:
     record: Path | None
     json: bool
     config: Path | None
+    remote: str | None = None
 
 
 def reference(text: str, repo: str | None) -> tuple[str | None, int]:
@@ -85,6 +86,11 @@ def _order(options: Options, settings: Settings) -> Order:
 
 def followup_command(options: Options) -> int:
     settings = settings_module.load(options.config)
+    if url := elsewhere(settings, options.remote):
+        from honk.cli.remote import order_there
+
+        order = _order(options, settings)
+        return order_there(settings, url, order, record=options.record, json=options.json)
     cancel = Cancel()
     with interrupts(cancel), wiring.open_stores(settings) as stores:
         with View() as view:

@@ -134,11 +134,12 @@ def approve(
     ] = None,
     json: Json = False,
     config: Config = None,
+    remote: Remote = None,
 ) -> None:
     """Permit what gates or judge refused in a run, and go on; the model is not asked again."""
     from honk.cli.approve import approve_command
 
-    raise typer.Exit(approve_command(run_id, tuple(globs or ()), json=json, config=config))
+    raise typer.Exit(approve_command(run_id, tuple(globs or ()), json=json, config=config, remote=remote))
 
 
 @app.command()
@@ -165,6 +166,7 @@ def followup(
     record: Record = None,
     json: Json = False,
     config: Config = None,
+    remote: Remote = None,
 ) -> None:
     """Continue a pull request: review remarks, failing checks, conflicts, and what you add."""
     from honk.cli.followup import Options, followup_command
@@ -173,7 +175,7 @@ def followup(
         pull_request=pull_request, request=words, repo=repo, update=update, model=model,
         verify=tuple(verify or ()), allow=tuple(allow or ()), dry_run=dry_run, max_cost=max_cost,
         max_turns=max_turns, timeout=timeout, judge=judge, judge_mode=judge_mode, record=record, json=json,
-        config=config,
+        config=config, remote=remote,
     )  # fmt: skip
     raise typer.Exit(followup_command(options))
 

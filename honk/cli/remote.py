@@ -1,9 +1,10 @@
-"""`honk run | resume --remote`: a service does the work, and here one looks on."""
+"""`honk run | resume | approve | followup --remote`: a service does the work, and here one looks on."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 from honk.cli.places import There, connect
 from honk.cli.run import Options, further, look_further, order_of
@@ -23,13 +24,17 @@ _OWNER_NAME = re.compile(r"[^/\s:.~][^/\s:]*/[^/\s:]+")
 
 
 def run_there(settings: Settings, url: str, options: Options) -> int:
-    if options.record is not None:
+    return order_there(settings, url, order_of(options), record=options.record, json=options.json)
+
+
+def order_there(settings: Settings, url: str, order: Order, *, record: Path | None, json: bool) -> int:
+    """Have a run started there, and look on."""
+    if record is not None:
         raise UserError("--record works where the run does.", "Leave it out, or run here with --remote ''.")
     with connect(settings, url) as client, View() as view:
-        order = _placed(order_of(options), settings, view)
-        started = client.start(order)
+        started = client.start(_placed(order, settings, view))
         view.notice(started.url)
-        return _look_on(client, started.run_id, 0, view, json=options.json)
+        return _look_on(client, started.run_id, 0, view, json=json)
 
 
 def _placed(order: Order, settings: Settings, view: View) -> Order:
@@ -54,6 +59,15 @@ def resume_there(
         run_id = There(client).find(prefix)
         recorded = client.events(run_id)
         client.resume(run_id)
+        view.catch_up(fold(recorded))
+        return _look_on(client, run_id, recorded[-1].seq, view, json=json)
+
+
+def approve_there(settings: Settings, url: str, prefix: str, globs: tuple[str, ...], *, json: bool) -> int:
+    with connect(settings, url) as client, View() as view:
+        run_id = There(client).find(prefix)
+        recorded = client.events(run_id)
+        client.approve(run_id, globs)
         view.catch_up(fold(recorded))
         return _look_on(client, run_id, recorded[-1].seq, view, json=json)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
 from pydantic import Field
 
@@ -27,6 +28,16 @@ class Started(Frozen):
 
 class Words(Frozen):
     text: str = Field(min_length=1, max_length=WORDS_LIMIT)
+
+
+Glob = Annotated[str, Field(min_length=1, max_length=4096)]
+
+
+class Approval(Frozen):
+    """What a person approves in a refused or vetoed run. ``globs`` are paths to permit; none: all
+    that the gates refused."""
+
+    globs: tuple[Glob, ...] = Field(default=(), max_length=1000)
 
 
 class Cancelling(Frozen):

@@ -25,6 +25,14 @@ class Desk(Protocol):
         """
         ...
 
+    def approve(self, run_id: str, globs: tuple[str, ...], by: str) -> None:
+        """Write into a refused or vetoed run that ``by`` approves it, and queue it again.
+
+        ``globs`` are the paths to permit, none: all that the gates refused. The same approval
+        again is none. Raises UserError where there is nothing to approve.
+        """
+        ...
+
     def cancel(self, run_id: str, reason: str) -> bool:
         """Stop a run in order; True if it has ended already. Raises UserError if it had before."""
         ...

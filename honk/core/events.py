@@ -171,9 +171,11 @@ class Gated(Frozen):
 
 
 class PathsAllowed(Frozen):
-    """A person permits what gates blocked (``honk approve``): the frozen change is inspected again.
+    """A person permits what gates blocked (``honk approve``): the frozen change is inspected again,
+    and the refusal that ended the run is void.
 
-    ``globs`` add to those of the request; ``by`` is who said so, as git or the system knows them.
+    ``globs`` add to those of the request; ``by`` is who said so, as the system or a service's
+    token names them.
     """
 
     kind: Literal["paths_allowed"] = "paths_allowed"
@@ -201,7 +203,8 @@ class Judged(Frozen):
 
 
 class Overruled(Frozen):
-    """A person publishes what the judge refused (``honk approve``). ``by`` as in PathsAllowed."""
+    """A person publishes what the judge refused (``honk approve``); the end of the run is void.
+    ``by`` as in PathsAllowed."""
 
     kind: Literal["overruled"] = "overruled"
     commit: str

@@ -60,7 +60,7 @@ class RunState:
 
     requested: RunRequested | None = None
     limits: Limits = Limits()  # noqa: RUF009 -- frozen
-    started_at: datetime | None = None  # of the run, or of its last resumption
+    started_at: datetime | None = None  # of the run, or of its last resumption; None once it has ended
     last_at: datetime | None = None
     earlier_seconds: float = 0.0  # wall clock used before the last resumption
     base: BaseResolved | None = None
@@ -221,13 +221,12 @@ def _answer(state: RunState, result: ToolResult) -> RunState:
 
 
 def _resume(state: RunState, event: RunResumed, at: datetime, was_at: datetime | None) -> RunState:
-    used = (was_at - state.started_at).total_seconds() if was_at and state.started_at else 0.0
     stopped = state.session is not None and state.session.stopped == "limit"
     return replace(
         state,
         limits=event.limits,
         started_at=at,
-        earlier_seconds=state.earlier_seconds + used,
+        earlier_seconds=state.seconds(was_at or at),
         session=None if stopped else state.session,  # a session cut short goes on
         ended=None,
         warned=False,
@@ -297,7 +296,8 @@ def step(state: RunState, recorded: Recorded) -> RunState:  # noqa: C901 -- one 
         case Gated():
             return replace(state, gated=event, last_findings=event)
         case PathsAllowed():
-            return replace(state, allowed=(*state.allowed, *event.globs), gated=None, attested=None)
+            allowed = (*state.allowed, *event.globs)
+            return replace(state, allowed=allowed, gated=None, attested=None, ended=None)
         case Verified():
             if event.stage == "session":
                 return state
@@ -308,7 +308,7 @@ def step(state: RunState, recorded: Recorded) -> RunState:  # noqa: C901 -- one 
         case Judged():
             return _judge(state, event)
         case Overruled():
-            return replace(state, overruled=event)
+            return replace(state, overruled=event, ended=None)
         case Attested():
             return replace(state, attested=event)
         case Pushed():
@@ -318,7 +318,8 @@ def step(state: RunState, recorded: Recorded) -> RunState:  # noqa: C901 -- one 
         case RegistryAsked():
             return state  # for people; nothing depends on it
         case RunEnded():
-            return replace(state, ended=event)
+            seconds = state.seconds(recorded.at)  # from here on nobody works, however long
+            return replace(state, ended=event, earlier_seconds=seconds, started_at=None)
 
 
 def fold(events: Iterable[Recorded]) -> RunState:

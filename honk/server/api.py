@@ -12,9 +12,10 @@ from fastapi.security import HTTPBearer
 from pydantic import Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from honk.core.api import Cancelling, Problem, RunSummary, Started, Words
+from honk.core.api import Approval, Cancelling, Problem, RunSummary, Started, Words
 from honk.core.base import Frozen
 from honk.core.events import Recorded
+from honk.core.followup import FollowUp
 from honk.core.order import Order, Origin
 from honk.core.plain import clean
 from honk.core.state import RunState
@@ -44,6 +45,8 @@ NOT_NOW = _problems(s409="The run is not in a state for this")
 
 _bearer = HTTPBearer(auto_error=False, description="A token of `honk token`.")  # for the document alone
 router = APIRouter(prefix="/api/v1", dependencies=[Security(_bearer)], responses=COMMON)
+
+NOTHING_NAMED = Approval()
 
 MOST = 2**31 - 1
 """Above any number of runs and of events; a database's integers end there or later."""
@@ -75,7 +78,11 @@ def start(
     """Queue a run. The same ``Idempotency-Key`` of the same token starts it once."""
     key = None if idempotency_key is None else (f"api:{who.name}", idempotency_key)
     origin = Origin(kind="api", place=clean(order.origin.place), url=clean(order.origin.url))
-    asked = order.model_copy(update={"origin": origin, "requester": order.requester or who.name})
+    followup = order.followup and FollowUp(  # rounds are the operator's, remarks the forge's to tell
+        number=order.followup.number, update=order.followup.update, rounds=service.settings.github.rounds
+    )
+    changes = {"origin": origin, "requester": order.requester or who.name, "followup": followup}
+    asked = order.model_copy(update=changes)
     run_id = service.desk.submit(asked, key=key)
     return Started(run_id=run_id, url=run_url(service, request, run_id))
 
@@ -204,6 +211,17 @@ def resume(run_id: RunId, service: ServiceOf, who: Runner, request: Request) -> 
     """Queue a run again that was cancelled, failed, or ran out of something."""
     known(service, run_id)
     service.desk.resume(run_id)
+    return Started(run_id=run_id, url=run_url(service, request, run_id))
+
+
+@router.post("/runs/{run_id}/approve", status_code=202, responses=UNKNOWN | NOT_NOW | BODY)
+def approve(
+    run_id: RunId, service: ServiceOf, who: Runner, request: Request, approval: Approval = NOTHING_NAMED
+) -> Started:
+    """Permit what gates or judge refused, and queue the run again; its log names the token. The
+    same approval again, until the run has ended, changes nothing."""
+    known(service, run_id)
+    service.desk.approve(run_id, approval.globs, who.name)
     return Started(run_id=run_id, url=run_url(service, request, run_id))
 
 

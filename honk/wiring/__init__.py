@@ -1,5 +1,6 @@
 """The one place where adapters are constructed and put together."""
 
+from honk.wiring.approval import approve
 from honk.wiring.execution import Executed, begin, cancel_run, carry_on, enlist, say
 from honk.wiring.models import open_model
 from honk.wiring.repositories import open_mirror, open_submodules, target
@@ -10,6 +11,7 @@ from honk.wiring.stores import Stores, check_resumable, new_run_id, open_stores
 __all__ = [
     "Executed",
     "Stores",
+    "approve",
     "assemble",
     "begin",
     "cancel_run",

@@ -6,6 +6,7 @@ from honk.core.errors import UserError
 from honk.core.order import Order
 from honk.queue.engine import RunQueue
 from honk.settings import Settings
+from honk.wiring.approval import approve
 from honk.wiring.execution import cancel_run, enlist, say, send_words
 from honk.wiring.requests import make_request
 from honk.wiring.stores import Stores, check_resumable, new_run_id
@@ -38,6 +39,9 @@ class QueueDesk:
         if words:
             send_words(self._stores, run_id, words)
         self._queue.put(run_id, recorded[-1].seq)
+
+    def approve(self, run_id: str, globs: tuple[str, ...], by: str) -> None:
+        self._queue.put(run_id, approve(self._stores, run_id, globs, by))
 
     def cancel(self, run_id: str, reason: str) -> bool:
         return cancel_run(self._settings, self._stores, run_id, reason)

@@ -11,7 +11,7 @@ from honk import __version__
 from honk.core.api import WORDS_LIMIT
 from honk.core.cancel import Cancel
 from honk.core.errors import UserError
-from honk.core.events import Overruled, PathsAllowed, Recorded, RunEnded, RunRequested
+from honk.core.events import Recorded, RunEnded, RunRequested
 from honk.core.limits import Limits
 from honk.core.messages import TextDelta
 from honk.core.plain import clean
@@ -104,19 +104,13 @@ def carry_on(
     limits: Callable[[Limits], Limits] = lambda limits: limits,
     caught_up: Callable[[RunState], None] = lambda state: None,
     record: Path | None = None,
-    permission: Callable[[RunState], PathsAllowed | Overruled] | None = None,
 ) -> Executed:
     """Bring a run whose log has begun to its end; whoever worked on it is gone.
-
-    ``permission`` makes it a refused or vetoed run that a person approves: it gives what is
-    permitted or overruled, or raises UserError.
 
     Raises UserError if it cannot be resumed, StaleWriter while somebody works on it.
     """
     recorded = stores.events.read(run_id)
-    permitted = permission(fold(recorded)) if permission is not None else None
-    if permitted is None:
-        check_resumable(run_id, recorded, stores.artifacts)
+    check_resumable(run_id, recorded, stores.artifacts)
     run = runs.Run(run_id, stores.events, stores.leases.claim(run_id, stores.owner), recorded)
     for word in stores.inbox.look(run_id):
         if word.kind == "cancel":  # came too late for the process that it was meant for
@@ -130,8 +124,6 @@ def carry_on(
             notice=watcher.notice, record=record, resumed=run_id,
         ) as prepared,
     ):  # fmt: skip
-        if permitted is not None:
-            run.record(permitted)  # first, so that a crash cannot lose it
         runs.resume(run, limits(run.state.limits))
         executed = _execute(run, prepared.services)
     trace(settings, stores, run_id, watcher.notice)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from honk.core.errors import UserError
 from honk.core.events import Recorded
 from honk.core.ports import Artifacts, Baselines, EventStore, Inbox, Leases
-from honk.core.state import fold
+from honk.core.state import RunState, fold
 from honk.core.types import Outcome
 from honk.settings import Settings
 
@@ -91,6 +91,11 @@ def check_resumable(run_id: str, recorded: list[Recorded], artifacts: Artifacts)
         elif state.ended.outcome is Outcome.VETOED:
             hint = f"`honk approve {run_id}` overrules the judge and publishes the change."
         raise UserError(f"Run {run_id} has ended: {state.ended.outcome}.", hint)
+    check_kept(run_id, state, artifacts)
+
+
+def check_kept(run_id: str, state: RunState, artifacts: Artifacts) -> None:
+    """Raise UserError if the work that a run would go on from is gone."""
     packs = [event.artifact for event in (state.checkpoint, state.frozen) if event is not None]
     if not all(map(artifacts.size, packs)):
         raise UserError(

@@ -5,12 +5,16 @@ from __future__ import annotations
 import itertools
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from honk.core.events import (
     EVENT,
     Compacted,
     Event,
     Instructed,
     ModelReplied,
+    Overruled,
+    PathsAllowed,
     Recorded,
     RunEnded,
     RunRequested,
@@ -142,6 +146,24 @@ def test_time_between_a_crash_and_its_resumption_does_not_count() -> None:
     resumed = Recorded(run_id="r", seq=3, at=resumed_at, event=RunResumed(limits=Limits()))
     state = fold([*before, resumed])
     assert state.seconds(resumed_at + timedelta(seconds=7)) == 8.0
+
+
+@pytest.mark.parametrize("word", [PathsAllowed(globs=("/x",)), Overruled(commit="c")])
+def test_a_person_who_takes_a_day_to_approve_uses_up_none_of_the_runs_time(word: Event) -> None:
+    refused = RunEnded(outcome=Outcome.REFUSED, reason="x", seconds=2)
+    before = log(FIRST, Instructed(origin="task", text="go"), refused)
+    later = BEGIN + timedelta(days=1)
+    approved = [
+        Recorded(run_id="r", seq=4, at=later, event=word),
+        Recorded(run_id="r", seq=5, at=later, event=RunResumed(limits=Limits())),
+    ]
+    assert fold([*before, *approved]).seconds(later + timedelta(seconds=7)) == 9.0
+
+
+def test_a_persons_word_against_a_refusal_makes_its_end_void() -> None:
+    refused = RunEnded(outcome=Outcome.REFUSED, reason="x", seconds=2)
+    assert fold(log(FIRST, refused)).ended == refused
+    assert fold(log(FIRST, refused, PathsAllowed(globs=("/x",)))).ended is None
 
 
 def test_a_session_that_a_limit_ended_goes_on_when_resumed_with_more() -> None:

@@ -88,7 +88,7 @@ def test_the_repository_can_make_a_gate_stricter_and_only_so_lax(worlds: Worlds)
 
 def command(world: World, monkeypatch: pytest.MonkeyPatch, *globs: str) -> int:
     monkeypatch.setenv("HONK_HOME", str(world.root / "home"))
-    return approve_command(world.run_id, globs, json=True, config=None)
+    return approve_command(world.run_id, globs, json=True, config=None, remote=None)
 
 
 def test_a_run_that_was_not_refused_cannot_be_approved(

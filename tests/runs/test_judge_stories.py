@@ -66,7 +66,7 @@ def test_a_veto_that_stays_publishes_nothing_until_a_person_overrules_it(
     assert run.state.vetoes == 2
     monkeypatch.setenv("HONK_HOME", str(world.root / "home"))
     with pytest.raises(UserError, match="speaks of the whole change"):
-        approve_command(world.run_id, ("notes.txt",), json=True, config=None)
+        approve_command(world.run_id, ("notes.txt",), json=True, config=None, remote=None)
 
     fence = world.stores.leases.claim(world.run_id, "person")
     before = Run(world.run_id, world.stores.events, fence, world.log())

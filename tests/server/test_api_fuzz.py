@@ -95,6 +95,7 @@ CALLS = {
     "GET /api/v1/runs/{run_id}/patch",
     "GET /api/v1/runs/{run_id}/evidence",
     "GET /api/v1/runs/{run_id}/events",
+    "POST /api/v1/runs/{run_id}/approve",
     "POST /api/v1/runs/{run_id}/cancel",
     "POST /api/v1/runs/{run_id}/resume",
     "POST /api/v1/runs/{run_id}/say",

@@ -14,13 +14,17 @@ import pytest
 
 from honk.client import Client
 from honk.core.errors import InfrastructureError, UserError
-from honk.core.events import Recorded, RunEnded, SandboxStarted
+from honk.core.events import Gated, PathsAllowed, Recorded, RunEnded, RunRequested, SandboxStarted
 from honk.core.order import Order
-from honk.core.types import Outcome
+from honk.core.types import Finding, Outcome, RepoRef, Request
+from honk.queue.engine import RunQueue, queue_url
+from honk.runs.run import Run
+from honk.settings import Settings
 from honk.testing.scripted import Hang
+from honk.wiring import open_stores
 from tests.e2e.installed import Installer, make_repo, until
 from tests.server.conftest import serve
-from tests.world import FINISH, GREET, git
+from tests.world import APPROVE, FINISH, GREET, bash, git
 
 
 @pytest.mark.docker
@@ -114,6 +118,85 @@ def test_a_client_parses_what_the_service_says_and_no_more(tmp_path: Path, insta
             client.run("0000000000")
     with Client(f"{served.url}/elsewhere", token) as client, pytest.raises(UserError):
         client.runs()
+
+
+WORKFLOW = ".github/workflows/ci.yml"
+EDIT = f"mkdir -p .github/workflows && echo x > {WORKFLOW} && sed -i s/bye/hello/ greet.sh"
+
+
+@pytest.mark.docker
+@pytest.mark.full
+def test_a_refused_run_of_a_service_is_approved_and_followed_up_from_here(install: Installer) -> None:
+    """A real worker: it refuses, a person approves, it publishes; then a word about the pull request."""
+    louder = "sed -i 's/$/ # Louder/' greet.sh"  # what the same script does in the second run
+    edit = bash(f"if grep -q bye greet.sh; then {EDIT}; else {louder}; fi")
+    honk = install([edit, *[FINISH] * 4], judge=[APPROVE] * 2)
+    served = serve(honk)
+    origin = make_repo(honk.root / "o")
+    honk.env["HONK_TOKEN"] = served.token("r", "runner")["Authorization"].split()[1]
+    honk.env["HONK_REMOTE"] = served.url
+
+    refused = honk.honk("run", "say hello", "--repo", str(origin), "--json")
+    assert (refused.code, refused.result.outcome) == (22, "refused"), refused.err
+    run_id, asked = refused.result.run_id, len(honk.service.journal)
+    part = honk.honk("approve", run_id, "docs/**")
+    assert part.code == 2 and f"These globs leave refused: {WORKFLOW}" in part.err
+    done = honk.honk("approve", run_id[:6], "--json")
+    assert (done.code, done.result.outcome) == (0, "published"), done.err
+    assert done.result.head_sha == refused.result.head_sha
+    assert len([seen for seen in honk.service.journal[asked:] if not seen.judge]) == 0
+    [event] = [r.event for r in honk.log(run_id) if isinstance(r.event, PathsAllowed)]
+    assert (event.globs, event.by) == ((f"/{WORKFLOW}",), "r")
+    again = honk.honk("approve", run_id)
+    assert again.code == 2 and "is published; only a refused or vetoed run" in again.err
+
+    followed = honk.honk("followup", f"{origin}#1", "Louder.", "--json")
+    assert (followed.code, followed.result.outcome) == (0, "published"), followed.err
+    assert git(origin, "show", f"{done.result.branch}:greet.sh") == "echo hello # Louder\n"
+    [asked_for] = [r.event for r in honk.log(followed.result.run_id) if isinstance(r.event, RunRequested)]
+    assert (asked_for.request.text, asked_for.request.requester) == ("Louder.", "r")
+    assert honk.leftovers() == []
+
+
+def test_an_approval_counts_once_and_waits_for_a_worker(tmp_path: Path, install: Installer) -> None:
+    honk = install()
+    served = serve(honk, "--workers", "0")
+    token, viewer = (served.token(name, name)["Authorization"].split()[1] for name in ("runner", "viewer"))
+    refused = refused_run(honk.settings, tmp_path / "o")
+    with Client(served.url, viewer) as client, pytest.raises(UserError, match="this needs a runner"):
+        client.approve(refused)
+    with Client(served.url, token) as client:
+        with pytest.raises(UserError, match=r"leave refused: \.github/workflows/ci\.yml"):
+            client.approve(refused, ("docs/**",))
+        with pytest.raises(UserError, match="These paths cannot be permitted"):
+            client.approve(refused, ("",))
+        assert client.run(refused).status == "refused"
+        for globs in ((), (), (f"/{WORKFLOW}",)):  # an answer that got lost is asked for again
+            client.approve(refused, globs)
+        assert client.run(refused).status == "waiting"
+        assert [r.event.kind for r in client.events(refused)][-2:] == ["run_ended", "paths_allowed"]
+        with pytest.raises(UserError, match="not at its end"):
+            client.approve(refused, ("other/**",))
+        with pytest.raises(UserError, match="There is no run"):
+            client.approve("0000000000")
+    with RunQueue(queue_url(honk.settings.database_url, honk.settings.home)) as queue:
+        assert queue.depth() == 1
+
+
+def refused_run(settings: Settings, folder: Path) -> str:
+    """The log of a run that its gates refused, and that nobody works on."""
+    run_id, origin = "0123456789", make_repo(folder)
+    repo = RepoRef(forge="local", name=str(origin), url=origin.as_uri())
+    finding = Finding(gate="protected-path", result="block", path=WORKFLOW, detail="It is CI.")
+    with open_stores(settings) as stores:
+        fence = stores.leases.claim(run_id, "test")
+        run = Run(run_id, stores.events, fence, [])
+        asked = Request(text="say hello", repo=repo, model="anthropic:claude-sonnet-5-5")
+        run.record(RunRequested(honk="0", request=asked))
+        run.record(Gated(commit="c" * 40, findings=(finding,)))
+        run.record(RunEnded(outcome=Outcome.REFUSED, reason="It is CI.", seconds=1))
+        stores.leases.release(run_id, fence)
+    return run_id
 
 
 EVENTS = "/api/v1/runs/0123456789/events"
