@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from honk.core.order import Order
+from honk.core.state import RunState
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What a person can approve in a run as it stands. ``act`` is that in a few words of honk's, ``what``
+    in the words of gates, judge or model."""
+
+    act: str
+    what: tuple[str, ...]
 
 
 class Desk(Protocol):
@@ -31,6 +42,10 @@ class Desk(Protocol):
         ``globs`` are the paths to permit, none: all that the gates refused. The same approval
         again is none. Raises UserError where there is nothing to approve.
         """
+        ...
+
+    def offer(self, run_id: str, state: RunState) -> Offer | None:
+        """What ``approve`` without globs would do now; None where it would refuse."""
         ...
 
     def cancel(self, run_id: str, reason: str) -> bool:

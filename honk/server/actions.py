@@ -1,4 +1,4 @@
-"""What people do on the pages of runs: start, cancel, resume, say."""
+"""What people do on the pages of runs: start, cancel, resume, approve, say."""
 
 from __future__ import annotations
 
@@ -99,6 +99,18 @@ def resume(run_id: str, request: Request, service: ServiceOf, who: Runner) -> Re
     known(service, run_id)
     service.desk.resume(run_id)
     return _said(request, run_id, RESUMED, again="?resumed=true")
+
+
+@router.post("/runs/{run_id}/approve")
+def approve(
+    run_id: str, request: Request, service: ServiceOf, who: Runner, last: Annotated[int, Form(ge=0)]
+) -> Response:
+    """Approve what the page showed; ``last`` is the number of the last event that it was drawn from."""
+    state = known(service, run_id)
+    if state.ended is not None and service.runs.last(run_id) != last:
+        raise UserError(f"Run {run_id} has gone on since this page was drawn.", "Load it again, and look.")
+    service.desk.approve(run_id, (), who.name)
+    return _said(request, run_id, RESUMED, again="")
 
 
 @router.post("/runs/{run_id}/say")

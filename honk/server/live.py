@@ -113,11 +113,12 @@ class Drawing:
         if batch:
             self.last = batch[-1].seq
             self.ended = isinstance(batch[-1].event, RunEnded)
+        offer = self._service.desk.offer(self._run_id, state)
         return fragment(
             "update",
             run_id=self._run_id,
             entries=found,
-            panel=panel(self._run_id, status, state),
+            panel=panel(self._run_id, status, state, offer, self._service.runs.last(self._run_id)),
             runner=self._runner,
             oob=True,
         )

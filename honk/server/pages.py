@@ -137,7 +137,7 @@ def run(run_id: str, service: ServiceOf, who: Viewer, resumed: bool = False) -> 
         "run",
         who,
         summary=summary,
-        panel=panel(run_id, summary.status, state),
+        panel=panel(run_id, summary.status, state, service.desk.offer(run_id, state), last),
         entries=entries(found),
         before=found[0].seq,
         last=last,

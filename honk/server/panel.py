@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+from honk.core.desk import Offer
 from honk.core.judgement import Verdict
 from honk.core.state import RunState
 from honk.core.types import Check, Comparison, Finding, Outcome, VerifyCommand
@@ -62,9 +63,11 @@ class Panel:
     )  # seconds since 1970, so that it has used what it has; None while nobody works
     may_cancel: bool
     may_resume: bool
+    offer: Offer | None  # what a person can approve
+    last: int  # number of the last event that all this is of
 
 
-def panel(run_id: str, status: str, state: RunState) -> Panel:
+def panel(run_id: str, status: str, state: RunState, offer: Offer | None = None, last: int = 0) -> Panel:
     ended = state.ended
     now = datetime.now(UTC)
     running = ended is None and status != "waiting"
@@ -83,6 +86,8 @@ def panel(run_id: str, status: str, state: RunState) -> Panel:
         running_since=now.timestamp() - seconds if running else None,
         may_cancel=ended is None,
         may_resume=ended.outcome in RESUMABLE if ended else status == "waiting",
+        offer=offer,
+        last=last,
     )
 
 

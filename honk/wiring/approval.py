@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from honk.core.desk import Offer
 from honk.core.errors import UserError
 from honk.core.events import Overruled, PathsAllowed, Recorded, RunEnded
 from honk.core.plain import clean
@@ -34,6 +35,19 @@ def approve(stores: Stores, run_id: str, globs: tuple[str, ...], by: str) -> int
         return recorded[-1].seq + 1
     finally:
         stores.leases.release(run_id, fence)
+
+
+def offer(run_id: str, state: RunState) -> Offer | None:
+    """What a person can approve where a run stands, or None."""
+    try:
+        approval = approval_of(run_id, state, (), "")
+    except UserError:
+        return None
+    if isinstance(approval, Overruled):
+        verdict = state.judged.verdict if state.judged else None
+        return Offer("Overrule the judge and publish", verdict.grounds if verdict else ())
+    what = tuple(f"{finding.path}: {finding.detail}" for finding in blocked(state))
+    return Offer("Permit what the gates refused", what)
 
 
 def _given(recorded: list[Recorded], globs: tuple[str, ...]) -> int | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from honk.core.desk import Offer
 from honk.core.errors import UserError
 from honk.core.order import Order
+from honk.core.state import RunState
 from honk.queue.engine import RunQueue
 from honk.settings import Settings
-from honk.wiring.approval import approve
+from honk.wiring.approval import approve, offer
 from honk.wiring.execution import cancel_run, enlist, say, send_words
 from honk.wiring.requests import make_request
 from honk.wiring.stores import Stores, check_resumable, new_run_id
@@ -42,6 +44,9 @@ class QueueDesk:
 
     def approve(self, run_id: str, globs: tuple[str, ...], by: str) -> None:
         self._queue.put(run_id, approve(self._stores, run_id, globs, by))
+
+    def offer(self, run_id: str, state: RunState) -> Offer | None:
+        return offer(run_id, state)
 
     def cancel(self, run_id: str, reason: str) -> bool:
         return cancel_run(self._settings, self._stores, run_id, reason)

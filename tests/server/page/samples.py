@@ -266,6 +266,17 @@ EVERYTHING = "\n".join(ATTACKS)
 ONE_LINE = " ".join(attack for attack in ATTACKS if "\n" not in attack and len(attack) < 1000)
 
 
+def refused(asked: Request, path: str, gate: str = "protected-path") -> list[Event]:
+    """From the base to the end of a run whose gates refused a change of ``path``."""
+    finding = Finding(gate=gate, result="block", path=path, detail="It decides what CI runs.")
+    return [
+        base(asked),
+        SandboxStarted(image="sha256:0"),
+        Gated(commit=HEAD, findings=(finding,)),
+        RunEnded(outcome=Outcome.REFUSED, reason=f"{path}: {finding.detail}", seconds=1.0),
+    ]
+
+
 def malicious(asked: Request) -> list[Event]:
     """Every text of a log is an attack."""
     line = ONE_LINE

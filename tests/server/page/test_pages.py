@@ -10,7 +10,17 @@ import httpx2
 import pytest
 from playwright.sync_api import expect
 
-from honk.core.events import Moved, Recorded, RunEnded, RunRequested, RunResumed
+from honk.core.events import (
+    Judged,
+    Moved,
+    Overruled,
+    PathsAllowed,
+    Recorded,
+    RunEnded,
+    RunRequested,
+    RunResumed,
+)
+from honk.core.judgement import Verdict
 from honk.core.types import Outcome, RepoRef
 from tests.server.page import samples
 from tests.server.page.conftest import Readers
@@ -205,6 +215,77 @@ def test_buttons_and_words_reach_the_run(site: Site, reader: Readers) -> None:
     expect(page.get_by_role("button", name="Cancel run")).to_be_visible()
     assert page.get_by_role("button", name="Resume").count() == 0
     assert ada.said == []
+
+
+def test_what_gates_refused_is_read_and_approved_on_the_page(site: Site, reader: Readers) -> None:
+    asked = samples.request()
+    site.begin(RUN, asked, samples.refused(asked, "<b>.github</b>/ci.yml"))
+    site.leave(RUN)
+    bob = reader("viewer")
+    expect(bob.go(f"/runs/{RUN}").get_by_role("region", name="Approval")).to_contain_text("A runner or an")
+    assert bob.page.get_by_role("button", name="Approve").count() == 0  # a viewer only looks
+    ada = reader("runner")
+    page = ada.go(f"/runs/{RUN}")
+    shown = page.get_by_role("region", name="Approval")
+    expect(shown.get_by_role("heading")).to_have_text("Permit what the gates refused?")
+    expect(shown.get_by_role("listitem")).to_have_text("<b>.github</b>/ci.yml: It decides what CI runs.")
+    assert ada.serious() == []
+    shown.get_by_role("button", name="Approve").click()
+    expect(page.locator(".panel .status")).to_have_text("waiting")
+    expect(page.locator("#log")).to_contain_text("runner permitted /<b>.github</b>/ci.yml")
+    assert page.get_by_role("button", name="Approve").count() == 0
+    last = site.stores.events.read(RUN)[-1].event
+    assert last == PathsAllowed(globs=("/<b>.github</b>/ci.yml",), by="runner")
+    assert ada.said == bob.said == []
+
+
+def test_an_approval_speaks_of_what_the_page_showed(site: Site) -> None:
+    """Of a viewer, of another site, and of a run that has gone on since, none counts."""
+    asked = samples.request()
+    site.begin(RUN, asked, samples.refused(asked, ".github/ci.yml"))
+    site.leave(RUN)
+    last, origin = len(site.stores.events.read(RUN)), {"Origin": site.url}
+
+    def press(role: str, at: int, headers: dict[str, str]) -> int:
+        with httpx2.Client(base_url=site.url, cookies={"honk_token": site.token(role)}) as http:
+            return http.post(f"/runs/{RUN}/approve", data={"last": at}, headers=headers).status_code
+
+    assert press("viewer", last, origin) == 403
+    assert press("admin", last, {"Origin": "https://evil.example"}) == 403
+    assert press("runner", last - 1, origin) == 422
+    assert len(site.stores.events.read(RUN)) == last
+    assert [press("runner", last, origin) for _ in range(2)] == [303, 303]
+    assert [e.event.kind for e in site.stores.events.read(RUN)[last:]] == ["paths_allowed"]
+
+
+def test_a_veto_is_read_and_overruled_on_the_page(site: Site, reader: Readers) -> None:
+    asked = samples.request()
+    kept = {"artifact": site.stores.artifacts.put(b"a pack")}
+    *before, judged = samples.published(asked)[:13]
+    before = [e.model_copy(update=kept) if hasattr(e, "artifact") else e for e in before]
+    assert isinstance(judged, Judged)
+    no = judged.model_copy(update={"verdict": Verdict(verdict="refuse", missing=("A <i>test</i>.",))})
+    vetoed = RunEnded(outcome=Outcome.VETOED, reason="Not done.", seconds=9)
+    site.begin(RUN, asked, [*samples.working(asked), *before, no, vetoed])
+    site.leave(RUN)
+    ada = reader("runner")
+    page = ada.go(f"/runs/{RUN}")
+    shown = page.get_by_role("region", name="Approval")
+    expect(shown).to_contain_text("Overrule the judge and publish?")
+    expect(shown.get_by_role("listitem")).to_have_text("Not done: A <i>test</i>.")
+    shown.get_by_role("button", name="Approve").click()
+    expect(page.locator("#log")).to_contain_text("runner overrules the judge")
+    assert site.stores.events.read(RUN)[-1].event == Overruled(commit=judged.commit, by="runner")
+    assert ada.said == []
+
+
+def test_what_nobody_can_approve_has_no_button(site: Site, reader: Readers) -> None:
+    asked = samples.request()
+    site.begin(RUN, asked, samples.refused(asked, "token.txt", gate="secret"))
+    site.leave(RUN)
+    page = reader("admin").go(f"/runs/{RUN}")
+    expect(page.locator(".panel .status")).to_have_text("refused")
+    assert page.get_by_role("region", name="Approval").count() == 0
 
 
 def test_what_is_not_there_is_told_as_who_asks_can_read_it(site: Site, reader: Readers) -> None:
