@@ -62,6 +62,7 @@ class Settings(Frozen):
     model: str | None = None
     judge: str | None = "same"  # "same": the run's own model; "off": none
     judge_mode: Literal["advisory", "blocking"] = "blocking"
+    plan: tuple[Literal["api", "cli", "mcp", "page", "slack"], ...] = ()  # doors whose runs plan first
     limits: Limits = Limits()
     anthropic_api_key: SecretStr | None = None
     anthropic_base_url: str | None = None

@@ -28,7 +28,7 @@ print(json.dumps({
     "page": [(Path(honk.__file__).parent / "server" / name).is_file() for name in (
         "templates/run.html", "static/honk.css", "static/honk.js", "static/vendor/htmx-2.0.11.min.js",
         "static/vendor/htmx-LICENSE.txt")],
-    "prompt": render("nudge.md", cut_off=False)[:3],
+    "prompt": render("nudge.md", cut_off=False, planning=False)[:3],
 }))
 """
 

@@ -112,6 +112,8 @@ class World:
                 request = self.request(**({"limits": limits} if limits else {}), **fields)
                 link(self.stores, request, self.run_id)
                 run.record(RunRequested(honk="0", request=request))
+            for word in self.stores.inbox.look(self.run_id):
+                run.hear(word)  # what was said while nobody worked on the run
             self._execute(run)
             return run
         finally:

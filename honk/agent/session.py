@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from honk.agent.calls import Caller
 from honk.agent.compact import compact, due, output_tokens
+from honk.core.base import Frozen
 from honk.core.errors import ModelError
-from honk.core.events import Instructed, SessionEnded, ToolReturned
+from honk.core.events import Instructed, Planned, SessionEnded, ToolReturned
 from honk.core.messages import (
     AssistantMessage,
     Completion,
@@ -31,9 +32,20 @@ SAME_TURNS = 5
 """So many identical turns with identical results in a row count as being stuck."""
 
 
+ENDS = ("finish", "propose_plan")
+"""Tools that end the session; they touch nothing."""
+
+
+class _Proposal(Frozen):
+    """Arguments of ``propose_plan``."""
+
+    plan: str = Field(min_length=1)
+
+
 @dataclass(frozen=True)
 class Toolbox:
-    """What the model can do. ``run`` answers any call but ``finish``, and never raises for its mistakes."""
+    """What the model can do. ``run`` answers any call but ``finish`` and ``propose_plan``, and never
+    raises for its mistakes."""
 
     specs: tuple[ToolSpec, ...]
     run: Callable[[ToolCall], ToolResult]
@@ -55,9 +67,12 @@ class Session:
 
 
 def work(session: Session) -> None:
-    """Take turns until the log holds a SessionEnded. Raises ModelError, SandboxError, Cancelled."""
+    """Take turns until the log holds a SessionEnded, or a plan that waits for a person.
+
+    Raises ModelError, SandboxError, Cancelled.
+    """
     log = session.log
-    while log.state.session is None:
+    while log.state.session is None and not log.state.plan_waits:
         session.hear()
         if _limit_reached(log) or _repeating(log):
             return
@@ -132,11 +147,11 @@ def _declined(completion: Completion) -> SessionEnded:
 
 
 def _answer(session: Session, calls: tuple[ToolCall, ...]) -> None:
-    """Answer all calls of a turn in their order; ``finish`` ends the session after them."""
+    """Answer all calls of a turn in their order; ``finish`` or a plan ends the session after them."""
     log = session.log
-    finish: Finish | None = None
+    end: SessionEnded | Planned | None = None
     over = log.state.limits.spent(log.state, log.seconds())
-    if over and not any(call.name == "finish" for call in calls):
+    if over and not any(call.name in ENDS for call in calls):
         # The second fixed place: the reply may have used up money or time. Its calls
         # are not run, but answered, so that the session can be resumed with higher limits.
         for call in calls:
@@ -144,10 +159,10 @@ def _answer(session: Session, calls: tuple[ToolCall, ...]) -> None:
         log.record(SessionEnded(finish=Finish(status=FinishStatus.GAVE_UP, reason=over), stopped="limit"))
         return
     for call in calls:
-        finish = _run(session, call, record=True) or finish
+        end = _run(session, call, record=True) or end
     session.save()
-    if finish is not None:
-        log.record(SessionEnded(finish=finish))
+    if end is not None:
+        log.record(end)
 
 
 def redo(session: Session) -> bool:
@@ -161,31 +176,34 @@ def redo(session: Session) -> bool:
     state = session.log.state
     if not (state.pending or state.unsaved):
         return False
-    finish = None
+    end = None
     for call in next(m.calls for m in reversed(state.messages) if isinstance(m, AssistantMessage)):
         pending = any(call.id == other.id for other in state.pending)
-        again = call.name == "finish" or (state.unsaved and call.name != "verify")
+        again = call.name in ENDS or (state.unsaved and call.name != "verify")
         if pending or again:
-            finish = _run(session, call, record=pending) or finish
+            end = _run(session, call, record=pending) or end
     session.save()
-    if finish is not None:
-        session.log.record(SessionEnded(finish=finish))
+    if end is not None:
+        session.log.record(end)
     return True
 
 
-def _run(session: Session, call: ToolCall, *, record: bool) -> Finish | None:
-    """Run one call and log its answer; what ``finish`` said, if it was that."""
+def _run(session: Session, call: ToolCall, *, record: bool) -> SessionEnded | Planned | None:
+    """Run one call and log its answer; the end of the session, if it was ``finish`` or a plan."""
     session.model.cancel.check()
-    began, finish = time.monotonic(), None
+    began = time.monotonic()
+    end: SessionEnded | Planned | None = None
     if call.id == session.log.state.half:
         result = ToolResult(call_id=call.id, name=call.name, text=render("cut_off.md"), error=True)
     elif call.name == "finish":
-        finish, result = _finish(call)
+        end, result = _finish(call, planning=session.log.state.planning)
+    elif call.name == "propose_plan":
+        end, result = _propose(call, planning=session.log.state.planning)
     else:
         result = session.toolbox.run(call)
     if record:
         session.log.record(ToolReturned(result=result, seconds=time.monotonic() - began))
-    return finish
+    return end
 
 
 def _returned(call: ToolCall, text: str, *, error: bool = False) -> ToolReturned:
@@ -193,24 +211,49 @@ def _returned(call: ToolCall, text: str, *, error: bool = False) -> ToolReturned
     return ToolReturned(result=result, seconds=0.0)
 
 
-def _finish(call: ToolCall) -> tuple[Finish | None, ToolResult]:
+def _finish(call: ToolCall, *, planning: bool) -> tuple[SessionEnded | None, ToolResult]:
     try:
         finish = Finish.model_validate_json(call.arguments or "{}")
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "arguments"
-        text = f"finish was not understood: {where}: {first['msg']}. Call it again."
+        return None, _misunderstood(call, error)
+    if planning and finish.status is FinishStatus.DONE:
+        text = "Nothing can be done before a person has approved a plan: call propose_plan."
         return None, ToolResult(call_id=call.id, name=call.name, text=text, error=True)
-    return finish, ToolResult(call_id=call.id, name=call.name, text="The session is finished.")
+    answer = ToolResult(call_id=call.id, name=call.name, text="The session is finished.")
+    return SessionEnded(finish=finish), answer
+
+
+def _propose(call: ToolCall, *, planning: bool) -> tuple[Planned | None, ToolResult]:
+    try:
+        plan = _Proposal.model_validate_json(call.arguments or "{}").plan
+    except ValidationError as error:
+        return None, _misunderstood(call, error)
+    if not planning:
+        text = "A plan is approved already, or none is asked for. Go on with the work."
+        return None, ToolResult(call_id=call.id, name=call.name, text=text, error=True)
+    answer = ToolResult(call_id=call.id, name=call.name, text="A person reads the plan.")
+    return Planned(text=plan), answer
+
+
+def _misunderstood(call: ToolCall, error: ValidationError) -> ToolResult:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"]) or "arguments"
+    text = f"{call.name} was not understood: {where}: {first['msg']}. Call it again."
+    return ToolResult(call_id=call.id, name=call.name, text=text, error=True)
 
 
 def _idle(log: RunLog, *, cut_off: bool) -> None:
     """A turn without tool calls is nudged once; the second one in a row ends the session."""
     if not log.state.nudged:
-        log.record(Instructed(origin="nudge", text=render("nudge.md", cut_off=cut_off)))
+        text = render("nudge.md", cut_off=cut_off, planning=log.state.planning)
+        log.record(Instructed(origin="nudge", text=text))
         return
     last = log.state.messages[-1]
     words = last.text if isinstance(last, AssistantMessage) else ""
+    if log.state.planning:
+        finish = Finish(status=FinishStatus.GAVE_UP, reason="The model proposed no plan.")
+        log.record(Planned(text=words) if words.strip() else SessionEnded(finish=finish, stopped="idle"))
+        return
     log.record(SessionEnded(finish=Finish(status=FinishStatus.DONE, description=words), stopped="idle"))
 
 

@@ -18,7 +18,7 @@ from honk.core.types import Outcome, RunResult
 from honk.forges.text import sanitise, sanitise_title, visible
 
 GOOD = frozenset({Outcome.PUBLISHED, Outcome.VERIFIED})
-MILD = frozenset({Outcome.NO_CHANGE, Outcome.SKIPPED})
+MILD = frozenset({Outcome.NO_CHANGE, Outcome.SKIPPED, Outcome.PLANNED})
 SUMMARY_LIMIT = 20_000
 """Characters of a summary; GitHub takes 1 MiB for each step."""
 

@@ -22,6 +22,7 @@ from honk.cli.options import (
     MaxCost,
     MaxTurns,
     Model,
+    Plan,
     Record,
     Remote,
     Repo,
@@ -87,6 +88,7 @@ def run(
     ] = False,
     judge: Judge = None,
     judge_mode: JudgeMode = None,
+    plan: Plan = False,
     record: Record = None,
     report: Report = None,
     json: Json = False,
@@ -100,7 +102,7 @@ def run(
         request=request, repo=repo, base=base, model=model, verify=tuple(verify or ()), image=image,
         draft=draft, dry_run=dry_run, max_cost=max_cost, max_turns=max_turns, timeout=timeout,
         untested=untested, allow=tuple(allow or ()), broken_base=broken_base, depth=depth, fork=fork,
-        judge=judge, judge_mode=judge_mode, record=record, report=report, json=json, config=config,
+        judge=judge, judge_mode=judge_mode, plan=plan, record=record, report=report, json=json, config=config,
         remote=remote,
     )  # fmt: skip
     raise typer.Exit(run_command(options))
@@ -136,7 +138,7 @@ def approve(
     config: Config = None,
     remote: Remote = None,
 ) -> None:
-    """Permit what gates or judge refused in a run, and go on; the model is not asked again."""
+    """Approve a run's plan, or permit what gates or judge refused in it; the run goes on."""
     from honk.cli.approve import approve_command
 
     raise typer.Exit(approve_command(run_id, tuple(globs or ()), json=json, config=config, remote=remote))
@@ -281,7 +283,7 @@ def say(
     config: Config = None,
     remote: Remote = None,
 ) -> None:
-    """Tell the model of a run something while it works."""
+    """Tell the model of a run something while it works, or what to change in its plan."""
     from honk.cli.run import say_command
 
     raise typer.Exit(say_command(run_id, words, config, remote))

@@ -28,6 +28,9 @@ Repo = Annotated[
 MaxCost = Annotated[float | None, typer.Option("--max-cost", help="Dollars.", min=0.0)]
 MaxTurns = Annotated[int | None, typer.Option("--max-turns", help="Model calls of the session.", min=1)]
 Timeout = Annotated[str | None, typer.Option("--timeout", help="Wall clock, such as 90s, 45m or 2h.")]
+Plan = Annotated[
+    bool, typer.Option("--plan", help="Propose a plan first, and begin once a person has approved it.")
+]
 Record = Annotated[Path | None, typer.Option("--record", help="Write a session that replay: plays.")]
 Report = Annotated[
     Path | None,

@@ -77,8 +77,6 @@ class Place(Protocol):
         """Whether it has ended; otherwise it was asked to stop."""
         ...
 
-    def say(self, run_id: str, text: str) -> None: ...
-
 
 @contextmanager
 def open_place(config: Path | None, remote: str | None) -> Iterator[Place]:
@@ -182,9 +180,6 @@ class Here:
     def cancel(self, run_id: str) -> bool:
         return wiring.cancel_run(self._settings, self._stores, run_id)
 
-    def say(self, run_id: str, text: str) -> None:
-        wiring.say(self._stores, run_id, text)
-
 
 class There:
     """The installation of a `honk serve`."""
@@ -227,6 +222,3 @@ class There:
 
     def cancel(self, run_id: str) -> bool:
         return self.client.cancel(run_id)
-
-    def say(self, run_id: str, text: str) -> None:
-        self.client.say(run_id, text)

@@ -6,15 +6,16 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from honk.cli import plan
 from honk.cli.places import There, connect
-from honk.cli.run import Options, further, look_further, order_of
+from honk.cli.run import Options, further, heard, look_further, order_of, waiting
 from honk.cli.view import View
 from honk.client import Client
 from honk.core.errors import InfrastructureError, UserError
 from honk.core.events import RunEnded
 from honk.core.order import Order
 from honk.core.state import fold
-from honk.core.types import EXIT_CODES
+from honk.core.types import EXIT_CODES, Outcome
 from honk.settings import Settings
 
 DETACHED = 130
@@ -72,23 +73,50 @@ def approve_there(settings: Settings, url: str, prefix: str, globs: tuple[str, .
         return _look_on(client, run_id, recorded[-1].seq, view, json=json)
 
 
+def say_there(settings: Settings, url: str, prefix: str, words: str) -> int:
+    with connect(settings, url) as client:
+        run_id = There(client).find(prefix)
+        client.say(run_id, words)
+    return heard(run_id)
+
+
 def _look_on(client: Client, run_id: str, after: int, view: View, *, json: bool) -> int:
     """Show the run until it ends; its exit code. Ctrl-C leaves it alone."""
-    ended: RunEnded | None = None
     try:
-        for recorded in client.follow(run_id, after):
-            view.event(recorded)
-            if isinstance(recorded.event, RunEnded):
-                ended = recorded.event
+        seq, ended = _followed(client, run_id, after, view)
+        while not json and ended.outcome is Outcome.PLANNED and _answered(client, run_id, view):
+            seq, ended = _followed(client, run_id, seq, view)
     except KeyboardInterrupt:
         view.notice(
             f"The run goes on there. `honk cancel {run_id}` stops it, `honk logs -f {run_id}` follows it."
         )
         return DETACHED
-    if ended is None:
-        raise InfrastructureError(f"The log of run {run_id} ended without its end.", "Look at the service.")
     if json:
         print(client.result(run_id).model_dump_json())
     else:
-        look_further(further(run_id, ended))
+        look_further(further(run_id, ended), waiting(ended))
     return EXIT_CODES[ended.outcome]
+
+
+def _followed(client: Client, run_id: str, after: int, view: View) -> tuple[int, RunEnded]:
+    """Show the run until it ends; the number of its last event, and that event."""
+    for recorded in client.follow(run_id, after):
+        view.event(recorded)
+        if isinstance(recorded.event, RunEnded):
+            return recorded.seq, recorded.event
+    raise InfrastructureError(f"The log of run {run_id} ended without its end.", "Look at the service.")
+
+
+def _answered(client: Client, run_id: str, view: View) -> bool:
+    """Ask whoever sits here about the plan that waits there, and pass the answer on, if there is one."""
+    with view.paused():
+        word = plan.ask()
+    if word is None:
+        return False
+    if word.verdict == "no":
+        client.cancel(run_id)
+    elif word.verdict == "yes":
+        client.approve(run_id)
+    else:
+        client.say(run_id, word.words)
+    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import re
 import signal
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from honk import settings as settings_module
 from honk import wiring
-from honk.cli import ci
+from honk.cli import ci, plan
 from honk.cli.places import only, open_place
 from honk.cli.view import View
 from honk.core.cancel import Cancel
@@ -22,7 +23,7 @@ from honk.core.errors import UserError
 from honk.core.events import RunEnded
 from honk.core.limits import Limits
 from honk.core.order import Order
-from honk.core.types import EXIT_CODES, Request
+from honk.core.types import EXIT_CODES, Outcome, Request
 from honk.runs.result import result
 from honk.settings import Settings
 
@@ -54,6 +55,7 @@ class Options:
     fork: bool
     judge: str | None
     judge_mode: str | None
+    plan: bool
     record: Path | None
     report: Path | None
     json: bool
@@ -110,6 +112,7 @@ def order_of(options: Options, job: CiJob | None = None) -> Order:
     max_cost = None if options.max_cost is None else dollars(options.max_cost)
     timeout = None if options.timeout is None else seconds(options.timeout)
     given = {name: value for name, value in vars(options).items() if name in Order.model_fields}
+    given["plan"] = options.plan or None  # without the option as the settings say
     if job is not None:
         given |= {"origin": job.origin, "requester": job.person}
     return Order.model_construct(
@@ -151,12 +154,14 @@ def run_command(options: Options) -> int:
     cancel = Cancel()
     if options.report is not None:
         ci.open_report(options.report)
-    with interrupts(cancel), wiring.open_stores(settings) as stores:
-        with View() as view:
+    with wiring.open_stores(settings) as stores:
+        with interrupts(cancel), View() as view:
             asked = wiring.make_request(order_of(options, settings.ci), settings)
             for notice in (*asked.notices, *_about_token(asked.request, settings)):
                 view.notice(notice)
             done = wiring.begin(settings, stores, asked.request, view, cancel=cancel, record=options.record)
+        if not options.json:
+            done = attend(settings, stores, done, record=options.record)
         if options.report is not None:
             state = done.run.state
             found = result(done.run.id, state, stores.artifacts)
@@ -187,21 +192,59 @@ def resume_command(
 
         given = {"max-cost": max_cost, "max-turns": max_turns, "timeout": timeout, "record": record}
         return resume_there(settings, url, prefix, given, json=json)
-    cancel = Cancel()
-    with interrupts(cancel), wiring.open_stores(settings) as stores:
+    with wiring.open_stores(settings) as stores:
         run_id = only(prefix, stores.events.runs())
-        with View() as view:
-            done = wiring.carry_on(
-                settings,
-                stores,
-                run_id,
-                view,
-                cancel=cancel,
-                limits=_raised(max_cost, max_turns, timeout),
-                caught_up=view.catch_up,
-                record=record,
-            )
+        limits = _raised(max_cost, max_turns, timeout)
+        done = go_on(settings, stores, run_id, limits=limits, record=record)
+        if not json:
+            done = attend(settings, stores, done, record=record)
         return finish(done, stores, json=json)
+
+
+def go_on(
+    settings: Settings,
+    stores: wiring.Stores,
+    run_id: str,
+    *,
+    limits: Callable[[Limits], Limits] = lambda limits: limits,
+    record: Path | None = None,
+    approval: int | None = None,
+) -> wiring.Executed:
+    """Carry a run on here, and show it; ``approval``: from the event of that number on."""
+    cancel = Cancel()
+    with interrupts(cancel), View() as view:
+        for recorded in stores.events.read(run_id, approval - 1) if approval else ():
+            view.event(recorded)
+        return wiring.carry_on(
+            settings, stores, run_id, view,
+            cancel=cancel, limits=limits, caught_up=view.catch_up, record=record,
+        )  # fmt: skip
+
+
+def attend(
+    settings: Settings, stores: wiring.Stores, done: wiring.Executed, *, record: Path | None = None
+) -> wiring.Executed:
+    """Ask whoever sits here about a plan that waits, until it does no more or nobody answers."""
+    run_id = done.run.id
+    while done.ended.outcome is Outcome.PLANNED and (word := plan.ask()) is not None:
+        if word.verdict == "no":
+            wiring.cancel_run(settings, stores, run_id, plan.DECLINED)
+            return wiring.as_it_stands(stores, run_id)
+        approval = None
+        if word.verdict == "yes":
+            approval = wiring.approve(stores, run_id, (), person())
+        else:
+            wiring.say(stores, run_id, word.words)
+        done = go_on(settings, stores, run_id, record=record, approval=approval)
+    return done
+
+
+def person() -> str:
+    """Who sits at this machine, as far as it knows."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container without a name for its user
+        return ""
 
 
 def cancel_command(prefix: str, config: Path | None, remote: str | None) -> int:
@@ -215,10 +258,20 @@ def cancel_command(prefix: str, config: Path | None, remote: str | None) -> int:
 
 
 def say_command(prefix: str, words: str, config: Path | None, remote: str | None) -> int:
-    with open_place(config, remote) as place:
-        run_id = place.find(prefix)
-        place.say(run_id, words)
-        print(f"Run {run_id} hears it before its next turn.", file=sys.stderr)
+    settings = settings_module.load(config)
+    if url := elsewhere(settings, remote):
+        from honk.cli.remote import say_there
+
+        return say_there(settings, url, prefix, words)
+    with wiring.open_stores(settings) as stores:
+        run_id = only(prefix, stores.events.runs())
+        if wiring.say(stores, run_id, words):  # its plan waits, and no worker would amend it
+            return finish(attend(settings, stores, go_on(settings, stores, run_id)), stores, json=False)
+    return heard(run_id)
+
+
+def heard(run_id: str) -> int:
+    print(f"Run {run_id} hears it before its next turn.", file=sys.stderr)
     return 0
 
 
@@ -234,14 +287,21 @@ def finish(done: wiring.Executed, stores: wiring.Stores, *, json: bool) -> int:
         where = run.state.base.base.repo
         folder = f"-C {where.name} " if where.forge == "local" else ""
         more.append(f"git {folder}log -p -1 {run.state.base.branch}")
-    look_further(more)
+    look_further(more, waiting(ended))
     return code
 
 
 def further(run_id: str, ended: RunEnded) -> list[str]:
-    """Commands that tell more about an ended run."""
+    """Commands that tell more about an ended run, or go on with one that waits."""
+    if ended.outcome is Outcome.PLANNED:
+        return [f"honk approve {run_id}", f'honk say {run_id} "WHAT TO CHANGE"', f"honk cancel {run_id}"]
     return [f"honk show {run_id}", *([f"honk diff {run_id}"] if ended.patch is not None else [])]
 
 
-def look_further(commands: list[str]) -> None:
-    print("\nLook further:\n" + "\n".join(f"  {line}" for line in commands), file=sys.stderr)
+def waiting(ended: RunEnded) -> str:
+    """What the commands of ``further`` are for."""
+    return "The plan waits" if ended.outcome is Outcome.PLANNED else "Look further"
+
+
+def look_further(commands: list[str], what: str = "Look further") -> None:
+    print(f"\n{what}:\n" + "\n".join(f"  {line}" for line in commands), file=sys.stderr)

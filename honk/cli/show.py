@@ -72,6 +72,7 @@ def _describe(run_id: str, state: RunState, word: str) -> list[str]:
     text = [f"run       {run_id} ({word})", f"request   {state.request.title}"]
     if state.ended is not None:
         text.append(f"reason    {state.ended.reason}")
+    text += _plan(state)
     if state.requested is not None and state.requested.replayed:
         text.append("note      replayed session: no model decided anything")
     text.append(f"model     {state.request.model}, {state.turns} turns, ${state.cost_usd:.4f}")
@@ -101,6 +102,13 @@ def _describe(run_id: str, state: RunState, word: str) -> list[str]:
             state.published.body,
         ]
     return text
+
+
+def _plan(state: RunState) -> list[str]:
+    if state.plan is None:
+        return []
+    word = "waits" if state.approved is None else f"approved by {state.approved.by or 'a person'}"
+    return [f"plan      {word}", *(f"          {line}" for line in state.plan.text.splitlines())]
 
 
 def _ended(check: Check) -> str:

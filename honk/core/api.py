@@ -34,7 +34,7 @@ Glob = Annotated[str, Field(min_length=1, max_length=4096)]
 
 
 class Approval(Frozen):
-    """What a person approves in a refused or vetoed run. ``globs`` are paths to permit; none: all
+    """What a person approves in a planned, refused or vetoed run. ``globs`` are paths to permit; none: all
     that the gates refused."""
 
     globs: tuple[Glob, ...] = Field(default=(), max_length=1000)

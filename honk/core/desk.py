@@ -37,7 +37,7 @@ class Desk(Protocol):
         ...
 
     def approve(self, run_id: str, globs: tuple[str, ...], by: str) -> None:
-        """Write into a refused or vetoed run that ``by`` approves it, and queue it again.
+        """Write into a planned, refused or vetoed run that ``by`` approves it, and queue it again.
 
         ``globs`` are the paths to permit, none: all that the gates refused. The same approval
         again is none. Raises UserError where there is nothing to approve.
@@ -53,5 +53,8 @@ class Desk(Protocol):
         ...
 
     def say(self, run_id: str, text: str) -> None:
-        """Pass words of a person on to the model of a run. Raises UserError if it has ended."""
+        """Pass words of a person on to the model of a run; where its plan waits, they amend that.
+
+        Raises UserError if it has ended.
+        """
         ...

@@ -97,7 +97,7 @@ class Instructed(Frozen):
     """Words for the model, from whomever. The system prompt is the first one (``origin`` system)."""
 
     kind: Literal["instructed"] = "instructed"
-    origin: Literal["system", "task", "nudge", "limit", "gate", "verify", "judge", "resume", "human"]
+    origin: Literal["system", "task", "nudge", "limit", "gate", "verify", "judge", "resume", "human", "plan"]
     text: str
 
 
@@ -146,6 +146,21 @@ class Moved(Frozen):
     found: FollowedUp
     base: Base
     checkpoint: Checkpointed
+
+
+class Planned(Frozen):
+    """The model proposes a plan (Markdown), and waits: for approval, or for words that amend it."""
+
+    kind: Literal["planned"] = "planned"
+    text: str
+
+
+class PlanApproved(Frozen):
+    """A person approves the last plan (``honk approve``): the work begins, and the end of the run,
+    which waited, is void. ``by`` as in PathsAllowed."""
+
+    kind: Literal["plan_approved"] = "plan_approved"
+    by: str = ""
 
 
 class SessionEnded(Frozen):
@@ -263,6 +278,8 @@ Event = Annotated[
     | Compacted
     | Checkpointed
     | Moved
+    | Planned
+    | PlanApproved
     | SessionEnded
     | ChangeFrozen
     | Gated

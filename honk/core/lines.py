@@ -17,6 +17,8 @@ from honk.core.events import (
     Moved,
     Overruled,
     PathsAllowed,
+    PlanApproved,
+    Planned,
     Published,
     Pushed,
     Recorded,
@@ -100,6 +102,10 @@ def _lines(recorded: Recorded) -> list[str]:  # noqa: C901 -- one case for each 
         case PathsAllowed():
             who = f" by {event.by}" if event.by else ""
             return [f"permitted{who}: {', '.join(event.globs)}"]
+        case Planned():
+            return ["plan:", *("  " + line for line in event.text.splitlines())]
+        case PlanApproved():
+            return [f"the plan is approved{f' by {event.by}' if event.by else ''}"]
         case Verified():
             where = {"session": "verify", "base": "base", "final": "verified outside"}[event.stage]
             return [f"{where}: {line}" for check in event.report.checks for line in _check(check)]

@@ -34,6 +34,7 @@ class Order(Frozen):
     ``repo`` is a path, a git URL or ``owner/name``; None means the repository around the
     current folder, which only a command line has. ``max_cost`` in dollars, ``timeout`` in
     seconds. ``requester`` is ``Name <email>`` where known.
+    ``plan``: whether a person approves a plan before the work begins.
     With ``followup``, ``request`` holds the words that are said now, which may be none.
     """
 
@@ -55,6 +56,7 @@ class Order(Frozen):
     allow: tuple[str, ...] = ()
     depth: int = Field(default=50, ge=1, le=(1 << 31) - 1)  # more git cannot count
     fork: bool = False
+    plan: bool | None = None
     requester: str = ""
     followup: FollowUp | None = None
     origin: Origin = Origin()

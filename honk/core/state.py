@@ -22,6 +22,8 @@ from honk.core.events import (
     Moved,
     Overruled,
     PathsAllowed,
+    PlanApproved,
+    Planned,
     Published,
     Pushed,
     Recorded,
@@ -87,6 +89,10 @@ class RunState:
     unsaved: bool = False  # tools of the last turn ran, and what they did is not yet safe
     warned: bool = False  # the model knows that a limit is near
     nudged: bool = False  # the model was reminded to use its tools, and has not since
+    plan: Planned | None = None  # the last one that the model proposed
+    plan_waits: bool = False  # for a person: to approve it, or to amend it by words
+    approved: PlanApproved | None = None
+    plan_told: bool = False  # the model knows that its plan is approved
     session: SessionEnded | None = None
     rounds: int = 0  # times that gates, verification or judge sent the model back to work
     frozen: ChangeFrozen | None = None
@@ -120,6 +126,11 @@ class RunState:
         return self.followed.original if self.followed is not None else self.request.text
 
     @property
+    def planning(self) -> bool:
+        """Whether the model is to propose a plan and to change nothing yet."""
+        return self.request.plan and self.approved is None
+
+    @property
     def overruled_now(self) -> Overruled | None:
         """A person's word against the last verdict, if it speaks of the same commit."""
         verdict, word = self.last_verdict, self.overruled
@@ -146,8 +157,8 @@ def _instruct(state: RunState, event: Instructed) -> RunState:
     if event.origin == "system":
         return replace(state, system=event.text)
     standing = state.standing
-    if event.origin in ("gate", "verify", "judge", "human"):
-        standing = (*(said for said in standing if said.origin == "human"), event)
+    if event.origin in ("gate", "verify", "judge", "human", "plan"):
+        standing = (*(said for said in standing if said.origin in ("human", "plan")), event)
     return replace(
         state,
         messages=(*state.messages, _user(event.text)),
@@ -155,6 +166,8 @@ def _instruct(state: RunState, event: Instructed) -> RunState:
         rounds=state.rounds + (event.origin in ("gate", "verify", "judge")),
         nudged=event.origin == "nudge",
         warned=state.warned or event.origin == "limit",
+        plan_waits=state.plan_waits and event.origin != "human",
+        plan_told=state.plan_told or event.origin == "plan",
         session=None,
         frozen=None,
         gated=None,
@@ -289,6 +302,10 @@ def step(state: RunState, recorded: Recorded) -> RunState:  # noqa: C901 -- one 
             return _compact(state, event)
         case Checkpointed():
             return replace(state, checkpoint=event, unsaved=False)
+        case Planned():
+            return replace(state, plan=event, plan_waits=True, unsaved=False)
+        case PlanApproved():
+            return replace(state, approved=event, plan_waits=False, ended=None)
         case SessionEnded():
             return replace(state, session=event, unsaved=False)
         case ChangeFrozen():

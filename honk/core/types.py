@@ -56,6 +56,7 @@ class Request(Frozen):
     allow: tuple[str, ...] = ()
     depth: int = Field(default=50, ge=1)
     fork: bool = False
+    plan: bool = False  # a person approves a plan before the work begins
     limits: Limits = Limits()
     followup: FollowUp | None = None  # then ``text`` is what is asked of the pull request now
     origin: Origin = Origin()
@@ -74,6 +75,7 @@ class Outcome(StrEnum):
     VERIFIED = "verified"  # --dry-run
     NO_CHANGE = "no_change"
     SKIPPED = "skipped"
+    PLANNED = "planned"  # and nobody works on it until a person approves the plan
     UNVERIFIED = "unverified"
     VETOED = "vetoed"
     REFUSED = "refused"
@@ -88,6 +90,7 @@ EXIT_CODES: dict[Outcome, int] = {
     Outcome.VERIFIED: 0,
     Outcome.NO_CHANGE: 10,
     Outcome.SKIPPED: 11,
+    Outcome.PLANNED: 12,
     Outcome.UNVERIFIED: 20,
     Outcome.VETOED: 21,
     Outcome.REFUSED: 22,
@@ -385,3 +388,4 @@ class RunResult(Frozen):
     usage: Usage
     replayed: bool
     patch: str | None
+    plan: str | None = None

@@ -144,8 +144,13 @@ def _attempts(run: Run, services: Services, plan: Plan) -> Ending | None:
     """Work and face the stop gate until a change passes (None) or the run is over."""
     with Workshop(run, services, plan) as workshop:
         while True:
-            if run.state.session is None:
+            if run.state.session is None and not run.state.plan_waits:
                 _session(run, services, plan, workshop)
+            if run.state.plan_waits:
+                _hear(run, services)  # words amend the plan
+                if run.state.plan_waits:
+                    return Ending(Outcome.PLANNED, "The plan waits for a person's approval.")
+                continue
             ending = _session_ending(run)
             if ending is None:
                 ending = stop_gate(run, services, plan, workshop)
@@ -180,15 +185,27 @@ def _session(run: Run, services: Services, plan: Plan, workshop: Workshop) -> No
         return
     if resumed and run.state.turns:
         redone = redo(session)
-        if run.state.session is None:
-            run.record(Instructed(origin="resume", text=render("resume.md", redone=redone)))
+        if run.state.session is None and not run.state.plan_waits:
+            _back(run, redone=redone)
     work(session)
+
+
+def _back(run: Run, *, redone: bool) -> None:
+    """Tell the model that it works in another sandbox now, and why."""
+    state = run.state
+    if state.approved is not None and state.plan is not None and not state.plan_told:
+        text = render("plan_approved.md", plan=state.plan.text)
+        run.record(Instructed(origin="plan", text=text))
+        return
+    text = render("resume.md", redone=redone, planning=state.planning)
+    run.record(Instructed(origin="resume", text=text))
 
 
 def _hear(run: Run, services: Services) -> None:
     """Pass on what people said since the last turn."""
     for word in run.heard():
-        run.record(Instructed(origin="human", text=render("human.md", words=word.text)))
+        text = render("human.md", words=word.text, planning=run.state.planning)
+        run.record(Instructed(origin="human", text=text))
         services.inbox.drop(word)
 
 
@@ -203,6 +220,7 @@ def _instruct(run: Run, plan: Plan) -> None:
     task = render(
         "task.md",
         request=state.task,
+        planning=state.planning,
         followup=followup.words(run),
         repo=state.request.repo.name,
         branch=state.base.base.branch if state.base else "",

@@ -146,6 +146,7 @@ def _body(run: Run, services: Services, plan: Plan, access: PushAccess, room: _R
         more_flags=max(0, len(flags) - room.flags),
         judge=_judged(state, wording),
         overruled=state.overruled_now is not None,
+        planned=state.approved is not None,
         judge_rounds=state.judge_rounds,
         base=state.base.base.branch,
         base_sha=state.followed.trusted if state.followed else state.base.base.sha,

@@ -42,6 +42,7 @@ def result(run_id: str, state: RunState, artifacts: Artifacts) -> RunResult:
         usage=state.usage,
         replayed=state.requested is not None and state.requested.replayed,
         patch=None if patch is None else patch.decode("utf-8", "replace"),
+        plan=state.plan.text if state.plan else None,
     )
 
 

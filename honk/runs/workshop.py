@@ -88,6 +88,8 @@ class Workshop:
             return
         if asked := box.asked():
             self._run.record(RegistryAsked(requests=asked))
+        if self._run.state.planning:
+            return  # what is changed before the plan is approved is thrown away
         try:
             changes = box.tree.scan()
         except HandOverError:

@@ -34,7 +34,9 @@ def _said(request: Request, run_id: str, message: str, *, again: str | None = No
 def new(who: Runner, repo: str = "", request: str = "") -> Response:
     """The form; other pages may fill it in by their links."""
     given = {"repo": repo, "request": request, "base": "", "model": "", "max_cost": ""}
-    return page("new", who, given=given, draft=True, dry_run=False, key=uuid4().hex, message="", hint="")
+    return page(
+        "new", who, given=given, draft=True, dry_run=False, plan=False, key=uuid4().hex, message="", hint=""
+    )
 
 
 @router.post("/new")
@@ -48,22 +50,23 @@ def start(
     max_cost: Text = "",
     draft: Annotated[bool, Form()] = False,
     dry_run: Annotated[bool, Form()] = False,
+    plan: Annotated[bool, Form()] = False,
     key: Annotated[str, Form(max_length=64)] = "",
 ) -> Response:
     """Start a run; ``key`` keeps a form that is sent twice from starting two."""
     given = {"repo": repo, "request": request, "base": base, "model": model, "max_cost": max_cost}
     try:
-        order = _order(given, draft=draft, dry_run=dry_run, requester=who.name)
+        order = _order(given, draft=draft, dry_run=dry_run, plan=plan, requester=who.name)
         run_id = service.desk.submit(order, key=(f"page:{who.name}", key) if key else None)
     except UserError as error:
         return page(
-            "new", who, status=422, given=given, draft=draft, dry_run=dry_run, key=uuid4().hex,
+            "new", who, status=422, given=given, draft=draft, dry_run=dry_run, plan=plan, key=uuid4().hex,
             message=error.message, hint=error.hint,
         )  # fmt: skip
     return RedirectResponse(f"/runs/{run_id}", 303)
 
 
-def _order(given: dict[str, str], *, draft: bool, dry_run: bool, requester: str) -> Order:
+def _order(given: dict[str, str], *, draft: bool, dry_run: bool, plan: bool, requester: str) -> Order:
     words = {name: text.strip() for name, text in given.items() if text.strip()}
     for name, what in (("repo", "repository"), ("request", "request")):
         if name not in words:
@@ -74,6 +77,7 @@ def _order(given: dict[str, str], *, draft: bool, dry_run: bool, requester: str)
                 **words,
                 "draft": draft,
                 "dry_run": dry_run,
+                "plan": plan or None,  # unticked: as the settings say
                 "requester": requester,
                 "origin": Origin(kind="page"),
             }
@@ -115,6 +119,9 @@ def approve(
 
 @router.post("/runs/{run_id}/say")
 def say(run_id: str, request: Request, service: ServiceOf, who: Runner, text: Text = "") -> Response:
-    known(service, run_id)
+    waits = known(service, run_id).ended is not None  # with a plan, which the words amend
     service.desk.say(run_id, text)
-    return _said(request, run_id, "The model hears it before its next turn.")
+    again = "?resumed=true" if waits else None
+    return _said(
+        request, run_id, RESUMED if waits else "The model hears it before its next turn.", again=again
+    )

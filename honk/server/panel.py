@@ -84,7 +84,7 @@ def panel(run_id: str, status: str, state: RunState, offer: Offer | None = None,
         verdict=state.last_verdict.verdict if state.last_verdict else None,
         notices=state.base.notices if state.base else (),
         running_since=now.timestamp() - seconds if running else None,
-        may_cancel=ended is None,
+        may_cancel=ended is None or ended.outcome is Outcome.PLANNED,
         may_resume=ended.outcome in RESUMABLE if ended else status == "waiting",
         offer=offer,
         last=last,
@@ -109,7 +109,7 @@ def _steps(state: RunState) -> tuple[Step, ...]:
     if ended is not None and ended.outcome in (Outcome.PUBLISHED, Outcome.VERIFIED):
         at = len(behind) if ended.outcome is Outcome.PUBLISHED else len(behind) - 1
     now: Mark = "now" if ended is None else "ahead" if ended.outcome is Outcome.VERIFIED else "bad"
-    if ended is not None and ended.outcome in (Outcome.NO_CHANGE, Outcome.SKIPPED):
+    if ended is not None and ended.outcome in (Outcome.NO_CHANGE, Outcome.SKIPPED, Outcome.PLANNED):
         now = "ahead"
     marks: list[Mark] = ["done" if n < at else now if n == at else "ahead" for n in range(len(behind))]
     return tuple(Step(name, mark) for name, mark in zip(STEPS, marks, strict=True))

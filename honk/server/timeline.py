@@ -22,6 +22,8 @@ from honk.core.events import (
     Moved,
     Overruled,
     PathsAllowed,
+    PlanApproved,
+    Planned,
     Published,
     Pushed,
     Recorded,
@@ -140,6 +142,10 @@ def _kind(event: Event) -> str | None:  # noqa: C901 -- one case for each event
             return "judged"
         case Overruled():
             return "overruled"
+        case Planned():
+            return "planned"
+        case PlanApproved():
+            return "planapproved"
         case RegistryAsked():
             return "registry"
         case RunEnded():

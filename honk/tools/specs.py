@@ -101,6 +101,12 @@ VERIFY = ToolSpec(
     "The same checks decide over the pull request.",
     parameters=_schema({}),
 )
+PROPOSE_PLAN = ToolSpec(
+    name="propose_plan",
+    description="Propose your plan. A person reads it and approves it, or says what to change in it; the "
+    "work begins after that.",
+    parameters=_schema({"plan": _text("The plan, in Markdown.")}, "plan"),
+)
 FINISH = ToolSpec(
     name="finish",
     description="End the session. The work is then checked and, if it passes, becomes a pull request.",

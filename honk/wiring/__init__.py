@@ -1,7 +1,7 @@
 """The one place where adapters are constructed and put together."""
 
 from honk.wiring.approval import approve
-from honk.wiring.execution import Executed, begin, cancel_run, carry_on, enlist, say
+from honk.wiring.execution import Executed, as_it_stands, begin, cancel_run, carry_on, enlist, say
 from honk.wiring.models import open_model
 from honk.wiring.repositories import open_mirror, open_submodules, target
 from honk.wiring.requests import make_request
@@ -12,6 +12,7 @@ __all__ = [
     "Executed",
     "Stores",
     "approve",
+    "as_it_stands",
     "assemble",
     "begin",
     "cancel_run",

@@ -1,10 +1,10 @@
-"""What a person approves in a run that ended refused or vetoed, from whichever door."""
+"""What a person approves in a run that waits with a plan or ended refused or vetoed, from whichever door."""
 
 from __future__ import annotations
 
 from honk.core.desk import Offer
 from honk.core.errors import UserError
-from honk.core.events import Overruled, PathsAllowed, Recorded, RunEnded
+from honk.core.events import Overruled, PathsAllowed, PlanApproved, Recorded, RunEnded
 from honk.core.plain import clean
 from honk.core.state import RunState
 from honk.core.types import Finding, Outcome
@@ -12,7 +12,7 @@ from honk.gates import can_permit, matches
 from honk.runs.run import Run
 from honk.wiring.stores import Stores, check_kept
 
-Approval = PathsAllowed | Overruled
+Approval = PathsAllowed | Overruled | PlanApproved
 
 
 def approve(stores: Stores, run_id: str, globs: tuple[str, ...], by: str) -> int:
@@ -46,6 +46,8 @@ def offer(run_id: str, state: RunState) -> Offer | None:
     if isinstance(approval, Overruled):
         verdict = state.judged.verdict if state.judged else None
         return Offer("Overrule the judge and publish", verdict.grounds if verdict else ())
+    if isinstance(approval, PlanApproved):
+        return Offer("Start the work as planned", ())
     what = tuple(f"{finding.path}: {finding.detail}" for finding in blocked(state))
     return Offer("Permit what the gates refused", what)
 
@@ -64,11 +66,16 @@ def _given(recorded: list[Recorded], globs: tuple[str, ...]) -> int | None:
 def approval_of(run_id: str, state: RunState, globs: tuple[str, ...], by: str) -> Approval:
     """What is approved where a run stands. Raises UserError."""
     outcome = state.ended.outcome if state.ended is not None else None
+    if outcome is Outcome.PLANNED:
+        if globs:
+            raise UserError(f"Run {run_id} waits with a plan, not with paths.", "Approve it without paths.")
+        return PlanApproved(by=clean(by))
     if outcome is Outcome.VETOED:
         return Overruled(commit=_vetoed(run_id, state, globs), by=clean(by))
     if state.ended is None or outcome is not Outcome.REFUSED:
+        now = outcome or "not at its end"
         raise UserError(
-            f"Run {run_id} is {outcome or 'not at its end'}; only a refused or vetoed run can be approved.",
+            f"Run {run_id} is {now}; only a planned, refused or vetoed run can be approved.",
             "See `honk runs`.",
         )
     blocking = blocked(state)

@@ -52,4 +52,5 @@ class QueueDesk:
         return cancel_run(self._settings, self._stores, run_id, reason)
 
     def say(self, run_id: str, text: str) -> None:
-        say(self._stores, run_id, text)
+        if say(self._stores, run_id, text):
+            self._queue.put(run_id, self._stores.events.read(run_id)[-1].seq)

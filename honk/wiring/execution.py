@@ -55,6 +55,11 @@ class Executed:
         return self.run.state.ended
 
 
+def as_it_stands(stores: Stores, run_id: str) -> Executed:
+    """A run that has ended, to look at."""
+    return Executed(runs.Run(run_id, stores.events, 0, stores.events.read(run_id)), usage=False)
+
+
 def _execute(run: runs.Run, services: Services) -> Executed:
     """What went wrong is in the log, and was shown."""
     try:
@@ -148,13 +153,14 @@ def enlist(stores: Stores, request: Request, run_id: str | None = None) -> str:
 def cancel_run(settings: Settings, stores: Stores, run_id: str, reason: str = CANCELLED) -> bool:
     """Stop a run. False: somebody works on it and was asked to; True: nobody did, and it has ended.
 
-    Raises UserError if it had ended before.
+    Raises UserError if it had ended before, but for a plan that waits.
     """
     if stores.leases.live(run_id):
         stores.inbox.send(run_id, "cancel", reason)
         return False
     recorded = stores.events.read(run_id)
-    if (ended := fold(recorded).ended) is not None:
+    ended = fold(recorded).ended
+    if ended is not None and ended.outcome is not Outcome.PLANNED:
         raise UserError(f"Run {run_id} has ended: {ended.outcome}.", f"`honk show {run_id}` tells more.")
     close_run(settings, stores, run_id, Outcome.CANCELLED, reason)
     return True
@@ -173,14 +179,19 @@ def close_run(settings: Settings, stores: Stores, run_id: str, outcome: Outcome,
         clear_sandboxes(settings, stores, run_id)
 
 
-def say(stores: Stores, run_id: str, text: str) -> None:
-    """Leave ``text`` for the model of a run; it hears it before its next turn. Raises UserError."""
-    if (ended := fold(stores.events.read(run_id)).ended) is not None:
+def say(stores: Stores, run_id: str, text: str) -> bool:
+    """Leave ``text`` for the model of a run; it hears it before its next turn. Raises UserError.
+
+    Whether the run has to be carried on for that: its plan waits, and the words amend it.
+    """
+    ended = fold(stores.events.read(run_id)).ended
+    if ended is not None and ended.outcome is not Outcome.PLANNED:
         raise UserError(
             f"Run {run_id} has ended: {ended.outcome}.",
             "Start a new one, or `honk followup` its pull request.",
         )
     send_words(stores, run_id, text)
+    return ended is not None
 
 
 def send_words(stores: Stores, run_id: str, text: str) -> None:

@@ -43,6 +43,8 @@ def make_request(order: Order, settings: Settings, *, remote: bool = False) -> A
             "Give --verify a command, or leave it out.",
         )
     text = clean(order.request).strip()
+    if order.plan and order.followup is not None:
+        raise UserError("A follow-up proposes no plan.", "Leave plan out, or start a new run.")
     if not text and order.followup is None:
         raise UserError("The change request is empty.", 'Say what to change: honk "bump logging lib".')
     found = target(order.repo, settings, base=order.base, named=remote)
@@ -64,6 +66,7 @@ def make_request(order: Order, settings: Settings, *, remote: bool = False) -> A
                 "model": model,
                 "judge": judge_name(order.judge or settings.judge, model),
                 "judge_mode": order.judge_mode or settings.judge_mode,
+                "plan": _plan(order, settings),
                 "limits": _limits(settings.limits, order),
             }
         )
@@ -74,6 +77,12 @@ def make_request(order: Order, settings: Settings, *, remote: bool = False) -> A
             f"The request's {where} cannot be used: {first['msg']}.", "Give other words."
         ) from error
     return Asked(request, found.notices)
+
+
+def _plan(order: Order, settings: Settings) -> bool:
+    if order.plan is not None or order.followup is not None:
+        return bool(order.plan)
+    return order.origin.kind in settings.plan
 
 
 def _check_text(order: Order) -> None:

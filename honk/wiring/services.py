@@ -26,7 +26,7 @@ from honk.git.refs import branch_name
 from honk.planning import Prepare, make_plan
 from honk.runs.services import Services, Wording
 from honk.settings import Settings
-from honk.tools.specs import FINISH, VERIFY
+from honk.tools.specs import FINISH, PROPOSE_PLAN, VERIFY
 from honk.tools.tool import ToolContext, answered, run_tool
 from honk.tools.toolset import toolset
 from honk.verifiers.commands import check, feedback, is_manifest
@@ -193,7 +193,7 @@ def assemble(
         setup_asked=setup_asked,
         sweep=sweep,
         open_sandbox=open_sandbox,
-        toolbox=partial(_toolbox, model, masking(hidden), served),
+        toolbox=partial(_toolbox, model, masking(hidden), served, request.plan),
         check=check,
         compare=compare,
         settle=settle,
@@ -234,6 +234,7 @@ def _toolbox(
     model: OpenModel,
     mask: Callable[[str], str],
     served: tuple[ServerTool, ...],
+    plan: bool,
     box: Sandbox,
     verify: Callable[[], str],
     seconds: Callable[[], float],
@@ -253,6 +254,8 @@ def _toolbox(
         return result.model_copy(update={"text": mask(result.text), "outputs": outputs})
 
     specs = (*(tool.spec for tool in tools), *(tool.spec for tool in served), VERIFY, FINISH)
+    if plan:  # also once it is approved: the tools of a run never change, or its cached prefix would
+        specs = (*specs, PROPOSE_PLAN)
     return Toolbox(specs=specs, run=run)
 
 

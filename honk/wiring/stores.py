@@ -81,7 +81,7 @@ def open_stores(settings: Settings) -> Stores:
 def check_resumable(run_id: str, recorded: list[Recorded], artifacts: Artifacts) -> None:
     """Raise UserError if there is nothing to go on with."""
     state = fold(recorded)
-    again = (Outcome.FAILED, Outcome.CANCELLED, Outcome.EXHAUSTED)
+    again = (Outcome.FAILED, Outcome.CANCELLED, Outcome.EXHAUSTED, Outcome.PLANNED)
     if state.ended is None:
         return
     if state.ended.outcome not in again:

@@ -12,15 +12,22 @@ import pytest
 
 from honk.testing.scripted import Call, Turn
 from tests.e2e.installed import Installed, Installer, make_repo
-from tests.world import FILES, bash
+from tests.world import FILES, FINISH, GREET, bash
 
 pytestmark = pytest.mark.docker
 
 EVIL = "\x1b]0;pwned\x07\x1b[2J\x1b[31mevil\u202egnp\r"
 
 
-def on_terminal(honk: Installed, *arguments: str) -> tuple[int, str]:
-    """Run honk with a terminal for all its streams; its exit code and all that came."""
+QUESTION = b"Go ahead?"
+
+
+def on_terminal(honk: Installed, *arguments: str, answers: tuple[str, ...] = ()) -> tuple[int, str]:
+    """Run honk with a terminal for all its streams; its exit code and all that came.
+
+    ``answers`` are typed in, one at each question.
+    """
+    waiting = list(answers)
     leader, follower = pty.openpty()
     env = {**honk.env, "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"}
     process = subprocess.Popen(
@@ -32,6 +39,8 @@ def on_terminal(honk: Installed, *arguments: str) -> tuple[int, str]:
     try:
         while data := os.read(leader, 65536):
             seen += data
+            if waiting and seen.count(QUESTION) > len(answers) - len(waiting):
+                os.write(leader, waiting.pop(0).encode())
     except OSError:  # Linux says so when the last process has closed its side
         pass
     finally:
@@ -103,3 +112,49 @@ def test_a_pipe_gets_plain_lines(install: Installer) -> None:
     assert "  | evil" in logs
     assert "  | [exit code 1]" in logs
     harmless(honk.honk("show", honk.run_id()).out)
+
+
+def planning(install: Installer) -> tuple[Installed, list[str]]:
+    """A run that plans, and plans again for words, before it works."""
+    plans = [Turn(calls=(Call("propose_plan", {"plan": text}),)) for text in (f"1. Greet {EVIL}", "2. Hello")]
+    honk = install([*plans, GREET, FINISH])
+    return honk, ["run", "say hello", "--plan", "--repo", str(make_repo(honk.root / "o"))]
+
+
+@pytest.mark.full
+def test_a_person_at_the_terminal_amends_and_approves_a_plan(install: Installer) -> None:
+    honk, arguments = planning(install)
+    code, seen = on_terminal(honk, *arguments, answers=("not so loud\n", "\n", "y\n"))
+    assert code == 0, seen
+    harmless(seen)
+    assert seen.index("1. Greet") < seen.index("not so loud") < seen.index("2. Hello")
+    assert "the plan is approved by" in seen and "published: Pull request opened." in seen
+    kinds = [recorded.event.kind for recorded in honk.log()]
+    assert (kinds.count("planned"), kinds.count("plan_approved"), kinds.count("run_ended")) == (2, 1, 3)
+    declined, arguments = planning(install)
+    code, seen = on_terminal(declined, *arguments, answers=("n\n",))
+    assert code == 130, seen
+    assert declined.honk("show", declined.run_id()).out.count("The plan was declined.") == 1
+    assert honk.leftovers() == declined.leftovers() == []
+
+
+@pytest.mark.full
+def test_without_a_terminal_the_plan_waits_and_the_next_command_is_named(install: Installer) -> None:
+    honk, arguments = planning(install)
+    waiting = honk.honk(*arguments)
+    run_id = honk.run_id()
+    assert waiting.code == 12, waiting.err
+    harmless(waiting.err)
+    assert "  1. Greet" in waiting.err
+    assert f"The plan waits:\n  honk approve {run_id}\n" in waiting.err
+    assert honk.leftovers() == []
+    assert f"{run_id}  planned" in honk.honk("runs").out
+    shown = honk.honk("show", run_id)
+    assert "reason    The plan waits for a person's approval." in shown.out and "1. Greet" in shown.out
+    again = honk.honk("resume", run_id, "--json")
+    assert (again.code, again.result.plan, again.result.turns) == (12, f"1. Greet {EVIL}", 1)
+    amended = honk.honk("say", run_id, "not so loud")
+    assert amended.code == 12 and "  2. Hello" in amended.err, amended.err
+    done = honk.honk("approve", run_id, "--json")
+    assert (done.code, done.result.outcome, done.result.plan) == (0, "published", "2. Hello"), done.err
+    assert honk.leftovers() == []

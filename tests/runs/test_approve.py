@@ -96,7 +96,7 @@ def test_a_run_that_was_not_refused_cannot_be_approved(
 ) -> None:
     world = worlds([bash("sed -i s/bye/hello/ greet.sh"), FINISH])
     world.run()
-    with pytest.raises(UserError, match="published; only a refused or vetoed run"):
+    with pytest.raises(UserError, match="published; only a planned, refused or vetoed run"):
         command(world, monkeypatch)
 
 

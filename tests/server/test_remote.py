@@ -14,13 +14,21 @@ import pytest
 
 from honk.client import Client
 from honk.core.errors import InfrastructureError, UserError
-from honk.core.events import Gated, PathsAllowed, Recorded, RunEnded, RunRequested, SandboxStarted
+from honk.core.events import (
+    Gated,
+    PathsAllowed,
+    PlanApproved,
+    Recorded,
+    RunEnded,
+    RunRequested,
+    SandboxStarted,
+)
 from honk.core.order import Order
 from honk.core.types import Finding, Outcome, RepoRef, Request
 from honk.queue.engine import RunQueue, queue_url
 from honk.runs.run import Run
 from honk.settings import Settings
-from honk.testing.scripted import Hang
+from honk.testing.scripted import Call, Hang, Turn
 from honk.wiring import open_stores
 from tests.e2e.installed import Installer, make_repo, until
 from tests.server.conftest import serve
@@ -148,13 +156,40 @@ def test_a_refused_run_of_a_service_is_approved_and_followed_up_from_here(instal
     [event] = [r.event for r in honk.log(run_id) if isinstance(r.event, PathsAllowed)]
     assert (event.globs, event.by) == ((f"/{WORKFLOW}",), "r")
     again = honk.honk("approve", run_id)
-    assert again.code == 2 and "is published; only a refused or vetoed run" in again.err
+    assert again.code == 2 and "is published; only a planned, refused or vetoed run" in again.err
 
     followed = honk.honk("followup", f"{origin}#1", "Louder.", "--json")
     assert (followed.code, followed.result.outcome) == (0, "published"), followed.err
     assert git(origin, "show", f"{done.result.branch}:greet.sh") == "echo hello # Louder\n"
     [asked_for] = [r.event for r in honk.log(followed.result.run_id) if isinstance(r.event, RunRequested)]
     assert (asked_for.request.text, asked_for.request.requester) == ("Louder.", "r")
+    assert honk.leftovers() == []
+
+
+@pytest.mark.docker
+@pytest.mark.full
+def test_a_plan_waits_at_a_service_without_a_worker_or_a_container(install: Installer) -> None:
+    plans = [Turn(calls=(Call("propose_plan", {"plan": text}),)) for text in ("1. Greet.", "2. Hello.")]
+    honk = install([*plans, GREET, FINISH])
+    served = serve(honk)
+    origin = make_repo(honk.root / "o")
+    honk.env["HONK_TOKEN"] = served.token("r", "runner")["Authorization"].split()[1]
+    honk.env["HONK_REMOTE"] = served.url
+    waiting = honk.honk("run", "say hello", "--plan", "--repo", str(origin))
+    run_id = honk.run_id()
+    assert waiting.code == 12 and f"The plan waits:\n  honk approve {run_id}\n" in waiting.err, waiting.err
+    assert honk.leftovers() == [] and f"{run_id}  planned" in honk.honk("runs").out
+    assert honk.honk("say", run_id, "Not so loud.").code == 0
+    amended = until(lambda: r if (r := served.ended(run_id))["plan"] == "2. Hello." else None)
+    assert (amended["outcome"], amended["turns"]) == ("planned", 2)
+    done = honk.honk("approve", run_id, "--json")
+    assert (done.code, done.result.outcome) == (0, "published"), done.err
+    assert [r.event.by for r in honk.log(run_id) if isinstance(r.event, PlanApproved)] == ["r"]
+    assert git(origin, "show", f"{done.result.branch}:greet.sh") == "echo hello\n"
+
+    second = honk.honk("run", "say hello", "--plan", "--repo", str(origin), "--json")
+    assert honk.honk("cancel", second.result.run_id).code == 0
+    served.status(second.result.run_id, "cancelled")
     assert honk.leftovers() == []
 
 

@@ -4,7 +4,8 @@ Each is a run of format 1, one ``Recorded`` to a line, written once and never ed
 has every event of the first release, ``v1-compaction.jsonl`` what came with compaction,
 ``v1-approved.jsonl`` a refused run that a person approved, ``v1-baseline.jsonl`` checks that were
 compared with the base, ``v1-followup.jsonl`` a follow-up during which somebody pushed,
-``v1-overruled.jsonl`` a veto with all its grounds that a person overruled.
+``v1-overruled.jsonl`` a veto with all its grounds that a person overruled, ``v1-plan.jsonl`` a plan
+that a person amended and another approved.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import get_args
 
 import pytest
 
-from honk.core.events import Event, Moved, PathsAllowed, Recorded, RegistryAsked
+from honk.core.events import Event, Moved, PathsAllowed, PlanApproved, Recorded, RegistryAsked
 from honk.core.messages import UserMessage
 from honk.core.state import fold
 from honk.core.types import Outcome
@@ -112,6 +113,18 @@ def test_a_comparison_with_the_base_folds_to_what_it_meant() -> None:
     assert after.compared is not None and after.compared.before == "failed" and not after.blocks
     assert after.compared.standing == ("test_calc.T::test_sub",)
     assert state.last_report.acceptable and not state.last_report.passed
+
+
+def test_the_fixture_with_a_plan_folds_to_what_it_always_meant() -> None:
+    events = read("v1-plan.jsonl")
+    [approved] = [n for n, e in enumerate(events) if isinstance(e.event, PlanApproved)]
+    waiting, state = fold(events[:approved]), fold(events)
+    assert waiting.ended is not None and waiting.ended.outcome is Outcome.PLANNED
+    assert waiting.plan is not None and waiting.plan.text.endswith("2. Leave the rest.")
+    assert (waiting.planning, waiting.plan_waits, waiting.checkpoint) == (True, True, None)
+    assert (state.planning, state.plan_waits, state.plan_told) == (False, False, True)
+    assert state.approved is not None and state.approved.by == "ada"
+    assert state.ended is not None and state.ended.outcome is Outcome.PUBLISHED
 
 
 def test_the_fixture_with_an_overruled_veto_folds_to_what_it_always_meant() -> None:

@@ -17,6 +17,8 @@ from honk.core.events import (
     ModelReplied,
     Overruled,
     PathsAllowed,
+    PlanApproved,
+    Planned,
     Published,
     Pushed,
     RegistryAsked,
@@ -266,6 +268,18 @@ EVERYTHING = "\n".join(ATTACKS)
 ONE_LINE = " ".join(attack for attack in ATTACKS if "\n" not in attack and len(attack) < 1000)
 
 
+def planned(asked: Request, plan: str) -> list[Event]:
+    """From the base to a plan that waits."""
+    return [
+        base(asked),
+        SandboxStarted(image="sha256:0"),
+        reply("I looked around.", ("c1", "propose_plan", {"plan": plan})),
+        returned("c1", "A person reads the plan.", name="propose_plan"),
+        Planned(text=plan),
+        RunEnded(outcome=Outcome.PLANNED, reason="The plan waits for a person's approval.", seconds=2.0),
+    ]
+
+
 def refused(asked: Request, path: str, gate: str = "protected-path") -> list[Event]:
     """From the base to the end of a run whose gates refused a change of ``path``."""
     finding = Finding(gate=gate, result="block", path=path, detail="It decides what CI runs.")
@@ -310,6 +324,8 @@ def malicious(asked: Request) -> list[Event]:
         RegistryAsked(requests=(line, EVERYTHING)),
         Compacted(start=1, end=2, text=EVERYTHING),
         PathsAllowed(globs=(line, EVERYTHING), by=line),
+        Planned(text=EVERYTHING),
+        PlanApproved(by=line),
         SessionEnded(finish=Finish(reason=EVERYTHING, title=line, description=EVERYTHING)),
         ChangeFrozen(
             change=Change(

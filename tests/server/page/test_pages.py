@@ -15,6 +15,7 @@ from honk.core.events import (
     Moved,
     Overruled,
     PathsAllowed,
+    PlanApproved,
     Recorded,
     RunEnded,
     RunRequested,
@@ -276,6 +277,37 @@ def test_a_veto_is_read_and_overruled_on_the_page(site: Site, reader: Readers) -
     shown.get_by_role("button", name="Approve").click()
     expect(page.locator("#log")).to_contain_text("runner overrules the judge")
     assert site.stores.events.read(RUN)[-1].event == Overruled(commit=judged.commit, by="runner")
+    assert ada.said == []
+
+
+def test_a_plan_is_read_amended_approved_or_declined_on_the_page(site: Site, reader: Readers) -> None:
+    asked = samples.request(plan=True)
+    plan = "## Plan\n\n1. Sort **names**.\n2. <script>window.pwned=1</script>![x](https://evil.example/)"
+    for run_id in (RUN, "bbbbbbbbbb"):
+        site.begin(run_id, asked, samples.planned(asked, plan))
+        site.leave(run_id)
+    ada = reader("runner")
+    page = ada.go("/runs?status=planned")
+    expect(page.locator("tbody tr")).to_have_count(2)
+    page = ada.go(f"/runs/{RUN}")
+    expect(page.locator(".panel .now")).to_contain_text("The plan waits for a person's approval.")
+    shown = page.get_by_role("region", name="Approval")
+    expect(shown).to_contain_text("Start the work as planned?")
+    expect(shown).to_contain_text("1. Sort **names**.")
+    expect(shown).to_contain_text("<script>window.pwned=1</script>")
+    assert page.locator("main script, main img").count() == 0
+    assert ada.serious() == []
+    page.get_by_label("Say something to the model").fill("Sort them by date.")
+    page.get_by_role("button", name="Say it").click()
+    expect(page.get_by_role("status")).to_contain_text("waits for a worker")
+    assert [word.text for word in site.stores.inbox.look(RUN)] == ["Sort them by date."]
+    page.get_by_role("button", name="Approve").click()
+    expect(page.locator(".panel .status")).to_have_text("waiting")
+    expect(page.locator("#log")).to_contain_text("runner approves the plan")
+    assert site.stores.events.read(RUN)[-1].event == PlanApproved(by="runner")
+    page = ada.go("/runs/bbbbbbbbbb")
+    page.get_by_role("button", name="Cancel run").click()
+    expect(page.locator(".panel .status")).to_have_text("cancelled")
     assert ada.said == []
 
 
