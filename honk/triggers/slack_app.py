@@ -22,7 +22,8 @@ from slack_sdk.signature import SignatureVerifier
 
 from honk.core.errors import HonkError
 from honk.triggers.slack_api import Message, SlackError
-from honk.triggers.slack_blocks import ASK, CANCEL, MODAL, OPEN, REPOSITORY, REQUEST, RESUME, said
+from honk.triggers.slack_approve import approve
+from honk.triggers.slack_blocks import APPROVE, ASK, CANCEL, MODAL, OPEN, REPOSITORY, REQUEST, RESUME, said
 from honk.triggers.slack_follow import Follower
 from honk.triggers.slack_talk import Asked, Talk
 from honk.triggers.slack_words import words
@@ -128,6 +129,7 @@ class SlackApp:
         self.bolt.event("app_mention")(ack=ack, lazy=[self._mention])
         self.bolt.view(MODAL)(ack=ack, lazy=[self._order])
         self.bolt.action(CANCEL)(ack=ack, lazy=[self._cancel])
+        self.bolt.action(APPROVE)(ack=ack, lazy=[self._approve])
         self.bolt.action(RESUME)(ack=ack, lazy=[self._resume])
         self.bolt.action(ASK)(ack=ack, lazy=[self._ask])
         self.bolt.action(OPEN)(ack)
@@ -173,6 +175,9 @@ class SlackApp:
 
     def _cancel(self, body: Body, respond: Respond) -> None:
         self._press(body, respond, self._talk.cancel)
+
+    def _approve(self, body: Body, respond: Respond) -> None:
+        self._press(body, respond, lambda asked, value: approve(self._talk, asked, value))
 
     def _resume(self, body: Body, respond: Respond) -> None:
         self._press(body, respond, self._talk.resume)

@@ -1,7 +1,8 @@
 """What a run looks like in Slack: Block Kit, from the folded log.
 
 Words of people and models are always ``plain_text``, in which Slack reads no markup; honk's own
-words are mrkdwn without automatic links. The value of a button on a run is the run's id.
+words are mrkdwn without automatic links. The value of a button on a run is the run's id, and of
+the one for a plan also the turns that there were when it was proposed.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from honk.triggers.slack_api import Message
 from honk.triggers.slack_words import escaped
 
 CANCEL, RESUME, OPEN, ASK = "honk_cancel", "honk_resume", "honk_open", "honk_ask"  # action ids
+APPROVE = "honk_approve"
 MODAL = "honk_order"
 REPOSITORY, REQUEST = "repository", "request"  # blocks of the modal, and their one element each
 
@@ -41,6 +43,7 @@ _TITLES = {
     Outcome.VERIFIED: "Verified, not published",
     Outcome.NO_CHANGE: "Nothing to change",
     Outcome.SKIPPED: "Skipped",
+    Outcome.PLANNED: "The plan waits for approval",
     Outcome.UNVERIFIED: "The change did not pass its checks",
     Outcome.VETOED: "The judge refused the change",
     Outcome.REFUSED: "The change may not be published",
@@ -54,6 +57,7 @@ _RETRY = "Retry goes on where it stopped; mention honk in this thread to go on w
 _LIMIT = "The work so far is kept. An operator goes on with higher limits: honk resume {run_id} --max-cost …"
 _NEXT = {
     Outcome.PUBLISHED: "Review it. Mention honk in this thread to ask for a follow-up.",
+    Outcome.PLANNED: "Approve it above, or mention honk in this thread with what to change in it.",
     Outcome.FAILED: _RETRY,
     Outcome.CANCELLED: _RETRY,
     Outcome.EXHAUSTED: _LIMIT,
@@ -115,7 +119,7 @@ def status(run_id: str, state: RunState, *, live: bool, url: str | None) -> Mess
         quoted(state.request.text, 600),
     ]
     if ended is not None:
-        blocks += _pull_request(state) or [quoted(ended.reason, 1500)]
+        blocks += _pull_request(state) or _plan(state) or [quoted(ended.reason, 1500)]
         blocks.append(_aside(_next(run_id, ended.outcome)))
     elif last := _last_words(state):
         blocks.append(_aside(last))
@@ -185,19 +189,30 @@ def phase(state: RunState, live: bool) -> str:
 
 
 def resumable(state: RunState) -> bool:
-    """Whether going on with the same limits can lead further."""
-    return state.ended is not None and state.ended.outcome in (Outcome.FAILED, Outcome.CANCELLED)
+    """Whether going on with the same limits, and with more words, can lead further."""
+    again = (Outcome.FAILED, Outcome.CANCELLED, Outcome.PLANNED)
+    return state.ended is not None and state.ended.outcome in again
 
 
 def _buttons(run_id: str, state: RunState, url: str | None) -> list[InteractiveElement]:
     found: list[InteractiveElement] = []
-    if state.ended is None:
+    waits = state.ended is not None and state.ended.outcome is Outcome.PLANNED
+    if waits:
+        value = f"{run_id} {state.turns}"  # which plan it is: words may have it amended
+        found.append(ButtonElement(text="Approve plan", action_id=APPROVE, value=value, style="primary"))
+    if state.ended is None or waits:
         found.append(ButtonElement(text="Cancel", action_id=CANCEL, value=run_id, style="danger"))
     elif resumable(state):
         found.append(ButtonElement(text="Retry", action_id=RESUME, value=run_id))
     if url:
         found.append(ButtonElement(text="Open run", action_id=OPEN, url=url))
     return found
+
+
+def _plan(state: RunState) -> list[Block]:
+    if state.plan is None or state.ended is None or state.ended.outcome is not Outcome.PLANNED:
+        return []
+    return [quoted(state.plan.text)]
 
 
 def _pull_request(state: RunState) -> list[Block]:

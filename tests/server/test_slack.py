@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from honk.core.errors import UserError
-from honk.core.events import RunEnded
+from honk.core.events import PlanApproved, RunEnded, RunResumed
 from honk.core.types import Outcome
 from honk.server.slack import PATH
 from honk.settings import Settings
@@ -24,6 +24,7 @@ from honk.wiring import open_stores
 from honk.wiring.slack import check, describe
 from tests.e2e.installed import make_repo, until
 from tests.server.office import ADA, CHANNEL, FORM, JSON, Office, events, make_settings, opened, workspace
+from tests.server.page.samples import planned
 
 
 @pytest.fixture
@@ -318,6 +319,39 @@ def test_buttons_cancel_and_retry(office: Office) -> None:
     assert office.send(late) == 200
     until(lambda: any("has ended: no_change" in text for text in office.told()) or None)
     office.shows(again, "Nothing to change")
+
+
+def test_the_button_approves_the_plan_that_the_message_shows(tmp_path: Path, slack: FakeSlack) -> None:
+    settings = make_settings(tmp_path, slack, make_repo(tmp_path / "o"))
+    with ExitStack() as stack:
+        office = opened(stack, settings.model_copy(update={"plan": ("slack",)}), slack)
+        run_id = office.run()
+        asked = office.state(run_id).request
+        assert asked.plan
+        office.record(run_id, *planned(asked, "1. Greet <!channel> *loudly*."))
+        first = office.shows(run_id, "1. Greet")
+        assert "The plan waits for approval" in first.shown and "&lt;!channel&gt; *loudly*" in first.shown
+        stale = office.slack.press(first, "honk_approve")
+        elsewhere = office.slack.press(first, "honk_approve").replace(CHANNEL.encode(), b"C0OTHER001")
+        until(lambda: any(f"<@{ADA}> *The plan waits" in text for text in office.replies(run_id)) or None)
+        assert office.send(elsewhere) == 200
+        until(lambda: any("does not belong to this channel" in text for text in office.told()) or None)
+
+        office.send(office.slack.mention("not so loud", thread=first.ts))
+        until(lambda: office.stores.inbox.look(run_id) or None)
+        assert [word.text for word in office.stores.inbox.look(run_id)] == ["not so loud"]
+        office.record(run_id, RunResumed(limits=asked.limits), *planned(asked, "2. Greet.")[2:])
+        message = office.shows(run_id, "2. Greet.")
+        assert office.send(stale) == 200
+        until(lambda: any("This is not the plan any more" in text for text in office.told()) or None)
+        assert office.state(run_id).approved is None
+        assert office.send(office.slack.press(message, "honk_approve")) == 200
+        assert office.shows(run_id, "Waiting for a worker").button("honk_approve") is None
+        assert office.state(run_id).approved == PlanApproved(by="Ada Lovelace in Slack")
+        again = office.run("another")
+        office.record(again, *planned(asked, "3. Nothing."))
+        assert office.send(office.slack.press(office.shows(again, "3. Nothing."), "honk_cancel")) == 200
+        office.shows(again, "Cancelled by Ada Lovelace in Slack.")
 
 
 # ---- the follower -------------------------------------------------------------------------
