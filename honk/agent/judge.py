@@ -1,4 +1,7 @@
-"""The judge: a second model call that sees request, diff, report and flags, never the transcript."""
+"""The judge: a second model call that sees request, diff, report and flags, never the transcript.
+
+The request is what people asked for: what they said later, too, and the plan that they approved.
+"""
 
 from __future__ import annotations
 
@@ -40,6 +43,7 @@ class Judge:
             request=log.state.task,
             followup=log.state.followed,
             asked=log.state.request.text,
+            said=[told.text for told in log.state.standing if told.origin in ("human", "plan")],
             checks=report.checks,
             failed_before=failed_before,
             flags=shown,

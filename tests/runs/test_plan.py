@@ -77,6 +77,9 @@ def test_words_amend_the_plan_and_it_waits_again(worlds: Worlds) -> None:
     assert outcome(world.run()) is Outcome.PUBLISHED
     told = str(world.work_requests()[2])
     assert told.count("2. Leave the rest.") == 2  # as proposed, and as approved
+    # Both are part of what was asked, and so of what the judge measures the change by.
+    [judged] = [str(seen.body["messages"]) for seen in world.service.journal if seen.judge]
+    assert judged.count("2. Leave the rest.") == 1 and judged.count("Leave the rest.") == 2
 
 
 def test_nothing_is_done_before_the_plan_and_none_is_asked_for_after(worlds: Worlds) -> None:
