@@ -76,8 +76,9 @@ class SlackSettings(Frozen):
 
     ``channels`` gives a channel's default repository; the ``allow_…`` lists, where not empty,
     are all that may ask (teams: beside the app's own). ``users`` maps people to their GitHub
-    login, or ``ID+login``; with ``mapped_only`` nobody else may ask. ``api_url`` is for tests
-    and for Slack behind a gateway.
+    login, or ``ID+login``, whose rights count. ``mapped_only``: nobody else may ask (true), or
+    not for repositories on GitHub (None), or anybody may for anything (false). ``api_url`` is
+    for tests and for Slack behind a gateway.
     """
 
     bot_token: SecretStr | None = None
@@ -86,7 +87,7 @@ class SlackSettings(Frozen):
     api_url: str = "https://slack.com/api/"
     channels: dict[str, str] = Field(default={})
     users: dict[str, str] = Field(default={})
-    mapped_only: bool = False
+    mapped_only: bool | None = None
     allow_channels: tuple[str, ...] = ()
     allow_users: tuple[str, ...] = ()
     allow_teams: tuple[str, ...] = ()

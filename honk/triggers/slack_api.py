@@ -130,11 +130,11 @@ class SlackApi:
             lambda: self.client.chat_update(channel=channel, ts=ts, text=message.text, blocks=message.blocks)
         )
 
-    def whisper(self, channel: str, user: str, message: Message) -> None:
-        """Say it in a channel to one person only."""
+    def whisper(self, channel: str, user: str, message: Message, thread: str | None = None) -> None:
+        """Say it in a channel, or in a thread that has messages, to one person only."""
         self._call(
             lambda: self.client.chat_postEphemeral(
-                channel=channel, user=user, text=message.text, blocks=message.blocks
+                channel=channel, user=user, thread_ts=thread, text=message.text, blocks=message.blocks
             )
         )
 

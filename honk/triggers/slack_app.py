@@ -151,11 +151,17 @@ class SlackApp:
         def tell(message: Message) -> None:
             self._talk.api.post(channel, message, thread or ts)
 
+        def refuse(message: Message) -> None:
+            try:
+                self._talk.api.whisper(channel, asked.user, message, thread)
+            except SlackError:  # the person left, perhaps
+                tell(message)
+
         def work() -> None:
             text = words(event.get("text") or "", self._talk.me().user)
             self._talk.mention(asked, ts, text, tell)
 
-        self._do(asked, work, tell)
+        self._do(asked, work, refuse)
 
     def _order(self, body: Body) -> None:
         view, user = body["view"], body["user"]["id"]

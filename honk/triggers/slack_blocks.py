@@ -25,6 +25,7 @@ from slack_sdk.models.blocks import (
 )
 from slack_sdk.models.views import View
 
+from honk.core.followup import Standing
 from honk.core.messages import AssistantMessage
 from honk.core.state import RunState
 from honk.core.types import Outcome
@@ -95,9 +96,9 @@ def said(text: str) -> Message:
     return Message(text=escaped(text, 300) or "…", blocks=(quoted(text),))
 
 
-def opening(repo: str, request: str) -> Message:
-    """The message of a run before there is one."""
-    text = f"*Taking it up* in {_code(repo)}"
+def opening(repo: str, request: str, pull: Standing | None = None) -> Message:
+    """The message of a run before there is one; ``pull``: the pull request that it continues."""
+    text = f"*Taking it up* in {f'pull request #{pull.number} of ' if pull else ''}{_code(repo)}"
     return Message(text=f"honk takes up a change in {_code(repo)}", blocks=(own(text), quoted(request, 600)))
 
 

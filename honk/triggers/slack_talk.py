@@ -7,17 +7,22 @@ from dataclasses import dataclass, replace
 
 from honk.core.desk import Desk
 from honk.core.errors import HonkError, UserError
+from honk.core.followup import FollowUp, Standing
 from honk.core.operator import SlackSettings
 from honk.core.order import Order, Origin
 from honk.core.ports import EventStore
 from honk.core.state import RunState, fold
-from honk.core.types import Outcome
+from honk.core.types import Outcome, RepoRef
+from honk.triggers.projects import Projects, permit
 from honk.triggers.slack_api import Me, Member, Message, SlackApi
 from honk.triggers.slack_blocks import Modal, modal, opening, question, resumable, said
 from honk.triggers.slack_words import split
 
 FORMER_LIMIT = 8_000
 """Characters of a former request that a follow-up quotes."""
+
+VAIN = (Outcome.UNVERIFIED, Outcome.VETOED, Outcome.REFUSED, Outcome.EXHAUSTED, Outcome.STUCK)
+"""Ends of a run after which what it was asked for is still wanted."""
 
 Tell = Callable[[Message], None]
 """Answers the one who asked, and nobody else where Slack can."""
@@ -36,7 +41,8 @@ class Asked:
 
 @dataclass(frozen=True)
 class Talk:
-    """The conversation, on its ports. ``runs_of`` gives the runs of a place, newest first."""
+    """The conversation, on its ports. ``runs_of`` gives the runs of a place, newest first;
+    ``rounds`` is how many follow-ups one head of a pull request may have without new words."""
 
     settings: SlackSettings
     api: SlackApi
@@ -44,6 +50,8 @@ class Talk:
     desk: Desk
     events: EventStore
     runs_of: Callable[[str], list[str]]
+    projects: Projects
+    rounds: int
 
     def command(self, asked: Asked, text: str, trigger: str) -> None:
         """``/honk [owner/name] change request``; a modal asks for what is left out."""
@@ -71,7 +79,7 @@ class Talk:
         member = self.member(asked)
         found = self.runs_of(f"{asked.channel}/{asked.thread}") if asked.thread else []
         if found:
-            return self._carry_on(asked, member, found[0], text, tell)
+            return self._carry_on(asked, member, found, text, tell)
         named, request = split(text)
         repo = named or self.settings.channels.get(asked.channel)
         if not repo or not request:
@@ -79,10 +87,21 @@ class Talk:
         self._start(replace(asked, thread=asked.thread or ts), member, repo, request)
 
     def _start(
-        self, asked: Asked, member: Member, repo: str, request: str, former: RunState | None = None
+        self,
+        asked: Asked,
+        member: Member,
+        repo: str,
+        request: str,
+        *,
+        former: RunState | None = None,
+        pull: Standing | None = None,
     ) -> None:
-        """Start a run whose status stands in a new message, which begins a thread if there is none."""
-        ts = self.api.post(asked.channel, opening(repo, request), asked.thread)
+        """Start a run whose status stands in a new message, which begins a thread if there is none.
+
+        ``former`` is a run whose request it takes up again, ``pull`` the pull request that it continues.
+        """
+        permit(self.settings, self.projects, member.id, self.projects.find(repo))
+        ts = self.api.post(asked.channel, opening(repo, request, pull), asked.thread)
         origin = Origin(
             kind="slack",
             place=f"{asked.channel}/{asked.thread or ts}",
@@ -93,8 +112,9 @@ class Talk:
         order = Order(
             request=follow_up(former, request) if former else request,
             repo=repo,
-            base=former.request.base if former else None,
+            base=former.request.base if former and not pull else None,
             requester=self._requester(member),
+            followup=FollowUp(number=pull.number, rounds=self.rounds) if pull else None,
             origin=origin,
         )
         try:
@@ -118,7 +138,7 @@ class Talk:
             raise UserError("honk takes no requests in this channel.", "Ask in one that its operator opened.")
         if given.allow_users and asked.user not in given.allow_users:
             raise UserError("You may not ask honk here.", "Its operator can add you to allow_users.")
-        if given.mapped_only and asked.user not in given.users:
+        if given.mapped_only is True and asked.user not in given.users:
             raise UserError(
                 "honk does not know your GitHub login.", "Its operator can add you to [slack.users]."
             )
@@ -147,25 +167,61 @@ class Talk:
         origin = state.request.origin if state.requested else Origin()
         if origin.kind != "slack" or origin.place.partition("/")[0] != asked.channel:
             raise UserError(f"Run {run_id} does not belong to this channel.", "Use the buttons of its own.")
+        permit(self.settings, self.projects, member.id, state.request.repo)
         return member
 
-    def _carry_on(self, asked: Asked, member: Member, run_id: str, text: str, tell: Tell) -> None:
-        """A mention in a run's thread: words for it, its resumption, or a run that follows it."""
+    def _carry_on(self, asked: Asked, member: Member, runs: list[str], text: str, tell: Tell) -> None:
+        """A mention in a thread of ``runs``, newest first: words for the one that works, its resumption,
+        more work on the pull request that came of them, or a run that follows the last one."""
         if not text:
             raise UserError("There is nothing to say.", "Mention honk with what it should do.")
-        state = fold(self.events.read(run_id))
+        run_id, state = runs[0], fold(self.events.read(runs[0]))
+        permit(self.settings, self.projects, member.id, state.request.repo)
         if state.ended is None:
-            self.desk.say(run_id, text)
-            tell(said("Passed on: the model hears it before its next turn."))
+            self._pass_on(run_id, text, tell)
         elif resumable(state):
             self.desk.resume(run_id, text)
             tell(said("It goes on with your words."))
+        elif (found := self._pull_request(runs, state)) is not None:
+            self._continue(asked, member, state, *found, text, tell)
         elif state.ended.outcome is Outcome.EXHAUSTED:
             raise UserError(
                 "The run reached a limit.", f"An operator raises it: `honk resume {run_id} --max-cost …`."
             )
         else:
             self._start(asked, member, state.request.repo.name, text, former=state)
+
+    def _pass_on(self, run_id: str, text: str, tell: Tell) -> None:
+        self.desk.say(run_id, text)
+        tell(said("Passed on: the model hears it before its next turn."))
+
+    def _pull_request(self, runs: list[str], newest: RunState) -> tuple[RepoRef, Standing] | None:
+        """The open pull request that a thread's runs published, and its repository by its name of today."""
+        states = (newest, *(fold(self.events.read(run_id)) for run_id in runs[1:]))
+        for state in states:
+            if state.published is not None and state.base is not None:
+                repo = state.base.base.repo
+                pull = self.projects.standing(repo, state.published.pull_request.number)
+                return (repo, pull) if pull.state == "open" else None
+        return None
+
+    def _continue(
+        self,
+        asked: Asked,
+        member: Member,
+        last: RunState,
+        repo: RepoRef,
+        pull: Standing,
+        text: str,
+        tell: Tell,
+    ) -> None:
+        """More work on a pull request: by the run that follows it up, whoever asked for that, or by a
+        new one, which takes up again what ``last`` was asked for if that came to nothing."""
+        working = self.projects.working(repo, pull.number)
+        if working is not None:
+            return self._pass_on(working, text, tell)
+        vain = last.ended is not None and last.ended.outcome in VAIN
+        self._start(asked, member, repo.name, text, former=last if vain else None, pull=pull)
 
 
 def follow_up(former: RunState, words: str) -> str:

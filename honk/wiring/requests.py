@@ -107,14 +107,12 @@ def _limits(given: Limits, order: Order) -> Limits:
     return given.model_copy(update={name: value for name, value in changes.items() if value is not None})
 
 
-def _check_remote(order: Order, settings: Settings) -> None:
-    """Raise UserError if somebody who is not on this machine may not ask for this.
+def check_open(name: str, settings: Settings) -> None:
+    """Raise UserError for a repository that nobody may ask for over the network.
 
-    Over the network a repository is ``owner/name`` on the configured forge, or a path that
-    the operator lists: a caller must not lead honk to other hosts or folders of this one.
-    Limits may be lowered, never raised.
+    There it is ``owner/name`` on the configured forge, or a path that the operator lists: a
+    caller must not lead honk to other hosts or folders of this one.
     """
-    name = order.repo or ""
     allowed = settings.server.repositories
     plain = _OWNER_NAME.fullmatch(name) is not None or (name.startswith("/") and normpath(name) == name)
     listed = any(fnmatchcase(name, pattern) for pattern in allowed) if allowed else not name.startswith("/")
@@ -123,6 +121,14 @@ def _check_remote(order: Order, settings: Settings) -> None:
             f"Repository {name!r} is not open to requests from outside.",
             "Give owner/name; the operator lists others in honk.toml ([server] repositories).",
         )
+
+
+def _check_remote(order: Order, settings: Settings) -> None:
+    """Raise UserError if somebody who is not on this machine may not ask for this.
+
+    Limits may be lowered, never raised.
+    """
+    check_open(order.repo or "", settings)
     if order.model is not None and order.model.startswith("replay:") and not settings.server.replay:
         raise UserError("Recorded sessions are not open to requests from outside.", "Name another model.")
     limits = settings.limits

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from honk.core.desk import Desk
 from honk.core.errors import UserError
 from honk.settings import Settings
+from honk.wiring.projects import InstalledProjects
 from honk.wiring.stores import Stores
 
 if TYPE_CHECKING:  # the SDK takes a second to import, and most services have no Slack app
@@ -67,7 +68,16 @@ def open_slack(
         page=settings.server.page,
         note=note,
     )
-    talk = Talk(settings.slack, api, me, desk, stores.events, lambda place: stores.links.runs("slack", place))
+    talk = Talk(
+        settings.slack,
+        api,
+        me,
+        desk,
+        stores.events,
+        lambda place: stores.links.runs("slack", place),
+        InstalledProjects(settings, stores, note),
+        settings.github.rounds,
+    )
     with SlackApp(talk, follower, stores.once.first, note, logger) as app:
         yield app
 

@@ -13,8 +13,9 @@ from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
 
 from honk import settings as settings_module
-from honk.core.events import Event, Recorded
+from honk.core.events import BaseResolved, Event, Published, Recorded, RunEnded
 from honk.core.state import RunState, fold
+from honk.core.types import Base, Outcome, PullRequest
 from honk.runs.run import Run
 from honk.server.app import create_app
 from honk.settings import Settings
@@ -34,7 +35,9 @@ def events(first: int, last: int) -> list[Event]:
     return [Recorded.model_validate_json(line).event for line in lines]
 
 
-def make_settings(root: Path, slack: FakeSlack, origin: Path | None = None, more: str = "") -> Settings:
+def make_settings(
+    root: Path, slack: FakeSlack, origin: Path | str | None = None, more: str = "", **environ: str
+) -> Settings:
     """Settings with ``origin`` as the default repository of the one channel; ``more`` goes to [slack]."""
     config = root / "honk.toml"
     config.write_text(
@@ -49,14 +52,15 @@ def make_settings(root: Path, slack: FakeSlack, origin: Path | None = None, more
         {more}
         """
     )
-    environ = {
+    given = {
         "HONK_HOME": str(root / "home"),
         "HOME": str(root),
         "ANTHROPIC_API_KEY": "k",
         "SLACK_BOT_TOKEN": slack.token,
         "SLACK_SIGNING_SECRET": slack.secret,
+        **environ,
     }
-    return settings_module.load(config, environ)
+    return settings_module.load(config, given)
 
 
 @dataclass
@@ -95,6 +99,19 @@ class Office:
             run.record(event)
         self.stores.leases.release(run_id, fence)
 
+    def publish(self, run_id: str, number: int, branch: str = "honk/say-hello-1") -> None:
+        """Let a run end with a pull request of its own repository."""
+        repo = self.state(run_id).request.repo
+        base = Base(repo=repo, branch="main", sha="1" * 40, default_branch="main")
+        url = f"https://example.com/pull/{number}"
+        pull = PullRequest(number=number, url=url, draft=True, created=True)
+        self.record(
+            run_id,
+            BaseResolved(base=base, branch=branch, verify=()),
+            Published(pull_request=pull, title="Hello", body=""),
+            RunEnded(outcome=Outcome.PUBLISHED, reason="Pull request opened.", seconds=1),
+        )
+
     def message(self, run_id: str) -> Posted:
         ts = self.state(run_id).request.origin.message
         return next(m for m in self.slack.messages if m.ts == ts)
@@ -110,7 +127,7 @@ class Office:
 
     def told(self) -> list[str]:
         """What was said to one person only."""
-        calls = [*self.slack.calls_of("response_url"), *self.slack.calls_of("chat.postEphemeral")]
+        calls = [c for c in self.slack.calls if c.method in ("response_url", "chat.postEphemeral")]
         return [str(call.body["blocks"][0]["text"]["text"]) for call in calls]
 
 

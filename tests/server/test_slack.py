@@ -158,9 +158,15 @@ def test_a_modal_asks_for_what_is_missing(tmp_path: Path, slack: FakeSlack) -> N
         assert len(office.runs()) == 1
 
 
-def test_what_may_not_be_asked_is_refused_with_what_to_do(office: Office) -> None:
+def test_what_may_not_be_asked_is_refused_with_what_to_do(tmp_path: Path, slack: FakeSlack) -> None:
+    with ExitStack() as stack:
+        settings = make_settings(tmp_path, slack, make_repo(tmp_path / "o"), "mapped_only = false")
+        refuses(opened(stack, settings, slack))
+
+
+def refuses(office: Office) -> None:
     office.send(office.slack.command("evil/corp say hello"))
-    until(lambda: any("not open to requests" in m.shown for m in office.slack.messages) or None)
+    until(lambda: any("not open to requests" in text for text in office.told()) or None)
     office.send(office.slack.command("say hello", channel="C0SECRET01"))
     until(lambda: office.slack.views or None)  # no default repository there
     office.send(office.slack.command("acme/x say hello", channel="C0SECRET01"))
@@ -235,32 +241,11 @@ def test_words_in_the_thread_of_a_failed_run_resume_it(office: Office) -> None:
     assert len(office.runs()) == 1
 
 
-def test_words_in_the_thread_of_a_published_run_start_one_that_follows(office: Office) -> None:
-    run_id = office.run()
-    office.record(run_id, *events(2, 6), *events(47, 49))
-    thread = office.shows(run_id, "Pull request ready").ts
-    body = office.slack.mention("and greet Bob", thread=thread)
-    assert office.send(body) == 200
-    assert office.send(body, headers={"X-Slack-Retry-Num": "1"}) == 200
-    until(lambda: len(office.runs()) == 2 or None)
-    second = next(r for r in office.runs() if r != run_id)
-    request = office.state(second).request
-    assert request.repo == office.state(run_id).request.repo
-    for words in ("say hello", "https://github.com/acme/shop/pull/17", "and greet Bob"):
-        assert words in request.text
-    assert request.origin.place == f"{CHANNEL}/{thread}"
-    assert request.origin.message not in ("", thread)
-    office.shows(second, "Waiting for a worker")
-    assert office.message(second).thread == thread
-    office.send(office.slack.mention("faster", thread=thread))  # the newest run of the thread
-    until(lambda: office.stores.inbox.look(second) or None)
-
-
 def test_a_run_that_reached_its_limit_is_not_resumed_in_vain(office: Office) -> None:
     run_id = office.run()
     office.record(run_id, RunEnded(outcome=Outcome.EXHAUSTED, reason="$5.00 are spent.", seconds=1))
     office.send(office.slack.mention("go on", thread=office.shows(run_id, "limit").ts))
-    until(lambda: any(f"honk resume {run_id}" in text for text in office.replies(run_id)) or None)
+    until(lambda: any(f"honk resume {run_id}" in text for text in office.told()) or None)
     assert office.stores.inbox.look(run_id) == []
 
 

@@ -1,0 +1,59 @@
+"""The Projects port on this installation: each question opens the forge anew, so that rights are live."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from honk.core.cancel import Cancel
+from honk.core.followup import Standing
+from honk.core.state import fold
+from honk.core.types import RepoRef
+from honk.settings import Settings
+from honk.wiring.followups import followups_of
+from honk.wiring.repositories import open_forge, target
+from honk.wiring.requests import check_open
+from honk.wiring.stores import Stores
+
+if TYPE_CHECKING:
+    from honk.forges.github import GitHubForge
+
+
+@dataclass(frozen=True)
+class InstalledProjects:
+    settings: Settings
+    stores: Stores
+    note: Callable[[str], None]
+
+    def find(self, name: str) -> RepoRef:
+        check_open(name, self.settings)
+        return target(name, self.settings, base=None, named=True).repo
+
+    def may_write(self, repo: RepoRef, login: str) -> bool:
+        with self._github() as forge:
+            return forge.may_write(repo, login)
+
+    def standing(self, repo: RepoRef, number: int) -> Standing:
+        if repo.forge == "local":
+            from honk.forges.local import LocalForge
+
+            return LocalForge(self.stores.pulls).standing(repo, number)
+        with self._github() as forge:
+            return forge.standing(repo, number)
+
+    def working(self, repo: RepoRef, number: int) -> str | None:
+        for run_id in followups_of(self.stores, repo, number):
+            state = fold(self.stores.events.read(run_id))
+            if state.requested is not None and state.ended is None:
+                return run_id
+        return None
+
+    @contextmanager
+    def _github(self) -> Iterator[GitHubForge]:
+        forge = open_forge(self.settings, cancel=Cancel(), notice=self.note)
+        try:
+            yield forge
+        finally:
+            forge.close()
