@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from honk.core.errors import ForgeError, UserError
+from honk.core.fates import Tidings
 from honk.core.followup import FailedCheck, Remark, Standing
 from honk.core.types import Proposal, PullRequest, PushAccess, RepoRef
 from honk.forges.api import ACTIONS_REFUSED, PERMISSIONS, Api, App
 from honk.forges.conversation import Conversation
+from honk.forges.ended import ended, one
 from honk.forges.reviews import GitHubReviews
 from honk.forges.text import fit
 
@@ -215,6 +217,14 @@ class GitHubForge:
     def may_write(self, repo: RepoRef, login: str) -> bool:
         """Whether a person may write to ``repo`` as of now, or at this forge's first look."""
         return self._reviews.may_write(repo, login)
+
+    def ended(self, repo: RepoRef, since: datetime) -> Iterator[Tidings]:
+        """honk's pull requests that were closed or merged, and what took them back."""
+        return ended(self._reviews, repo, since)
+
+    def fate(self, repo: RepoRef, number: int) -> Tidings:
+        """What became of one of them."""
+        return one(self._reviews, repo, number)
 
     def conversation(self, repo: RepoRef) -> Conversation:
         """honk's own words on issues and pull requests of ``repo``."""

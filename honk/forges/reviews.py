@@ -36,13 +36,18 @@ class GitHubReviews:
     bots: frozenset[str] = frozenset()
     _rights: dict[tuple[str, str], bool] = field(default_factory=dict)
 
-    def standing(self, repo: RepoRef, number: int) -> Standing:
+    def pull(self, repo: RepoRef, number: int) -> dict[str, Any]:
+        """A pull request as GitHub describes it. Raises UserError if there is none."""
         try:
-            data = self._get(repo, f"/pulls/{number}", "reading the pull request")
+            found: dict[str, Any] = self._get(repo, f"/pulls/{number}", "reading the pull request")
         except ForgeError as error:
             if error.status != 404:
                 raise
             raise UserError(f"{repo.name} has no pull request {number}.", "Check the number.") from error
+        return found
+
+    def standing(self, repo: RepoRef, number: int) -> Standing:
+        data = self.pull(repo, number)
         head, base = data["head"], data["base"]
         own = head["repo"] is not None and head["repo"]["id"] == base["repo"]["id"]
         return Standing(
@@ -92,6 +97,10 @@ class GitHubReviews:
         """The comments on an issue or pull request, oldest first, as GitHub describes them."""
         yield from self._list(repo, f"/issues/{number}/comments")
 
+    def items(self, repo: RepoRef, path: str, **parameters: str) -> Iterator[dict[str, Any]]:
+        """A list of the repository's, as GitHub describes its items."""
+        yield from self._list(repo, path, **parameters)
+
     def may_write(self, repo: RepoRef, login: str) -> bool:
         """Whether a person may write to the repository, as GitHub says now."""
         key = (repo.name, login.lower())
@@ -115,9 +124,11 @@ class GitHubReviews:
         )
         return data
 
-    def _list(self, repo: RepoRef, path: str, inside: str | None = None) -> Iterator[dict[str, Any]]:
+    def _list(
+        self, repo: RepoRef, path: str, inside: str | None = None, **parameters: str
+    ) -> Iterator[dict[str, Any]]:
         for page in range(1, _PAGES + 1):
-            data = self._get(repo, path, f"reading {path[1:]}", per_page=_PAGE, page=page)
+            data = self._get(repo, path, f"reading {path[1:]}", per_page=_PAGE, page=page, **parameters)
             items = data if inside is None else data[inside]
             yield from items
             if len(items) < _PAGE:

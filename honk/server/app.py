@@ -18,6 +18,7 @@ from honk.core.errors import HonkError, StaleWriter, UserError
 from honk.server import actions, api, github, live, pages, pulls, slack, stats
 from honk.server.auth import Viewer
 from honk.server.context import Service
+from honk.server.fates import fates
 from honk.server.mcp import Door
 from honk.server.render import FOLDER, problem
 from honk.server.tail import Tail
@@ -62,7 +63,7 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(github.router)
     app.state.mcp = Door(service)
     app.router.routes.append(Route("/mcp", app.state.mcp, methods=["GET", "POST", "DELETE"]))
-    app.state.metrics = Metrics(service.events, service.leases)
+    app.state.metrics = Metrics(service.events, service.leases, lambda: fates(service, reverts=False))
     app.add_api_route("/metrics", _metrics, include_in_schema=False)
     app.add_api_route("/healthz", _health, include_in_schema=False)
     app.add_exception_handler(HonkError, _refused)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from honk.core.api import RunSummary
 from honk.core.desk import Desk
+from honk.core.fates import Fate, Key
 from honk.core.ports import Artifacts, EventStore, Leases
 from honk.core.review import PullRequests
 from honk.core.state import RunState, step
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Service:
-    """One running `honk serve`. ``note`` is its operator's log, ``change`` the work of a run so far."""
+    """One running `honk serve`. ``note`` is its operator's log, ``change`` the work of a run so far;
+    ``fates``: what became of pull requests on GitHub, as far as anybody told."""
 
     settings: Settings
     desk: Desk
@@ -37,6 +39,7 @@ class Service:
     runs: Runs
     change: Callable[[RunState], Change | None]
     pulls: PullRequests
+    fates: Callable[[], dict[Key, Fate]]
     note: Callable[[str], None]
     slack: SlackApp | None = None
     github: Door | None = None  # behind the webhook, if it is open

@@ -8,6 +8,7 @@ from fastapi import APIRouter, BackgroundTasks, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 
 from honk.core.base import Frozen
+from honk.core.fates import Tidings
 from honk.triggers.github import Rules, Wish, read, signed
 
 router = APIRouter()
@@ -25,6 +26,8 @@ class Door(Protocol):
     def first(self, delivery: str, body: bytes) -> bool: ...
 
     def act(self, wish: Wish, delivery: str) -> None: ...
+
+    def learn(self, told: Tidings, delivery: str) -> None: ...
 
 
 class Heard(Frozen):
@@ -51,5 +54,8 @@ async def webhook(request: Request, later: BackgroundTasks) -> Heard:
         return Heard(acting=False, detail=found)
     if not await run_in_threadpool(door.first, delivery, body):
         return Heard(acting=False, detail="this delivery was seen before")
+    if isinstance(found, Tidings):
+        later.add_task(door.learn, found, delivery)
+        return Heard(acting=True, detail="pull request")
     later.add_task(door.act, found, delivery)
     return Heard(acting=True, detail=found.kind)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from statistics import median
@@ -11,14 +11,15 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
 
+from honk.core.fates import Fate, Key, Teller
 from honk.core.judging import overruled, recovered, unheeded
 from honk.core.order import Origin
-from honk.core.pulls import PullRequestRecord
 from honk.core.state import RunState
 from honk.core.types import Outcome
 from honk.server.auth import ServiceOf, Viewer
 from honk.server.charts import Bars, Series, bars
 from honk.server.context import Service
+from honk.server.fates import fates, opened
 from honk.server.render import page
 
 router = APIRouter(include_in_schema=False)
@@ -29,8 +30,8 @@ SHOWN = 10  # groups in a plot; the table has all
 
 @dataclass(frozen=True)
 class Fact:
-    """What the figures need of one run. ``fate``: what became of its pull request, ``unknown``
-    on forges that tell honk nothing; ``merge_hours`` from opening to merge."""
+    """What the figures need of one run. ``fate``: what became of the pull request that it opened,
+    ``unknown`` where nobody told honk, ``told_by`` who did; ``merge_hours`` from opening to merge."""
 
     group: str
     at: datetime
@@ -41,6 +42,7 @@ class Fact:
     sent_back: bool
     good: bool
     fate: Literal["none", "open", "merged", "closed", "reverted", "unknown"]
+    told_by: Teller | None
     merge_hours: float | None
 
 
@@ -49,7 +51,8 @@ class Figures:
     """Sums over runs. Money in dollars, time in hours; None where nothing was merged.
 
     A reverted pull request counts as merged too. ``known`` pull requests are those whose fate
-    honk knows. ``judge_recoveries``: runs that passed the judge after a veto; ``overruled``:
+    honk knows: from its own forge (``local``), from webhooks (``heard``), from looking (``seen``).
+    ``judge_recoveries``: runs that passed the judge after a veto; ``overruled``:
     those that people published, or merged, against its word.
     """
 
@@ -57,6 +60,9 @@ class Figures:
     attempts: int
     opened: int
     known: int
+    local: int
+    heard: int
+    seen: int
     merged: int
     closed: int
     reverted: int
@@ -76,12 +82,15 @@ def figures(name: str, facts: Sequence[Fact]) -> Figures:
     merged = count("merged", "reverted")
     cost = sum(fact.cost_usd for fact in facts)
     hours = [fact.merge_hours for fact in facts if fact.merge_hours is not None]
-    opened = count("open", "merged", "closed", "reverted", "unknown")
+    pulls = count("open", "merged", "closed", "reverted", "unknown")
     return Figures(
         name=name,
         attempts=len(facts),
-        opened=opened,
-        known=opened - count("unknown"),
+        opened=pulls,
+        known=pulls - count("unknown"),
+        local=sum(fact.told_by == "forge" for fact in facts),
+        heard=sum(fact.told_by == "webhook" for fact in facts),
+        seen=sum(fact.told_by == "look" for fact in facts),
         merged=merged,
         closed=count("closed"),
         reverted=count("reverted"),
@@ -117,16 +126,15 @@ _GROUPS: dict[By, Callable[[RunState], str]] = {
 }
 
 
-def fact(state: RunState, at: datetime, by: By, record: PullRequestRecord | None, reverted: bool) -> Fact:
-    """``record``: its pull request, where it is one of the local forge."""
+def fact(state: RunState, at: datetime, by: By, fates: Mapping[Key, Fate]) -> Fact:
+    pull = opened(state)
+    found = fates.get(pull) if pull is not None else None
     fate: Literal["none", "open", "merged", "closed", "reverted", "unknown"] = "none"
-    hours = None
-    if record is not None:
-        fate = "reverted" if reverted else record.state
-        if record.state == "merged" and record.opened_at and record.closed_at:
-            hours = (record.closed_at - record.opened_at).total_seconds() / 3600
-    elif state.published is not None:
+    if found is not None:
+        fate = "reverted" if found.reverted_by else found.state
+    elif pull is not None:
         fate = "unknown"
+    seconds = found.merge_seconds if found is not None else None
     return Fact(
         group=_GROUPS[by](state),
         at=at,
@@ -137,24 +145,21 @@ def fact(state: RunState, at: datetime, by: By, record: PullRequestRecord | None
         sent_back=state.rounds > 0,
         good=state.ended is not None and state.ended.outcome in (Outcome.PUBLISHED, Outcome.VERIFIED),
         fate=fate,
-        merge_hours=hours,
+        told_by=found.told_by if found is not None else None,
+        merge_hours=None if seconds is None else seconds / 3600,
     )
 
 
 def facts(service: Service, by: By, since: datetime | None) -> list[Fact]:
     """Of all real runs that began after ``since``; replayed ones say nothing."""
-    records = {(record.repo, record.number): record for record in service.pulls.all()}
-    reverted = service.pulls.reverted() if records else frozenset()
+    known = fates(service, reverts=True)
     found = []
     for summary in service.runs.summaries():
         if since is not None and summary.created_at < since:
             break  # newest first
         state = service.runs.state(summary.run_id)
-        if state is None or summary.replayed:
-            continue
-        key = (summary.repo, summary.pull_number or 0)
-        record = records.get(key) if state.request.repo.forge == "local" else None
-        found.append(fact(state, summary.created_at, by, record, key in reverted))
+        if state is not None and not summary.replayed:
+            found.append(fact(state, summary.created_at, by, known))
     return found
 
 

@@ -18,7 +18,7 @@ from sqlalchemy import (
     TypeDecorator,
 )
 
-HEAD = "0005"  # the newest revision in migrations/versions; a test keeps the two together
+HEAD = "0006"  # the newest revision in migrations/versions; a test keeps the two together
 
 
 class Words(TypeDecorator[str]):
@@ -85,6 +85,20 @@ pull_requests = Table(
     Column("closed_at", String),
     Column("closed_by", Words, nullable=False, server_default=""),
     Column("merge_sha", String),
+)
+
+fates = Table(
+    "fates",
+    metadata,
+    Column("repo", String, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("state", String, nullable=False),
+    Column("base", String, nullable=False),
+    Column("opened_at", String),  # ISO 8601, UTC
+    Column("closed_at", String),
+    Column("merge_sha", String),
+    Column("reverted_by", String, nullable=False),
+    Column("told_by", String, nullable=False),
 )
 
 artifacts = Table(

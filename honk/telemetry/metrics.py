@@ -12,9 +12,23 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as FORMAT
 from prometheus_client.registry import Collector
 
-from honk.core.events import Gated, Judged, ModelReplied, Overruled, Recorded, RunEnded, RunRequested
+from honk.core.events import (
+    BaseResolved,
+    Event,
+    Gated,
+    Judged,
+    ModelReplied,
+    Overruled,
+    Published,
+    Recorded,
+    RunEnded,
+    RunRequested,
+)
+from honk.core.fates import Key, key
 from honk.core.judging import GOOD
 from honk.core.ports import EventStore, Leases
+from honk.core.types import RepoRef
+from honk.telemetry.pulls import Fates, families
 
 __all__ = ["FORMAT", "Metrics"]
 
@@ -28,11 +42,15 @@ OTHER = "other"
 
 
 class Metrics(Collector):
-    """What Prometheus scrapes, in a registry of its own. Thread-safe."""
+    """What Prometheus scrapes, in a registry of its own. Thread-safe. ``fates``: what became of pull
+    requests, as far as that is known."""
 
-    def __init__(self, events: EventStore, leases: Leases) -> None:
+    def __init__(self, events: EventStore, leases: Leases, fates: Fates = dict) -> None:
         self._events = events
         self._leases = leases
+        self._fates = fates
+        self._repos: dict[str, RepoRef] = {}  # of runs that may open a pull request
+        self._pulls: dict[Key, str] = {}  # those that runs opened, and their forge
         self._lock = threading.Lock()
         self._seen: dict[str, int] = {}
         self._origins: dict[str, str] = {}
@@ -69,6 +87,7 @@ class Metrics(Collector):
     def _add(self, recorded: Recorded) -> None:
         run_id, event = recorded.run_id, recorded.event
         self._seen[run_id] = recorded.seq
+        self._add_pull(run_id, event)
         if isinstance(event, RunEnded):
             self._open.discard(run_id)
             if event.outcome in GOOD and run_id in self._vetoed:
@@ -96,6 +115,15 @@ class Metrics(Collector):
         elif isinstance(event, Overruled):
             self._overruled += 1
             self._vetoed.discard(run_id)
+
+    def _add_pull(self, run_id: str, event: Event) -> None:
+        """A follow-up opens none."""
+        if isinstance(event, RunRequested) and event.request.followup is None:
+            self._repos[run_id] = event.request.repo
+        elif isinstance(event, BaseResolved) and run_id in self._repos:
+            self._repos[run_id] = event.base.repo  # by its name of today
+        elif isinstance(event, Published) and (repo := self._repos.get(run_id)) is not None:
+            self._pulls[key(repo, event.pull_request.number)] = repo.forge
 
     def _label(self, model: str) -> str:
         return model if model in self._turns or len(self._turns) < MOST_MODELS else OTHER
@@ -136,6 +164,7 @@ class Metrics(Collector):
         yield CounterMetricFamily("honk_judge_recoveries", told, self._recoveries)
         told = "Vetoes that a person overruled."
         yield CounterMetricFamily("honk_judge_overruled", told, self._overruled)
+        yield from families(self._pulls, self._fates())
 
     def _histogram(self) -> HistogramMetricFamily:
         total, buckets = 0, []

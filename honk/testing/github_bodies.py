@@ -159,6 +159,7 @@ class Bodies:
         page = f"{self.web}/{repo.full_name}/pull/{pull.number}"
         issue = f"{base}/issues/{pull.number}"
         at = pull.at.strftime("%Y-%m-%dT%H:%M:%SZ")
+        closed = pull.closed_at.strftime("%Y-%m-%dT%H:%M:%SZ") if pull.closed_at else None
         links = {
             "self": url,
             "html": page,
@@ -198,11 +199,11 @@ class Bodies:
             "milestone": None,
             "auto_merge": None,
             "author_association": "CONTRIBUTOR",
-            "merge_commit_sha": None,
+            "merge_commit_sha": pull.merge_sha,
             "created_at": at,
-            "updated_at": at,
-            "closed_at": None if pull.state == "open" else at,
-            "merged_at": at if pull.merged else None,
+            "updated_at": closed or at,
+            "closed_at": closed if pull.state == "closed" else None,
+            "merged_at": closed if pull.merged else None,
             "base": self.branch(repo, pull.base, repo.head(pull.base) or "0" * 40),
             "head": self.branch(pull.head_repo, pull.head_ref, pull.head_sha),
         }

@@ -155,7 +155,11 @@ class Routes:
             and wanted("head", f"{pull.head_repo.owner}:{pull.head_ref}")
             and wanted("base", pull.base)
         ]
-        pulls.sort(key=lambda pull: pull.number, reverse=asked.query.get("direction", ["desc"])[0] == "desc")
+        updated = asked.query.get("sort") == ["updated"]
+        pulls.sort(
+            key=lambda pull: ((pull.closed_at or pull.at) if updated else pull.at, pull.number),
+            reverse=asked.query.get("direction", ["desc"])[0] == "desc",
+        )
         size, page = (int(asked.query.get(k, [d])[0]) for k, d in (("per_page", "30"), ("page", "1")))
         shown = pulls[size * (page - 1) : size * page]
         body = [self._bodies.pull(asked.repo, pull) for pull in shown]

@@ -19,7 +19,8 @@ Role = Literal["read", "write", "admin"]
 
 @dataclass
 class Pull:
-    """``closed_sha`` is the head when it was closed; the branch may move on."""
+    """``closed_sha`` is the head when it was closed; the branch may move on. ``merge_sha``: what
+    the base branch got."""
 
     number: int
     title: str
@@ -37,6 +38,8 @@ class Pull:
     reviewers: list[str] = field(default_factory=list)
     teams: list[str] = field(default_factory=list)
     at: datetime = field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
+    closed_at: datetime | None = None
+    merge_sha: str | None = None
 
     @property
     def head_sha(self) -> str:
@@ -45,6 +48,8 @@ class Pull:
     def close(self, *, merge: bool = False) -> None:
         """What a person's click does."""
         self.closed_sha = self.head_sha
+        self.closed_at = self.closed_at or datetime.now(UTC).replace(microsecond=0)
+        self.merge_sha = (self.merge_sha or self.closed_sha) if merge else None
         self.state = "closed"
         self.merged = merge
 

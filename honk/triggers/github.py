@@ -16,7 +16,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from honk.core.base import Frozen
+from honk.core.fates import Tidings
 from honk.core.followup import Remark
+from honk.triggers import github_fates
 
 OWN_MARK = "<!-- honk -->"
 BRANCHES = "honk/"
@@ -28,6 +30,7 @@ EVENTS = (
     "check_run",
     "check_suite",
     "workflow_run",
+    *github_fates.EVENTS,
 )
 """Those that an App should subscribe to; others are ignored."""
 
@@ -173,10 +176,12 @@ class _Payload(_Part):
 _PAYLOAD = TypeAdapter(_Payload)
 
 
-def read(event: str, body: bytes, rules: Rules) -> Wish | str:
-    """What the delivery asks for, or why nothing follows from it."""
+def read(event: str, body: bytes, rules: Rules) -> Wish | Tidings | str:
+    """What the delivery asks for, what it tells, or why nothing follows from it."""
     if event not in EVENTS:
         return f"{event} is not an event that honk acts on"
+    if event in github_fates.EVENTS:
+        return github_fates.read(event, body)
     try:
         payload = _PAYLOAD.validate_json(body)
     except ValidationError as error:

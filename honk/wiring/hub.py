@@ -14,6 +14,7 @@ from honk.core.cancel import Cancel
 from honk.core.desk import Desk
 from honk.core.errors import HonkError, UserError
 from honk.core.events import FollowedUp
+from honk.core.fates import Tidings
 from honk.core.followup import Standing
 from honk.core.state import RunState, fold
 from honk.core.types import Outcome, RepoRef
@@ -116,6 +117,17 @@ class GitHubDoor:
         except HonkError as error:
             said = str(error)
         self.note(f"github {delivery}: {said}")
+
+    def learn(self, told: Tidings, delivery: str) -> None:
+        """Write down what became of a pull request."""
+        try:
+            self.stores.fates.learn(told)
+        except HonkError as error:
+            return self.note(f"github {delivery}: {error}")
+        if told.fate is not None:
+            self.note(f"github {delivery}: {told.fate.repo}#{told.fate.number} is {told.fate.state}")
+        if told.undoing is not None:
+            self.note(f"github {delivery}: {told.undoing.repo}: {told.undoing.by} takes a change back")
 
 
 def open_door(settings: Settings, stores: Stores, desk: Desk, note: Note) -> GitHubDoor | None:

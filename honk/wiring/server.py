@@ -20,6 +20,7 @@ from honk.server.listen import address, listen, open_socket
 from honk.settings import Settings
 from honk.wiring.desk import QueueDesk
 from honk.wiring.hub import open_door
+from honk.wiring.lookout import open_lookout
 from honk.wiring.repositories import open_mirror
 from honk.wiring.slack import open_slack
 from honk.wiring.stores import Stores
@@ -86,6 +87,7 @@ def service_of(
         tokens=stores.tokens,
         runs=Runs(stores.events, stores.leases),
         change=lambda state: change_of(settings, stores, state),
+        fates=stores.fates.all,
         pulls=LocalReviews(stores.pulls, lambda repo: open_mirror(settings, repo, depth=WHOLE_HISTORY)),
         note=note,
         slack=slack,
@@ -108,6 +110,7 @@ def serve(settings: Settings, stores: Stores, *, work: bool, note: Note) -> None
     with ExitStack() as stack:
         service = stack.enter_context(open_service(settings, stores, note))
         stack.enter_context(open_herald(settings, stores, note))
+        stack.enter_context(open_lookout(settings, stores, service.runs, note))
         if work:
             stack.enter_context(open_worker(settings, stores, note))
         opened = stack.enter_context(open_socket(settings.server.host, settings.server.port))

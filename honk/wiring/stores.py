@@ -17,6 +17,7 @@ from honk.settings import Settings
 
 if TYPE_CHECKING:
     from honk.stores.database import Database
+    from honk.stores.fates import SqlFates
     from honk.stores.pulls import SqlPullRequests
     from honk.stores.service import SqlLinks, SqlOnce, SqlTokens
 
@@ -37,6 +38,7 @@ class Stores:
     artifacts: Artifacts
     baselines: Baselines
     pulls: SqlPullRequests
+    fates: SqlFates
     once: SqlOnce
     links: SqlLinks
     tokens: SqlTokens
@@ -53,7 +55,7 @@ class Stores:
 
 def open_stores(settings: Settings) -> Stores:
     """Open (and create or migrate) the database. Raises UserError, StoreError."""
-    from honk.stores import artifacts, baselines, database, leases, log, owners, pulls, service
+    from honk.stores import artifacts, baselines, database, fates, leases, log, owners, pulls, service
 
     with suppress(OSError):  # whoever writes there says what is wrong
         settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)  # nobody else's to read
@@ -71,6 +73,7 @@ def open_stores(settings: Settings) -> Stores:
         artifacts=kept,
         baselines=baselines.SqlBaselines(opened),
         pulls=pulls.SqlPullRequests(opened),
+        fates=fates.SqlFates(opened),
         once=service.SqlOnce(opened),
         links=service.SqlLinks(opened),
         tokens=service.SqlTokens(opened),

@@ -233,3 +233,41 @@ def test_failed_checks_are_repaired_once_for_each_head_of_honks_own_branch(
     sender.repo.pulls[0].close()
     sender.deliver("issue_comment", sender.comment("ada", "/honk louder", 1, pull=True))
     sender.log("acme/app#1 is closed")
+
+
+def test_what_became_of_a_pull_request_is_written_down_once_and_its_revert(
+    install: Installer, hub: Hub
+) -> None:
+    honk = install()
+    sender = open_sender(honk, hub, "--workers", "0")
+
+    def closed(number: int, branch: str, **more: Any) -> dict[str, Any]:
+        pull = {
+            "number": number, "state": "closed", "title": "Hello", "body": "", "created_at": AT,
+            "closed_at": AT, "merged_at": "2026-01-02T05:04:05Z", "merge_commit_sha": str(number) * 40,
+            "head": {"ref": branch}, "base": {"ref": "main"},
+        }  # fmt: skip
+        return {"action": "closed", "pull_request": pull | more}
+
+    def deliver(event: str, payload: dict[str, Any]) -> Any:
+        return sender.deliver(event, payload).json()
+
+    assert deliver("pull_request", closed(1, "honk/say-hello-1"))["acting"]
+    again = deliver("pull_request", closed(1, "honk/say-hello-1"))
+    assert again["detail"] == "this delivery was seen before"
+    assert deliver("pull_request", closed(2, "honk/louder-2"))["acting"]
+    assert not deliver("pull_request", closed(3, "feature"))["acting"]
+    sender.log("acme/app#2 is merged")
+    text = {"title": 'Revert "Hello"', "body": "Reverts acme/app#1"}
+    deliver("pull_request", closed(4, "revert-1-honk/say-hello-1", **text))
+    commits = [{"id": "e" * 40, "message": f"Back\n\nThis reverts commit {'2' * 40}."}]
+    deliver("push", {"ref": "refs/heads/main", "commits": commits})
+    sender.log(f"{'e' * 40} takes a change back")
+    sender.log("#4 takes a change back")
+    with open_stores(honk.settings) as stores:
+        fates = stores.fates.all()
+    assert {key: (f.state, f.reverted_by, f.merge_seconds) for key, f in fates.items()} == {
+        ("acme/app", 1): ("merged", "#4", 7200),
+        ("acme/app", 2): ("merged", "e" * 40, 7200),
+    }
+    assert sender.runs() == []

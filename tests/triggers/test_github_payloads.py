@@ -5,18 +5,20 @@ from __future__ import annotations
 import copy
 import json
 from collections import Counter
+from datetime import UTC, datetime
 from typing import Any
 
 import jsonschema
 import pytest
 
+from honk.core.fates import Tidings, Undoing
 from honk.triggers.github import EVENTS, OWN_MARK, Place, Rules, Wish, read, signed, words
 from tests.triggers.conftest import Example
 
 RULES = Rules(mention="honk-app", label="honk")
 
 
-def wish(event: str, payload: dict[str, Any], rules: Rules = RULES) -> Wish | str:
+def wish(event: str, payload: dict[str, Any], rules: Rules = RULES) -> Wish | Tidings | str:
     return read(event, json.dumps(payload).encode(), rules)
 
 
@@ -62,7 +64,8 @@ def test_every_valid_example_of_a_subscribed_event_is_understood(
     for event, payload in examples:
         if event not in EVENTS:
             continue
-        part = {"$ref": f"#/definitions/{event}_event", "definitions": schema["definitions"]}
+        name = "push$event" if event == "push" else f"{event}_event"
+        part = {"$ref": f"#/definitions/{name}", "definitions": schema["definitions"]}
         if jsonschema.Draft7Validator(part).is_valid(payload):
             counted[event] += 1
             assert "cannot be read" not in str(wish(event, payload)), (event, payload.get("action"))
@@ -246,3 +249,85 @@ def test_what_is_no_payload_is_said_and_does_not_raise() -> None:
     for body in (b"", b"null", b"[]", b"{}", b"\xff", b'{"repository": 1}'):
         assert "cannot be read" in str(read("issues", body, RULES))
     assert isinstance(read("push", b"{}", RULES), str)
+
+
+# ---- what became of pull requests -------------------------------------------------------
+
+SHA = "a" * 40
+
+
+def ended(examples: list[Example], **changes: Any) -> dict[str, Any]:
+    """GitHub's example of a closed pull request, of honk's branch, with other fields."""
+    found = first(examples, "pull_request", "closed")
+    found["pull_request"] |= {"state": "closed", "merged_at": None, "title": "t", "body": None} | changes
+    return found
+
+
+def told(event: str, payload: dict[str, Any]) -> Tidings:
+    found = wish(event, payload)
+    assert isinstance(found, Tidings), found
+    return found
+
+
+def test_the_end_of_honks_pull_request_is_told(examples: list[Example]) -> None:
+    payload = ended(examples, merge_commit_sha=SHA, merged_at="2030-01-02T03:04:05Z")
+    pull, repo = payload["pull_request"], payload["repository"]["full_name"].lower()
+    merged = told("pull_request", payload)
+    fate = merged.fate
+    assert fate is not None and merged.undoing is None
+    assert (fate.repo, fate.number, fate.state, fate.merge_sha) == (repo, pull["number"], "merged", SHA)
+    assert fate.closed_at == datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert fate.opened_at == datetime.fromisoformat(pull["created_at"])
+    assert fate.base == pull["base"]["ref"]
+    closed = told("pull_request", ended(examples, merge_commit_sha=SHA)).fate
+    assert closed is not None and (closed.state, closed.merge_sha) == ("closed", None)  # that of a trial
+    again = told("pull_request", ended(examples, state="open") | {"action": "reopened"}).fate
+    assert again is not None and again.state == "open"
+    of_a_person = ended(examples)
+    of_a_person["pull_request"]["head"]["ref"] = "feature"
+    assert "not honk's" in str(wish("pull_request", of_a_person))
+    assert "no end" in str(wish("pull_request", payload | {"action": "edited"}))
+
+
+@pytest.mark.parametrize(
+    ("title", "body", "number", "commits"),
+    [
+        ('Revert "Say hello"', "Reverts {repo}#12", 12, ()),
+        ('Revert "Say hello"', "It broke.\r\n\r\nReverts {repo}#12\r\n", 12, ()),
+        ('Revert "Say hello"', "Reverts #12", 12, ()),
+        ("Back to bye", f"This reverts commit {SHA}.", 0, (SHA,)),
+        ('Revert "Say hello"', "Reverts other/repo#12", None, ()),
+        ("Say hello", "Reverts {repo}#12", None, ()),
+        ('Revert "Say hello"', "Who Reverts {repo}#12?", None, ()),
+    ],
+)
+def test_a_merged_pull_request_that_takes_another_back_is_told(
+    examples: list[Example], title: str, body: str, number: int | None, commits: tuple[str, ...]
+) -> None:
+    text = {"title": title, "merged_at": "2030-01-02T03:04:05Z"}
+    payload = ended(examples, **text)
+    payload["pull_request"]["head"]["ref"] = "revert-12-honk/say-hello-1"
+    repo = payload["repository"]["full_name"]
+    payload["pull_request"]["body"] = body.replace("{repo}", repo)
+    if number is None:
+        assert isinstance(wish("pull_request", payload), str)
+        return
+    found = told("pull_request", payload)
+    pull = payload["pull_request"]
+    assert found.fate is None
+    assert found.undoing == Undoing(
+        repo=repo.lower(), branch=pull["base"]["ref"], by=f"#{pull['number']}", number=number, commits=commits
+    )
+    payload["pull_request"]["merged_at"] = None  # closed, so it takes nothing back
+    assert isinstance(wish("pull_request", payload), str)
+
+
+def test_a_pushed_revert_is_told(examples: list[Example]) -> None:
+    payload = next(copy.deepcopy(p) for name, p in examples if name == "push" and p["commits"])
+    payload["ref"] = "refs/heads/main"
+    payload["commits"][0] |= {"id": "b" * 40, "message": f'Revert "Say hello"\n\nThis reverts commit {SHA}.'}
+    found = told("push", payload)
+    repo = payload["repository"]["full_name"].lower()
+    assert found == Tidings(undoing=Undoing(repo=repo, branch="main", by="b" * 40, commits=(SHA,)))
+    payload["ref"] = "refs/tags/v1"
+    assert "takes nothing back" in str(wish("push", payload))

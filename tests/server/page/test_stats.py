@@ -6,9 +6,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import get_args
 
+import httpx2
 from playwright.sync_api import expect
+from prometheus_client.parser import text_string_to_metric_families as parsed
 
 from honk.core.events import Event, Instructed, Judged, RunEnded
+from honk.core.fates import Fate, Tidings, Undoing
+from honk.core.followup import FollowUp
 from honk.core.judgement import Verdict
 from honk.core.order import Origin
 from honk.core.pulls import PullRequestRecord
@@ -19,6 +23,7 @@ from tests.server.page.conftest import Readers
 from tests.server.page.site import Site
 from tests.world import git, make_origin
 
+STATES = ("merged", "closed", "unknown")
 VETO: list[Event] = [
     Judged(commit=samples.HEAD, verdict=Verdict(verdict="refuse", reasons=("Too much.",))),
     Instructed(origin="judge", text="Too much."),
@@ -104,3 +109,57 @@ def test_the_page_shows_them_as_plots_and_as_a_table(site: Site, reader: Readers
         assert ada.serious() == []
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert ada.said == []
+
+
+def on_github(site: Site) -> None:
+    """Four pull requests of acme/log: merged after six hours, merged and reverted, closed, unknown; and
+    a follow-up of the first, whose cost is its only figure."""
+    now = datetime.now(UTC)
+    asked = samples.request()
+    for number in (1, 2, 3, 4):
+        site.begin(f"{number:010x}", asked, [*samples.working(asked), *samples.published(asked, number)])
+    again = samples.request(followup=FollowUp(number=1))
+    site.begin(f"{5:010x}", again, [*samples.working(again), *samples.published(again, 1)])
+    fate = Fate(
+        repo="acme/log", number=1, state="merged", base="main", opened_at=now, merge_sha=samples.SHA,
+        closed_at=now + timedelta(hours=6), told_by="webhook",
+    )  # fmt: skip
+    for other in (
+        fate,
+        fate.model_copy(update={"number": 2, "merge_sha": samples.HEAD, "told_by": "look"}),
+        fate.model_copy(update={"number": 3, "state": "closed", "merge_sha": None}),
+    ):
+        site.stores.fates.learn(Tidings(fate=other))
+    by = Undoing(repo="acme/log", branch="main", by="#9", number=2)
+    site.stores.fates.learn(Tidings(undoing=by))
+
+
+def test_pull_requests_on_github_are_counted_once_and_as_far_as_they_are_known(site: Site) -> None:
+    on_github(site)
+    [found] = grouped(facts(site.service, "repository", None))
+    assert (found.attempts, found.opened, found.known) == (5, 4, 3)
+    assert (found.merged, found.closed, found.reverted, found.merge_hours) == (2, 1, 1, 6.0)
+    assert (found.local, found.heard, found.seen) == (0, 2, 1)
+    assert found.merged_cost_usd == found.cost_usd / 2 > 0
+
+
+def test_the_page_says_how_it_knows_what_became_of_pull_requests(site: Site, reader: Readers) -> None:
+    on_github(site)
+    ada = reader("viewer", width=390)
+    page = ada.go("/stats")
+    row = page.get_by_role("row", name="acme/log")
+    expect(row.locator("td").nth(2)).to_have_text("2")  # merged
+    expect(row.locator("td").nth(4)).to_have_text("1")  # reverted
+    expect(page.locator("#known")).to_contain_text(
+        "known of 3 of 4: of 0 from the local forge, of 2 from GitHub's webhooks, of 1 by looking there"
+    )
+    assert ada.serious() == []
+    assert ada.said == []
+    token = {"Authorization": f"Bearer {site.token('viewer', 'prometheus')}"}
+    text = httpx2.get(f"{site.url}/metrics", headers=token).text
+    found = {(s.name, *sorted(s.labels.values())): s.value for f in parsed(text) for s in f.samples}
+    states = {state: found["honk_pull_requests", *sorted(("github", state))] for state in STATES}
+    assert states == {"merged": 2, "closed": 1, "unknown": 1}
+    assert found["honk_pull_requests_reverted",] == 1
+    assert (found["honk_merge_seconds_count",], found["honk_merge_seconds_sum",]) == (2, 2 * 6 * 3600)
+    assert found["honk_merge_seconds_bucket", "43200.0"] == 2

@@ -1,0 +1,133 @@
+"""Looks at GitHub now and then for what became of honk's pull requests, whether webhooks tell or not."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from honk.core.cancel import Cancel
+from honk.core.errors import HonkError
+from honk.core.fates import Fate, Key, Tidings, key
+from honk.core.types import RepoRef
+from honk.server.context import Runs
+from honk.settings import Settings
+from honk.wiring.repositories import open_forge
+from honk.wiring.stores import Stores
+
+if TYPE_CHECKING:
+    from honk.forges.github import GitHubForge
+
+LOOK_SECONDS = 300.0
+"""A look is one request for each repository with pull requests that are not settled."""
+
+LONGEST = timedelta(days=90)
+"""After a run was asked for, its pull request is no longer looked after."""
+
+TAKEN_BACK = timedelta(days=30)
+"""After a merge nobody looks any more whether it was reverted."""
+
+_OVERLAP = timedelta(minutes=5)  # between two looks, for clocks that differ
+
+
+class Lookout:
+    """What was seen is in the database; when it was last looked is not, so a new process looks further
+    back at first."""
+
+    def __init__(self, settings: Settings, stores: Stores, runs: Runs, note: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._stores = stores
+        self._runs = runs
+        self._note = note
+        self._looked: dict[str, datetime] = {}
+        self._noted: dict[str, str] = {}
+
+    def look(self, now: datetime) -> None:
+        """Learn what is new. What GitHub refuses is noted once, and tried again with the next look."""
+        fates = self._stores.fates.all()
+        due: dict[str, tuple[RepoRef, list[int]]] = {}
+        for repo, number in self._published(now):
+            if not _settled(fates.get(key(repo, number)), now):
+                due.setdefault(key(repo, number)[0], (repo, []))[1].append(number)
+        if not due:
+            return
+        forge = open_forge(self._settings, cancel=Cancel(), notice=self._note)
+        try:
+            for repo, numbers in due.values():
+                self._visit(forge, repo, numbers, fates, now)
+        finally:
+            forge.close()
+
+    def _published(self, now: datetime) -> Iterator[tuple[RepoRef, int]]:
+        seen: set[Key] = set()
+        for summary in self._runs.summaries():
+            if now - summary.created_at > LONGEST:
+                return  # newest first
+            state = self._runs.state(summary.run_id)
+            if state is None or state.published is None or state.base is None:
+                continue
+            repo, number = state.base.base.repo, state.published.pull_request.number
+            if repo.forge == "github" and key(repo, number) not in seen:
+                seen.add(key(repo, number))
+                yield repo, number
+
+    def _visit(
+        self, forge: GitHubForge, repo: RepoRef, numbers: list[int], fates: dict[Key, Fate], now: datetime
+    ) -> None:
+        name = repo.name.lower()
+        first = name not in self._looked
+        since = now - TAKEN_BACK if first else self._looked[name] - _OVERLAP
+        try:
+            told = list(forge.ended(repo, since))
+            known = {t.fate.number for t in told if t.fate is not None}
+            for number in numbers:
+                fate = fates.get(key(repo, number))
+                if number not in known and (fate is None or (first and fate.state == "open")):
+                    told.append(forge.fate(repo, number))
+        except HonkError as error:
+            if self._noted.get(name) != str(error):
+                self._noted[name] = str(error)
+                self._note(f"What became of pull requests of {repo.name} is not known: {error}")
+            return
+        for item in told:  # a merge first, then what takes it back
+            self._stores.fates.learn(Tidings(fate=item.fate))
+        for item in told:
+            self._stores.fates.learn(Tidings(undoing=item.undoing))
+        self._looked[name] = now
+        self._noted.pop(name, None)
+
+
+def _settled(fate: Fate | None, now: datetime) -> bool:
+    if fate is None or fate.state == "open":
+        return False
+    old = fate.closed_at is not None and now - fate.closed_at > TAKEN_BACK
+    return fate.state == "closed" or bool(fate.reverted_by) or old
+
+
+@contextmanager
+def open_lookout(
+    settings: Settings, stores: Stores, runs: Runs, note: Callable[[str], None]
+) -> Iterator[None]:
+    """It is looked while the context is open, if there is a credential for GitHub."""
+    if not settings.github.configured:
+        yield
+        return
+    stop = threading.Event()
+    lookout = Lookout(settings, stores, runs, note)
+
+    def work() -> None:
+        while not stop.wait(LOOK_SECONDS):
+            try:
+                lookout.look(datetime.now(UTC))
+            except HonkError as error:  # the database, for a moment
+                note(f"Looking for pull requests: {error}")
+
+    thread = threading.Thread(target=work, name="lookout", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
