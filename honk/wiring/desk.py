@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from honk.core.desk import Offer
-from honk.core.errors import UserError
+from honk.core.errors import StaleWriter, UserError
 from honk.core.order import Order
 from honk.core.state import RunState
 from honk.queue.engine import RunQueue
@@ -27,7 +27,10 @@ class QueueDesk:
         run_id = new_run_id()
         if key is not None:
             run_id = self._stores.once.first(*key, run_id)
-        enlist(self._stores, asked.request, run_id)
+        try:
+            enlist(self._stores, asked.request, run_id)
+        except StaleWriter:  # ordered before: somebody works on it, or writes it down at this moment
+            return run_id
         if order.origin.place:
             self._stores.links.add(order.origin.kind, order.origin.place, run_id)
         self._queue.put(run_id, 1)
