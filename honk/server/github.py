@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from fastapi import APIRouter, BackgroundTasks, HTTPException, Request
+from fastapi import APIRouter, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 
 from honk.core.base import Frozen
@@ -15,7 +15,8 @@ router = APIRouter()
 
 
 class Door(Protocol):
-    """What stands behind the webhook: which deliveries are new, and what a wish leads to."""
+    """What stands behind the webhook: which deliveries are new, and what a wish leads to. Nobody waits
+    for ``act`` and ``learn``: what they are given is done by other threads."""
 
     @property
     def secret(self) -> str: ...
@@ -38,7 +39,7 @@ class Heard(Frozen):
 
 
 @router.post("/github/webhook", status_code=202, include_in_schema=False)
-async def webhook(request: Request, later: BackgroundTasks) -> Heard:
+async def webhook(request: Request) -> Heard:
     """One delivery. The signature is of the body's bytes as they came, before anything parses them."""
     door: Door | None = request.app.state.service.github
     if door is None:
@@ -55,7 +56,7 @@ async def webhook(request: Request, later: BackgroundTasks) -> Heard:
     if not await run_in_threadpool(door.first, delivery, body):
         return Heard(acting=False, detail="this delivery was seen before")
     if isinstance(found, Tidings):
-        later.add_task(door.learn, found, delivery)
+        door.learn(found, delivery)
         return Heard(acting=True, detail="pull request")
-    later.add_task(door.act, found, delivery)
+    door.act(found, delivery)
     return Heard(acting=True, detail=found.kind)

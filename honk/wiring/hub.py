@@ -6,8 +6,10 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from honk.core.cancel import Cancel
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
     from honk.forges.github import GitHubForge
 
 Note = Callable[[str], None]
+
+THREADS = 4
+"""That work on deliveries; others wait, acknowledged."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,8 @@ def _opened(settings: Settings, stores: Stores, name: str, note: Note) -> Iterat
 
 @dataclass(frozen=True)
 class GitHubDoor:
-    """What the server's webhook route works with. ``secret`` signs the deliveries."""
+    """What the server's webhook route works with. ``secret`` signs the deliveries; ``threads`` do what
+    follows from them, so that however slow GitHub is, the next delivery is acknowledged."""
 
     settings: Settings
     stores: Stores
@@ -101,6 +107,7 @@ class GitHubDoor:
     note: Note
     secret: str
     rules: Rules
+    threads: Executor
 
     def first(self, delivery: str, body: bytes) -> bool:
         """Whether neither the delivery's id nor its body was seen before; the id is not signed."""
@@ -110,7 +117,10 @@ class GitHubDoor:
         return known == [mark, mark]
 
     def act(self, wish: Wish, delivery: str) -> None:
-        """Carry out a wish; the outcome goes to the operator's log."""
+        """Have a wish carried out; the outcome goes to the operator's log."""
+        self.threads.submit(self._act, wish, delivery)
+
+    def _act(self, wish: Wish, delivery: str) -> None:
         try:
             with _opened(self.settings, self.stores, wish.repo, self.note) as hub:
                 said = safely(wish, delivery, hub, self.desk, self.settings.github.rounds)
@@ -119,7 +129,10 @@ class GitHubDoor:
         self.note(f"github {delivery}: {said}")
 
     def learn(self, told: Tidings, delivery: str) -> None:
-        """Write down what became of a pull request."""
+        """Have it written down what became of a pull request."""
+        self.threads.submit(self._learn, told, delivery)
+
+    def _learn(self, told: Tidings, delivery: str) -> None:
         try:
             self.stores.fates.learn(told)
         except HonkError as error:
@@ -130,11 +143,14 @@ class GitHubDoor:
             self.note(f"github {delivery}: {told.undoing.repo}: {told.undoing.by} takes a change back")
 
 
-def open_door(settings: Settings, stores: Stores, desk: Desk, note: Note) -> GitHubDoor | None:
-    """None if no webhook secret is set. Raises UserError if there is one, but no credential."""
+@contextmanager
+def open_door(settings: Settings, stores: Stores, desk: Desk, note: Note) -> Iterator[GitHubDoor | None]:
+    """The door while the context is open; leaving it waits for what was acknowledged. None if no
+    webhook secret is set. Raises UserError if there is one, but no credential."""
     github = settings.github
     if github.webhook_secret is None:
-        return None
+        yield None
+        return
     if not github.configured:
         raise UserError(
             "There is a webhook secret, but no credential for GitHub.",
@@ -143,7 +159,10 @@ def open_door(settings: Settings, stores: Stores, desk: Desk, note: Note) -> Git
     rules = Rules(
         mention=github.mention, label=github.label, bots=frozenset(bot.lower() for bot in github.bots)
     )
-    return GitHubDoor(settings, stores, desk, note, github.webhook_secret.get_secret_value(), rules)
+    secret = github.webhook_secret.get_secret_value()
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="github") as threads:
+        threads.submit(import_module, "github")  # a second of work that no delivery should wait for
+        yield GitHubDoor(settings, stores, desk, note, secret, rules, threads)
 
 
 # ---- when a run has ended -----------------------------------------------------------------

@@ -100,9 +100,8 @@ def open_service(settings: Settings, stores: Stores, note: Note) -> Iterator[Ser
     with RunQueue(queue_url(settings.database_url, settings.home)) as queue, ExitStack() as stack:
         desk = QueueDesk(settings, stores, queue)
         slack = stack.enter_context(open_slack(settings, stores, desk, note))
-        yield service_of(
-            settings, stores, queue, note, slack=slack, github=open_door(settings, stores, desk, note)
-        )
+        github = stack.enter_context(open_door(settings, stores, desk, note))
+        yield service_of(settings, stores, queue, note, slack=slack, github=github)
 
 
 def serve(settings: Settings, stores: Stores, *, work: bool, note: Note) -> None:
