@@ -111,7 +111,7 @@ class Ended:
     spent: list[tuple[float, float]]
 
 
-def _cpu(pid: int) -> float:
+def cpu_of(pid: int) -> float:
     """User, system, and both of ended children: fields 14 to 17 of /proc/PID/stat, proc(5)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
@@ -128,7 +128,7 @@ def run(argv: Sequence[str], environment: dict[str, str], folder: Path) -> Ended
         # The end is looked for, but not taken: until then the process has its files in /proc.
         while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
             time.sleep(_SAMPLE_SECONDS)
-            spent.append((time.monotonic(), _cpu(process.pid)))
+            spent.append((time.monotonic(), cpu_of(process.pid)))
         ended = time.monotonic()
         code = process.wait()
         if code not in (0, 10):
