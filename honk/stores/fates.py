@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import or_, select, update
 
 from honk.core.fates import Fate, Tidings, Undoing
 from honk.stores.database import Database
@@ -34,7 +34,7 @@ class SqlFates:
         with self._db.transaction() as connection:
             known = connection.execute(select(table.c.state, table.c.closed_at).where(mine)).first()
             if known is None:
-                connection.execute(insert(table).values(row))
+                connection.execute(self._db.insert_new(table).values(row))
             elif (known.state, known.closed_at) != (row["state"], row["closed_at"]):
                 del row["reverted_by"]
                 connection.execute(update(table).where(mine).values(row))
