@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from honk.core.errors import UserError
-from honk.core.order import Origin
 from honk.core.state import fold
 from honk.triggers.slack_talk import Asked, Talk
 
@@ -14,11 +13,8 @@ def approve(talk: Talk, asked: Asked, value: str) -> None:
     ``value`` is the button's: the run's id, and the turns that there were at that plan.
     """
     run_id, _, turns = value.partition(" ")
-    member = talk.member(asked)
+    member = talk.about(asked, run_id)
     state = fold(talk.events.read(run_id))
-    origin = state.request.origin if state.requested else Origin()
-    if origin.kind != "slack" or origin.place.partition("/")[0] != asked.channel:
-        raise UserError(f"Run {run_id} does not belong to this channel.", "Use the buttons of its own.")
     if state.ended is not None and str(state.turns) != turns:
         raise UserError("This is not the plan any more.", "Look at the newest one, and approve that.")
     talk.desk.approve(run_id, (), f"{member.name or member.id} in Slack")

@@ -124,11 +124,11 @@ class Talk:
 
     def cancel(self, asked: Asked, run_id: str) -> None:
         """The button. What follows is seen in the run's message."""
-        member = self._about(asked, run_id)
+        member = self.about(asked, run_id)
         self.desk.cancel(run_id, f"Cancelled by {member.name} in Slack.")
 
     def resume(self, asked: Asked, run_id: str) -> None:
-        self._about(asked, run_id)
+        self.about(asked, run_id)
         self.desk.resume(run_id)
 
     def member(self, asked: Asked) -> Member:
@@ -160,8 +160,8 @@ class Talk:
         email = f"{login}@users.noreply.github.com" if login else member.email
         return f"{name} <{email}>" if email else name
 
-    def _about(self, asked: Asked, run_id: str) -> Member:
-        """Who pressed the button of a run in its own channel. Raises UserError."""
+    def about(self, asked: Asked, run_id: str) -> Member:
+        """Who pressed the button of a run in its own channel, if that person may. Raises UserError."""
         state = fold(self.events.read(run_id))
         member = self.member(asked)
         origin = state.request.origin if state.requested else Origin()

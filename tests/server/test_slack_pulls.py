@@ -193,6 +193,9 @@ def test_who_may_not_write_on_github_starts_and_touches_nothing(
         message = office.shows(run_id, "Waiting for a worker")
         refused(office, slack.mention("louder", thread=message.ts, user=BOB), "bob may not write")
         refused(office, slack.press(message, "honk_cancel", user=BOB), "bob may not write")
+        office.record(run_id, RunEnded(outcome=Outcome.PLANNED, reason="A plan.", seconds=1))
+        planned = office.shows(run_id, "The plan waits")
+        refused(office, slack.press(planned, "honk_approve", user=BOB), "bob may not write")
         assert (office.runs(), office.stores.inbox.look(run_id)) == ([run_id], [])
         repo.roles["bob"] = "write"  # asked anew each time
         office.send(slack.command("say hello", user=BOB))
