@@ -58,7 +58,7 @@ _RETRY = "Retry goes on where it stopped; mention honk in this thread to go on w
 _LIMIT = "The work so far is kept. An operator goes on with higher limits: honk resume {run_id} --max-cost …"
 _NEXT = {
     Outcome.PUBLISHED: "Review it. Mention honk in this thread to ask for a follow-up.",
-    Outcome.PLANNED: "Approve it above, or mention honk in this thread with what to change in it.",
+    Outcome.PLANNED: "Approve it above. Mention honk in this thread with what to change in it.",
     Outcome.FAILED: _RETRY,
     Outcome.CANCELLED: _RETRY,
     Outcome.EXHAUSTED: _LIMIT,
