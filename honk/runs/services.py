@@ -114,7 +114,7 @@ class Verifying:
     # The command, its result on the base if there is one, that on the change, the change itself.
     compare: Callable[[VerifyCommand, Check | None, Check, Change | None], Comparison]
     settle: Callable[[Sequence[Check]], Check]  # several runs of one check on one commit
-    is_manifest: Callable[[str], bool]
+    needs_setup: Callable[[str, Sequence[str]], bool]
     baselines: Baselines
     cancel: Cancel
 

@@ -106,23 +106,30 @@ def verify_change(run: Run, services: Verifying, plan: Plan, change: Change) -> 
     measure_base(run, services, plan, commands)
     setup, checks = _fresh(run, services, plan, commands, change)
     settled = tuple(
-        _settled(run, services, plan, change, command, check)
-        for command, check in zip(commands, checks, strict=bool(checks))
+        _settled(run, services, plan, change, commands[: number + 1], check)
+        for number, check in enumerate(checks)
     )
     image = image_of(run, services, plan)
     return Verified(stage="final", commit=change.head, image=image, report=Report(checks=(*setup, *settled)))
 
 
 def _settled(
-    run: Run, services: Verifying, plan: Plan, change: Change, command: VerifyCommand, first: Check
+    run: Run,
+    services: Verifying,
+    plan: Plan,
+    change: Change,
+    commands: tuple[VerifyCommand, ...],
+    first: Check,
 ) -> Check:
-    """``first`` compared with the base; what would block is run again until a run flips nothing more."""
+    """``first``, the check by the last of ``commands``, compared with the base; what would block is run
+    again until a run flips nothing more, after the others, which may build what it tests."""
+    command = commands[-1]
     base = before(run, command)
     check = _compared(services, command, base, first, change)
     runs = [first]
     while base is not None and check.blocks and command.source != "flag" and _repeatable(check, runs):
-        _, again = _fresh(run, services, plan, (command,), change)
-        runs += again
+        _, again = _fresh(run, services, plan, commands, change)
+        runs += again[-1:]
         flaky = check.compared.flaky if check.compared else ()
         check = _compared(services, command, base, services.settle(runs), change)
         if check.compared is None or check.compared.flaky == flaky:
@@ -182,8 +189,8 @@ def _fresh(
 ) -> tuple[tuple[Check, ...], tuple[Check, ...]]:
     """Run ``commands`` in a fresh container, on exactly the change's commit or on the base.
 
-    The first part is setup, which runs again where manifests changed; where it fails, there is
-    no second part.
+    The first part is setup, which runs again where manifests changed, or what an installation
+    compiles; where it fails, there is no second part.
     """
     base, mirror = rules_sha(run) if change is None else base_sha(run), services.mirror
     pack, shallow = mirror.seed(base, history(run))
@@ -198,7 +205,7 @@ def _fresh(
         checkout=commit,
         submodules=plan.submodules.seed(),
     )
-    touched = any(services.is_manifest(path) for path in _changed(run, services, change))
+    touched = any(services.needs_setup(path, plan.setup) for path in _changed(run, services, change))
     with services.open_sandbox(spec, services.cancel) as box:
         setup = _run_setup(run, services, plan, box) if touched else ()
         checks: tuple[Check, ...] = ()

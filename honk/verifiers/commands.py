@@ -24,6 +24,18 @@ _MANIFESTS = re.compile(
 )
 
 
+_COMPILED = re.compile(r"\.(?:c|cc|cpp|cxx|h|hh|hpp|pyx|pxd|pxi|rs|f|f90|cu)$", re.I)
+_INSTALLS = re.compile(r"\b(?:pip|uv|poetry|pdm|npm|pnpm|yarn|bun)\b.*\b(?:install|ci|sync)\b")
+
+
+def needs_setup(path: str, setup: Sequence[str]) -> bool:
+    """Whether a change of ``path`` leaves what ``setup`` made out of date: it is a manifest or a lock
+    file, or source of an extension that the package's installation compiles."""
+    return is_manifest(path) or (
+        _COMPILED.search(path) is not None and any(_INSTALLS.search(line) for line in setup)
+    )
+
+
 def is_manifest(path: str) -> bool:
     """Whether a change of ``path`` may change what setup installs."""
     name = basename(path)

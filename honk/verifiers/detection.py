@@ -28,12 +28,14 @@ PACKAGES = 100
 class Ecosystem:
     """``look`` gets a package's own files and those of the root; ``markers`` fits the names of
     manifests; ``covers`` says whether a package's checks run those of packages below it.
-    ``foreign`` names what honk's stock image cannot offer."""
+    ``foreign`` names what honk's stock image cannot offer. ``together`` are setup commands for all
+    folders that have a package."""
 
     look: Callable[[Tree, Tree], Detection]
     markers: str
     covers: Callable[[Tree], bool]
     foreign: str = ""
+    together: Callable[[Tree, Sequence[str]], tuple[str, ...]] = lambda root, folders: ()
 
 
 def _always(tree: Tree) -> bool:
@@ -41,7 +43,7 @@ def _always(tree: Tree) -> bool:
 
 
 _ECOSYSTEMS = (
-    Ecosystem(python.python, python.MARKERS, python.covers),
+    Ecosystem(python.python, python.MARKERS, python.covers, together=python.together),
     Ecosystem(node.node, r"package\.json", node.covers),
     Ecosystem(others.go, r"go\.mod", lambda tree: False),
     Ecosystem(others.rust, r"Cargo\.toml", lambda tree: "[workspace]" in tree.text("Cargo.toml")),
@@ -90,6 +92,8 @@ def _packages(root: Tree, ecosystem: Ecosystem, stock: bool) -> Detection:
         needs = f"{ecosystem.foreign} is not in honk's image: name one that has it (image: in .honk.yml)."
         kept_out = Detection(reasons=found.reasons) if stock else found
         return kept_out + Detection(reasons=(needs,))
+    if found.setup:
+        found += Detection(setup=ecosystem.together(root, shown))
     if len(kept) > len(shown):
         left = f"{kept[len(shown)]} and {len(kept) - len(shown) - 1} more packages are left out: too many."
         found += Detection(reasons=(left,))

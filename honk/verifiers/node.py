@@ -18,6 +18,7 @@ _EVERYWHERE = re.compile(
     r"--workspaces|(?:^|\s)-ws\b|\bturbo\b|\bnx\b|\blerna\b|pnpm\s+(?:\S+\s+)*?(?:-r|--recursive)\b"
     r"|yarn\s+workspaces|\bbun\b.*--filter|\bwireit\b"
 )
+_BUILDS = re.compile(r"\b(?:build|tsc|rollup|webpack|esbuild|vite|babel|tsup|swc|node|make|gyp)\b")
 
 
 @dataclass(frozen=True)
@@ -80,11 +81,16 @@ def _read(tree: Tree) -> _Package | None:
 
 
 def _scripts(scripts: dict[str, str]) -> list[str]:
-    """Names of the scripts that check something and change nothing."""
+    """Names of the scripts that check something and change nothing.
+
+    What builds comes first: tests of build output that ignore rules cover would otherwise run on
+    that of the base, which setup left.
+    """
     tests = ["test"] if "no test specified" not in scripts.get("test", "no test specified") else []
-    kinds = (_TYPES, _LINTS, _FORMATS, ("build",))
+    built = [n for n in ("build", "prepare") if n in scripts and (n == "build" or _BUILDS.search(scripts[n]))]
+    kinds = (_TYPES, _LINTS, _FORMATS)
     others = [next((n for n in kind if n in scripts and _harmless(scripts[n])), None) for kind in kinds]
-    found = tests + [name for name in others if name is not None]
+    found = [n for n in built[:1] if _harmless(scripts[n])] + tests + [n for n in others if n is not None]
     return found or [name for name in ("check",) if name in scripts]
 
 

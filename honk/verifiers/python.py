@@ -6,7 +6,7 @@ import configparser
 import re
 import shlex
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from posixpath import dirname
 
@@ -30,6 +30,14 @@ def covers(tree: Tree) -> bool:
     them, or is a distribution with code of its own."""
     config = _Config(tree)
     return bool(config.pytest or config.tox or tree.has("noxfile.py") or config.installable)
+
+
+def together(root: Tree, folders: Sequence[str]) -> tuple[str, ...]:
+    """The repository's own packages from their folders, once all are installed: of one that another
+    requires by its path pip has put a copy in the place of the link, and checks would test that."""
+    own = [folder for folder in folders if _Config(root.below(folder)).installable]
+    links = " ".join(f"-e {shlex.quote(f'./{folder}')}" for folder in own)
+    return (f"python3 -m pip install --no-deps {links}",) if len(own) > 1 else ()
 
 
 def python(tree: Tree, root: Tree) -> Detection:

@@ -90,7 +90,8 @@ class Tree:
 
     def at(self, line: str) -> str:
         """``line`` as the root has to run it."""
-        return f"cd {shlex.quote(self.place)} && {line}" if self.place else line
+        place = f"./{self.place}" if self.place.startswith("-") else self.place
+        return f"cd {shlex.quote(place)} && {line}" if place else line
 
     def command(self, name: str, line: str) -> VerifyCommand:
         """A check of the package by ``line``, which runs in its folder."""

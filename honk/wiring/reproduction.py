@@ -19,7 +19,7 @@ from honk.runs.reproduce import Forgetful, Reproduced, reproduce
 from honk.runs.run import Listener
 from honk.runs.services import Verifying
 from honk.settings import Settings
-from honk.verifiers.commands import check, is_manifest
+from honk.verifiers.commands import check, needs_setup
 from honk.verifiers.compare import compare, settle
 from honk.wiring.followups import followups_of
 from honk.wiring.repositories import open_forge, open_mirror, open_submodules, target
@@ -126,7 +126,7 @@ def repeat(
             check=check,
             compare=compare,
             settle=settle,
-            is_manifest=is_manifest,
+            needs_setup=needs_setup,
             baselines=Forgetful(),
             cancel=cancel,
         )

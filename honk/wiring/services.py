@@ -29,7 +29,7 @@ from honk.settings import Settings
 from honk.tools.specs import FINISH, PROPOSE_PLAN, VERIFY
 from honk.tools.tool import ToolContext, answered, run_tool
 from honk.tools.toolset import toolset
-from honk.verifiers.commands import check, feedback, is_manifest
+from honk.verifiers.commands import check, feedback, needs_setup
 from honk.verifiers.compare import compare, settle, weakened
 from honk.wiring.evidence import signer
 from honk.wiring.followups import followups
@@ -199,7 +199,7 @@ def assemble(
         settle=settle,
         weakened=weakened,
         feedback=feedback,
-        is_manifest=is_manifest,
+        needs_setup=needs_setup,
         wording=_wording(request, hidden),
         sign=signer(settings),
         branch=branch_name,

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.docker
 
 @dataclass(frozen=True)
 class Project:
-    """Small enough to read. ``broken`` is an edit under which the first of ``checks`` must fail."""
+    """Small enough to read. ``broken`` is an edit under which one of ``checks`` must fail."""
 
     files: dict[str, str]
     checks: tuple[str, ...]
@@ -35,6 +35,19 @@ class Test(unittest.TestCase):
         self.assertEqual(greet(), "hello")
 """
 PYTEST = "from greet import greet\n\n\ndef test_greet():\n    assert greet() == 'hello'\n"
+FAST = """\
+#include <Python.h>
+
+static PyObject *add(PyObject *self, PyObject *arguments) {
+    long x, y;
+    if (!PyArg_ParseTuple(arguments, "ll", &x, &y)) return NULL;
+    return PyLong_FromLong(x + y);
+}
+
+static PyMethodDef methods[] = {{"add", add, METH_VARARGS, ""}, {NULL, NULL, 0, NULL}};
+static struct PyModuleDef fast = {PyModuleDef_HEAD_INIT, "fast", "", -1, methods};
+PyMODINIT_FUNC PyInit_fast(void) { return PyModule_Create(&fast); }
+"""
 GO_TEST = """\
 package greet
 
@@ -67,6 +80,31 @@ PROJECTS = {
         },
         ("pytest",),
         SPOIL_PYTHON,
+    ),
+    "extension": Project(
+        {
+            "setup.py": "from setuptools import Extension, setup\n"
+            "setup(name='fast', version='1', py_modules=[], ext_modules=[Extension('fast', ['fast.c'])])\n",
+            "fast.c": FAST,
+            "test_fast.py": "import fast\n\n\ndef test_add():\n    assert fast.add(2, 3) == 5\n",
+            ".gitignore": "*.so\nbuild/\n*.egg-info/\n",
+        },
+        ("pytest",),
+        "sed -i 's/x + y/x * y/' fast.c",
+    ),
+    "prepare": Project(
+        {
+            "package.json": '{"name": "greet", "version": "1.0.0", "scripts": '
+            '{"prepare": "node build.js", "test": "node --test"}}\n',
+            "build.js": "const fs = require('fs');\n"
+            "fs.mkdirSync('dist', {recursive: true}); fs.copyFileSync('greet.js', 'dist/greet.js');\n",
+            "greet.js": "module.exports = () => 'hello';\n",
+            "greet.test.js": "const t = require('node:test'), a = require('node:assert');\n"
+            "t('greets', () => a.equal(require('./dist/greet.js')(), 'hello'));\n",
+            ".gitignore": "dist/\n",
+        },
+        ("npm prepare", "npm test"),
+        "sed -i s/hello/bye/ greet.js",
     ),
     "node": Project(
         {
@@ -135,7 +173,7 @@ def test_detected_checks_pass_and_fail_for_the_right_reason(install: Installer, 
     other = install([bash(project.broken), *[FINISH] * 4])
     bad = other.honk("break it", *options, seconds=SLOW)
     assert (bad.code, bad.result.outcome) == (20, "unverified"), bad.err
-    assert bad.result.verification[0].after == "failed"
+    assert "failed" in [check.after for check in bad.result.verification]
 
 
 @pytest.mark.full

@@ -16,7 +16,7 @@ from honk.git.submodules import Brought
 from honk.planning import make_plan
 from honk.runs.reproduce import Forgetful, Repeated, Reproduced, reproduce
 from honk.runs.services import Verifying
-from honk.verifiers.commands import check, is_manifest
+from honk.verifiers.commands import check, needs_setup
 from honk.verifiers.compare import compare, settle
 from honk.wiring import open_mirror
 from tests.runs.test_monorepo import FILES
@@ -34,7 +34,7 @@ def repeat(world: World, statement: Statement, seen: list[Recorded]) -> Reproduc
             check=check,
             compare=compare,
             settle=settle,
-            is_manifest=is_manifest,
+            needs_setup=needs_setup,
             baselines=Forgetful(),
             cancel=Cancel(),
         )

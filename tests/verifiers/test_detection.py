@@ -11,7 +11,7 @@ from honk.core.errors import UserError
 from honk.core.repoconfig import RepoConfig
 from honk.core.types import VerifyCommand
 from honk.settings import parse_repo_config
-from honk.verifiers.commands import is_manifest, resolve
+from honk.verifiers.commands import is_manifest, needs_setup, resolve
 from honk.verifiers.config import propose
 from honk.verifiers.detection import Detection, affected, detect
 
@@ -239,7 +239,19 @@ CASES: dict[str, tuple[dict[str, str], list[str], list[str], set[str]]] = {
                 {"scripts": {"test": "jest", "lint": "eslint --fix .", "format:check": "x", "build": "tsc"}}
             )
         },
-        ["CI=true npm run test", "CI=true npm run format:check", "CI=true npm run build"],
+        ["CI=true npm run build", "CI=true npm run test", "CI=true npm run format:check"],
+        ["npm install --no-audit --no-fund --no-package-lock"],
+        set(),
+    ),
+    "what package.json builds at installation": (
+        {"package.json": json.dumps({"scripts": {"test": "x", "prepare": "node build.js"}})},
+        ["CI=true npm run prepare", "CI=true npm run test"],
+        ["npm install --no-audit --no-fund --no-package-lock"],
+        set(),
+    ),
+    "hooks that package.json installs": (
+        {"package.json": json.dumps({"scripts": {"test": "x", "prepare": "husky install"}})},
+        ["CI=true npm run test"],
         ["npm install --no-audit --no-fund --no-package-lock"],
         set(),
     ),
@@ -285,8 +297,10 @@ CASES: dict[str, tuple[dict[str, str], list[str], list[str], set[str]]] = {
         ["cargo test"],
         [
             "cargo fetch",
-            '{ cargo test --no-run; [ "$(du -sm target | cut -f1)" -lt 2048 ] || rm -rf target; }'
-            " >/dev/null 2>&1",
+            "{ cargo test --no-run; "
+            "own=$(cargo metadata --no-deps --format-version 1 | jq -er '.packages[].name')"
+            ' && echo "$own" | xargs -n1 cargo clean -p && [ "$(du -sm target | cut -f1)" -lt 2048 ]'
+            " || rm -rf target; } >/dev/null 2>&1",
         ],
         {"rust"},
     ),
@@ -553,6 +567,36 @@ MANIFESTS = """requirements.txt a/requirements-dev.txt requirements/base.txt req
 pyproject.toml sub/setup.py poetry.lock uv.lock Pipfile.lock package.json web/package-lock.json
 pnpm-lock.yaml yarn.lock go.mod go.sum Cargo.lock crates/a/Cargo.toml pom.xml build.gradle.kts
 gradle/libs.versions.toml gradle/wrapper/gradle-wrapper.properties .pre-commit-config.yaml"""
+
+
+def test_packages_that_require_each_other_by_path_are_linked_last() -> None:
+    project = "[tool.poetry]\nname='x'\n"
+    found = look(
+        {
+            "a lib/pyproject.toml": project,
+            "app/pyproject.toml": project,
+            "app/test_x.py": "import pytest",
+            "-odd/Makefile": "test:\n",
+            "-odd/test_y.py": "import pytest",
+            "-odd/pyproject.toml": project,
+        }
+    )
+    links = f"{PIP} --no-deps -e ./-odd -e './a lib' -e ./app"
+    assert found.setup == (f"cd ./-odd && {PIP} -e .", f"cd app && {PIP} -e .", links)
+
+
+@pytest.mark.parametrize(
+    ("path", "setup", "again"),
+    [
+        ("src/fast.c", f"{PIP} -e .", True),
+        ("src/fast.c", "cd x && npm ci", True),
+        ("src/main.rs", "cargo fetch", False),
+        ("src/app.py", f"{PIP} -e .", False),
+        ("pyproject.toml", "make deps", True),
+    ],
+)
+def test_setup_runs_again_for_what_it_compiled(path: str, setup: str, again: bool) -> None:
+    assert needs_setup(path, ("true", setup)) is again
 
 
 @pytest.mark.parametrize("path", MANIFESTS.split())
