@@ -143,6 +143,16 @@ def test_the_help_imports_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_a_run_starts_without_what_comes_after_its_session() -> None:
+    import subprocess
+    import sys
+
+    later = ("honk.gates", "honk.server", "honk.triggers", "honk.verifiers.results", "jsonschema", "pathspec")
+    code = f"import sys, honk.cli.run, honk.wiring\nprint([m for m in sys.modules if m.startswith({later})])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_nothing_is_copied_through_the_engines_archive_calls() -> None:
     """A tree that a model wrote must not be unpacked by the engine, whose own code did it wrongly before."""
     calls = re.compile(r"\b(?:get_archive|put_archive)\b|docker\W+cp\b")

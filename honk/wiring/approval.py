@@ -8,7 +8,6 @@ from honk.core.events import Overruled, PathsAllowed, PlanApproved, Recorded, Ru
 from honk.core.plain import clean
 from honk.core.state import RunState
 from honk.core.types import Finding, Outcome
-from honk.gates import can_permit, matches
 from honk.runs.run import Run
 from honk.wiring.stores import Stores, check_kept
 
@@ -78,6 +77,8 @@ def approval_of(run_id: str, state: RunState, globs: tuple[str, ...], by: str) -
             f"Run {run_id} is {now}; only a planned, refused or vetoed run can be approved.",
             "See `honk runs`.",
         )
+    from honk.gates import can_permit, matches  # no run begins with an approval
+
     blocking = blocked(state)
     never = [finding for finding in blocking if not can_permit(finding)]
     if never or not blocking:
