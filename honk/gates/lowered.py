@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from honk.core.types import Finding
 from honk.gates.collect import words
 from honk.gates.commands import fewer_by_default, is_test_command, weaker_command
 from honk.gates.content import Content
+from honk.gates.elsewhere import Elsewhere, Said, entries, said
 from honk.gates.lines import lowered_lines, narrowed
 from honk.gates.request import NOTHING, Asked
 from honk.gates.settings import Flat, flatten
@@ -141,13 +141,13 @@ def lowered(configs: Sequence[Content], added: Sequence[str], request: Asked = N
     What one file loses and another gains has moved, and is flagged.
     """
     removed = frozenset(word.lower() for word in request.removal)
-    says = [(content, *_said(content)) for content in configs]
+    says = [(content, *said(content)) for content in configs]
     for content in configs:
         path = content.file.path
         others = [(old, new) for other, old, new in says if other is not content]
-        elsewhere = _Elsewhere(
-            gained=frozenset[_Said]().union(*(new - old for old, new in others)),
-            lost=frozenset[_Said]().union(*(old - new for old, new in others)),
+        elsewhere = Elsewhere(
+            gained=frozenset[Said]().union(*(new - old for old, new in others)),
+            lost=frozenset[Said]().union(*(old - new for old, new in others)),
             to_remove=removed,
             exempts=request.exempts,
         )
@@ -159,62 +159,7 @@ def lowered(configs: Sequence[Content], added: Sequence[str], request: Asked = N
         yield from (_finding(path, result, detail) for result, detail in dict.fromkeys(found))
 
 
-_Said = str | tuple[str, str]  # a word, or a key without its section and one of its values
-
-
-def _said(content: Content) -> tuple[frozenset[_Said], frozenset[_Said]]:
-    """What a file says before and after the change."""
-    old, new = (
-        words((side or b"").decode("utf-8", "replace")) | _values(flatten(content.file.path, side) or {})
-        for side in (content.old, content.new)
-    )
-    return old, new
-
-
-def _values(flat: Flat) -> frozenset[_Said]:
-    return frozenset[_Said]().union(*(_named(key, values) for key, values in flat.items()))
-
-
-def _named(key: str, values: Sequence[str]) -> frozenset[_Said]:
-    name = key.rpartition("/")[2].lower().replace("-", "_")
-    return frozenset((name, value.strip().lower()) for value in values)
-
-
-@dataclass(frozen=True)
-class _Elsewhere:
-    """What the other configuration files of the change gain and lose, and the words of a request
-    to remove something."""
-
-    gained: frozenset[_Said]
-    lost: frozenset[_Said]
-    to_remove: frozenset[str]
-    exempts: frozenset[str]
-
-    def may_be_asked(self, key: str, old: Sequence[str], new: Sequence[str]) -> bool:
-        """Whether the request names the key, or what is new or gone among its rules, paths or numbers."""
-        if key.rpartition("/")[2].lower() in self.exempts:
-            return True
-        gone, come = (_entries(tuple(set(a) - set(b))) for a, b in ((old, new), (new, old)))
-        named = [bool(words(entry) & self.exempts) for entry in come]
-        to_go = [bool(words(entry) & self.to_remove) for entry in gone]
-        return bool(named or to_go) and all(named) and (bool(named) or all(to_go))
-
-    def explains(self, key: str, old: tuple[str, ...], new: tuple[str, ...]) -> bool:
-        """Whether a value that is gone stands elsewhere now or was to go, or a new one comes from
-        elsewhere."""
-        if not old:
-            return _named(key, new) <= self.lost
-        moved = words(" ".join(old)) <= self.gained or _named(key, old) <= self.gained
-        tool = re.match(r"(?:tool/)?(flake8|isort|pylint|pycodestyle|pydocstyle|black|bandit)\b", key.lower())
-        if tool and not new and self.gained & {"ruff", "pylint", "biome", "flake8"} - {tool[1]}:
-            return True  # another linter does its work: which rules are the same, no rule tells
-        options = words(" ".join(old)) - words(" ".join(new))
-        if is_test_command(key) and options and options <= self.gained:
-            return True
-        return not new and (moved or bool(words(key.replace("-", " ")) & self.to_remove))
-
-
-def _lines(content: Content, elsewhere: _Elsewhere) -> Iterator[Found]:
+def _lines(content: Content, elsewhere: Elsewhere) -> Iterator[Found]:
     for result, detail in lowered_lines(content.file.path, content.old, content.new):
         moved = content.new is None and words(detail.partition(": ")[2]) <= elsewhere.gained
         yield ("flag" if moved or _package_gone(content) else result), detail
@@ -235,7 +180,7 @@ Found = tuple[Literal["block", "flag"], str]
 
 
 def _compare(
-    content: Content, before: Flat, after: Flat, added: Sequence[str], elsewhere: _Elsewhere
+    content: Content, before: Flat, after: Flat, added: Sequence[str], elsewhere: Elsewhere
 ) -> Iterator[Found]:
     path = content.file.path
     harmless = (*added, *_selected(after, _selected(before)))
@@ -325,8 +270,8 @@ def _selection(key: str, old: tuple[str, ...], new: tuple[str, ...], after: Flat
 def _ignores(key: str, old: tuple[str, ...], new: tuple[str, ...], fresh: Sequence[str]) -> Iterator[Found]:
     """Entries of an ignore list; harmless are those about ``fresh`` paths and rules: nothing that
     was checked before is left out."""
-    entries, known = _entries(new) - _entries(old), _entries(old) - _entries(new)
-    for entry in sorted(entries):
+    fresh_entries, known = entries(new) - entries(old), entries(old) - entries(new)
+    for entry in sorted(fresh_entries):
         moved = any(_leaf(entry) == _leaf(other) for other in known)
         harmless = (
             moved
@@ -352,10 +297,6 @@ def _is_rule(entry: str, selected: str) -> bool:
     if selected == "ALL":
         return re.fullmatch(r"[A-Z]+\d*", entry) is not None
     return selected.isalnum() and selected.isupper() and entry.startswith(selected)
-
-
-def _entries(values: tuple[str, ...]) -> set[str]:
-    return {part.strip() for value in values for part in re.split(r",\s*", value) if part.strip()}
 
 
 def _threshold(

@@ -34,7 +34,8 @@ _REWRITES = re.compile(
 )
 _LOOSER = re.compile(
     r"\b(?:relax|loosen|toleran|epsilon|approximate|(?:less|too) (?:strict|tight|exact|precise)|brittle"
-    r"|exact(?:ly)?\b|should not depend|not depend on|regardless of|order does not matter|any order)",
+    r"|compar\w+\s+(?:\w+\s+){0,3}exactly|should not depend"
+    r"|not depend on|regardless of|order does not matter|any order)",
     re.I,
 )
 _SKIPS = re.compile(
@@ -42,6 +43,28 @@ _SKIPS = re.compile(
     r"|\b" + _TESTS + r"\b" + _NEAR + r"\b(?:skipp?|disabl|quarantin|xfail|ignor)(?:e|ed|ing)?\b",
     re.I,
 )
+_NEGATION = (
+    r"(?:(?<![\w-])(?:not|never|no|none|nothing|without|cannot|neither|nor|avoid|refrain|instead of"
+    r"|rather than)(?![\w-])|n['\u2019]t\b)"
+)
+_VERB = (
+    r"\b(?:remov|delet|drop|skip|disabl|quarantin|xfail|ignor|mut(?:e|ing)|lower|relax|loosen|weaken|chang|modif"
+    r"|touch|edit|alter|adapt|rewrit|updat|renam|mov(?:e|ing)\b|exempt|exclud|suppress|silenc|reduc|raised|raising"
+    r"|increas|decreas|comment\w* out|turn\w* off|switch\w* off|leav\w* out)\w*"
+)
+_SENTENCE = r"(?:[^.;!\n]|\.(?=\S))"  # a character of one; a dot within a name does not end it
+_FORBIDS = re.compile(
+    rf"{_NEGATION}(?:(?!\bbut\b){_SENTENCE}){{0,120}}?{_VERB}(?:(?!\bbut\b){_SENTENCE}){{0,300}}"
+    rf"|\b(?:skipp|delet|remov|disabl|ignor|lower|chang|edit|weaken)ing\b{_SENTENCE}{{0,120}}?\b(?:is|are)\s+(?:not\b"
+    rf"|forbidden|prohibited|unacceptable){_SENTENCE}{{0,300}}",
+    re.I,
+)
+_KEEPS = re.compile(  # of a clause, which is dropped as a whole
+    r"\b(?:keep|leav|stay|remain|retain)\w*\b.{0,120}?\b(?:as\s+(?:\w+\s+)?(?:is|are|now|before)\b|unchanged"
+    r"|untouched|intact|alone\b)",
+    re.I | re.S,
+)
+_CLAUSE = re.compile(r"([,;!\n]|\.(?=\s|$)|\b(?:and|but)\b)")
 _EXEMPTS = re.compile(
     r"\b(?:relax|lower|loosen|allow|ignor|exempt|exclud|skip|disabl|permit|suppress|silenc|tolerat|rais"
     r"|increas|reduc|drop|set\b|limit|leave out|leav\w* \w+ out|(?:turn|switch)\w*\s+(?:\w+\s+)?off"
@@ -78,7 +101,8 @@ NOTHING = Asked()
 
 
 def asked(request: str) -> Asked:
-    """What ``request`` speaks of, as far as its words tell."""
+    """What ``request`` speaks of, as far as its words tell. What it forbids, it does not ask for."""
+    request = _wanted(request)
     said = frozenset(
         word for word in re.findall(r"[\w-]{2,}", request.lower()) if not _COMMON.fullmatch(word)
     )
@@ -93,6 +117,12 @@ def asked(request: str) -> Asked:
         skips=_SKIPS.search(request) is not None,
         exempts=said | parts if _EXEMPTS.search(request) else frozenset(),
     )
+
+
+def _wanted(request: str) -> str:
+    """The request without what is not to be done."""
+    clauses = _CLAUSE.split(_FORBIDS.sub(" ", request))
+    return "".join(clause for clause in clauses if not _KEEPS.search(clause))
 
 
 def _split(names: frozenset[str]) -> frozenset[str]:

@@ -1,0 +1,94 @@
+"""What explains that a configuration file says less: other files of the change, or the request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from honk.gates.collect import words
+from honk.gates.commands import is_test_command
+from honk.gates.content import Content
+from honk.gates.settings import Flat, flatten
+
+Said = str | tuple[str, str]  # a word, or a key without its section and one of its values
+
+_GENERAL = frozenset(
+    {
+        "tool",
+        "lint",
+        "rules",
+        "rule",
+        "report",
+        "run",
+        "options",
+        "config",
+        "settings",
+        "global",
+        "max",
+        "min",
+    }
+)
+
+
+def said(content: Content) -> tuple[frozenset[Said], frozenset[Said]]:
+    """What a file says before and after the change."""
+    old, new = (
+        words((side or b"").decode("utf-8", "replace")) | _values(flatten(content.file.path, side) or {})
+        for side in (content.old, content.new)
+    )
+    return old, new
+
+
+def _values(flat: Flat) -> frozenset[Said]:
+    return frozenset[Said]().union(*(_named(key, values) for key, values in flat.items()))
+
+
+def _named(key: str, values: Sequence[str]) -> frozenset[Said]:
+    name = key.rpartition("/")[2].lower().replace("-", "_")
+    return frozenset((name, value.strip().lower()) for value in values)
+
+
+def entries(values: tuple[str, ...]) -> set[str]:
+    """The single entries of a list, which may stand in one line."""
+    return {part.strip() for value in values for part in re.split(r",\s*", value) if part.strip()}
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """What the other configuration files of the change gain and lose, and the words of a request
+    to remove something, or to make a rule laxer."""
+
+    gained: frozenset[Said]
+    lost: frozenset[Said]
+    to_remove: frozenset[str]
+    exempts: frozenset[str]
+
+    def may_be_asked(self, key: str, old: Sequence[str], new: Sequence[str]) -> bool:
+        """Whether the request names the key, or what is new or gone among its rules and paths. A number
+        says nothing unless the request speaks of what the key is about."""
+        if key.rpartition("/")[2].lower() in self.exempts:
+            return True
+        about = words(re.sub(r"[_-]", " ", key)) - _GENERAL
+        gone, come = (entries(tuple(set(a) - set(b))) for a, b in ((old, new), (new, old)))
+        named = [self._names(entry, about) for entry in come]
+        to_go = [bool(words(entry) & self.to_remove) for entry in gone]
+        return bool(named or to_go) and all(named) and (bool(named) or all(to_go))
+
+    def _names(self, entry: str, about: frozenset[str]) -> bool:
+        is_number = re.fullmatch(r"[\d.]+\s*%?", entry) is not None
+        return bool(words(entry) & self.exempts) and (not is_number or bool(about & self.exempts))
+
+    def explains(self, key: str, old: tuple[str, ...], new: tuple[str, ...]) -> bool:
+        """Whether a value that is gone stands elsewhere now or was to go, or a new one comes from
+        elsewhere."""
+        if not old:
+            return _named(key, new) <= self.lost
+        moved = words(" ".join(old)) <= self.gained or _named(key, old) <= self.gained
+        tool = re.match(r"(?:tool/)?(flake8|isort|pylint|pycodestyle|pydocstyle|black|bandit)\b", key.lower())
+        if tool and not new and self.gained & {"ruff", "pylint", "biome", "flake8"} - {tool[1]}:
+            return True  # another linter does its work: which rules are the same, no rule tells
+        options = words(" ".join(old)) - words(" ".join(new))
+        if is_test_command(key) and options and options <= self.gained:
+            return True
+        return not new and (moved or bool(words(key.replace("-", " ")) & self.to_remove))
