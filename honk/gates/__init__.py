@@ -28,9 +28,10 @@ from honk.core.types import Change, Finding
 from honk.gates.content import Content, contents
 from honk.gates.dependencies import downgrades, locks
 from honk.gates.expected import expected_output
+from honk.gates.fresh import Base
 from honk.gates.hidden import hidden_characters, scan_hidden, visible
 from honk.gates.junk import junk
-from honk.gates.lowered import lowered
+from honk.gates.lowered import is_config, lowered
 from honk.gates.paths import protected_paths, tests_changed
 from honk.gates.policy import DEFAULTS, GatePolicy, apply, can_permit, combined, matches
 from honk.gates.request import asked
@@ -56,13 +57,14 @@ def inspect(change: Change, source: Source, policy: GatePolicy) -> tuple[Finding
 def _inspect(change: Change, source: Source, policy: GatePolicy) -> Iterator[Finding]:
     request = asked(policy.request)
     suite = Suite(request.removal)
-    folders = _folders(change, source)
+    base = _base(change, source)
+    folders = _folders(change, base)
     added = tuple(file.path for file in change.files if file.status == "A")
     for content in contents(change, source):
         suite.take(content)
         yield from _file(content, policy)
         yield from junk(content, folders)
-    yield from lowered(suite.configs, added, request)
+    yield from lowered(suite.configs, added, base, request)
     yield from locks(change.files, policy.request)
     yield from weakened(suite.tests, suite.gone(), request)
 
@@ -78,12 +80,19 @@ def _file(content: Content, policy: GatePolicy) -> Iterator[Finding]:
     yield from downgrades(content, policy.request)
 
 
-def _folders(change: Change, source: Source) -> frozenset[str]:
+def _base(change: Change, source: Source) -> Base:
+    """What the base holds; asked for only where the change adds a file, or touches what configures a
+    verifier."""
+    asks = any(file.status == "A" or is_config(file.path) for file in change.files)
+    return Base(source.files(change.base) if asks else {}, source.read)
+
+
+def _folders(change: Change, base: Base) -> frozenset[str]:
     """Every folder that the base has; asked for only where the change adds a file."""
     if not any(file.status == "A" for file in change.files):
         return frozenset()
     found: set[str] = set()
-    for path in source.files(change.base):
+    for path in base.files:
         while "/" in path and (path := path.rpartition("/")[0]) not in found:
             found.add(path)
     return frozenset(found)

@@ -9,6 +9,7 @@ from typing import Literal
 
 from honk.gates.collect import words
 from honk.gates.commands import weaker_command
+from honk.gates.hooks import weak_hooks
 
 Found = tuple[Literal["block", "flag"], str]
 
@@ -23,7 +24,6 @@ _SWITCHES = re.compile(
     r"|tags\s*=\s*\[[^\]]*[\"'](?:manual|notap|flaky)[\"']|\bflaky\s*=\s*True"
     r"|should_fail\s*:\s*true|<TreatWarningsAsErrors>\s*false|<WarningsNotAsErrors>|<NoWarn>"
     r"|<RunAnalyzers>\s*false|<IsTestProject>\s*false"
-    r"|\bexitstatus\s*=\s*0|\.outcome\s*=\s*[\"']passed|collect_ignore(?:_glob)?\s*\+?=|pytest_ignore_collect|pytest_collection_modifyitems"
     r"|Enabled:\s*false|severity\s*=\s*(?:none|silent|suggestion)"
     r"|[\"'][\w@/-]+[\"']\s*:\s*\[?\s*(?:[\"'](?:off|warn)[\"']|0\b)|\b(?:exclude"
     r"|testPathIgnorePatterns|coveragePathIgnorePatterns|ignores|globalIgnores)\b\s*[:(]\s*\[?"
@@ -63,6 +63,22 @@ _SELECTION = re.compile(
     r"^\s*(?:--(?:example|example-matches|tag|pattern|exclude-pattern|only-failures)|-[etP])\b"
 )
 _IGNORE_FILES = re.compile(r"\.(?:eslint|prettier)ignore$")
+_RUNS_TESTS = re.compile(
+    r"(?:^|/)(?:(?:spec|rails|test)_helper\.rb|CTestCustom\.cmake|(?:jest|vitest)\.\w+\.\w+|vite\.config\.\w+"
+    r"|\.mocharc\.\w+|karma\.conf\.\w+)$"
+)
+_LEAVES_OUT = re.compile(
+    r"\b(?:testPathIgnorePatterns|modulePathIgnorePatterns|exclude|ignore|spec_ignore)\b[\"']?\s*:\s*(?:\[|[\w.]+\()?"
+    r"([^\]]*)"
+    r"|\bconfig\.(?:filter_run_excluding|exclude_pattern|filter_run(?:_including)?)\b(?!\W*(?:focus\b|when))[^\n]*"
+    r"|\bCTEST_CUSTOM_TESTS_IGNORE\b[^\n]*|\bat_exit\b[^\n]*\bexit!?\s*\(?\s*(?:0|true)\b[^\n]*|\bpassWithNoTests\s*:\s*true"
+)
+_USUAL = re.compile(  # what no test of the repository stands in
+    r"node_modules|\bdist\b|\bbuild\b|\bcoverage\b|\bout\b|\bvendor\b|\.next|\.nuxt|\.cache|\.git\b|generated|fixtures"
+    r"|\.min\.|\.venv|\blib\b|\btarget\b|\btmp\b|e2e|playwright|cypress|package-lock|pnpm-lock|yarn\.lock|CHANGELOG"
+    r"|\.snap\b|\.idea|\.d\.ts|^\*\.(?:md|svg|lock)$",
+    re.I,
+)
 _SCRIPT = re.compile(r"\.(?:sh|bash|ps1|bat)$")
 _MAKE = re.compile(r"(?:[Mm]akefile|\.mk|[Jj]ustfile)$")
 
@@ -70,7 +86,10 @@ _MAKE = re.compile(r"(?:[Mm]akefile|\.mk|[Jj]ustfile)$")
 def lowered_lines(path: str, old: bytes | None, new: bytes | None) -> Iterator[Found]:
     """What the new lines of a file switch off, and what they no longer ask for."""
     before, after = _lines(old), _lines(new)
+    if path.endswith(".py"):
+        yield from (("block", why) for why in weak_hooks(old, new))
     if not before:
+        yield from _fresh(path, after)
         return
     added = list((Counter(after) - Counter(before)).elements())
     removed = list((Counter(before) - Counter(after)).elements())
@@ -93,6 +112,21 @@ def lowered_lines(path: str, old: bytes | None, new: bytes | None) -> Iterator[F
     yield from _shorter(added, removed)
     yield from _numbers(before, after)
     yield from _unregistered(added, removed, after)
+
+
+def _fresh(path: str, lines: Sequence[str]) -> Iterator[Found]:
+    """What a new file leaves out of the tests that a runner finds by itself."""
+    if _IGNORE_FILES.search(path):
+        left_out = [line for line in lines if line and not line.startswith(("#", "!"))]
+        yield from (("block", f"leaves out {line}") for line in left_out if not _USUAL.search(line))
+    elif path.endswith(".rspec"):
+        yield from (("block", f"runs fewer: {line}") for line in lines if _SELECTION.search(line))
+    elif _RUNS_TESTS.search(path):
+        text = "\n".join(lines)
+        for match in _LEAVES_OUT.finditer(text):
+            listed = re.findall(r"[\"'`/]([^\"'`\n]+)[\"'`/]", match[1] or "")
+            if match[1] is None or any(not _USUAL.search(entry) for entry in listed):
+                yield "block", f"leaves out tests: {' '.join(match[0].split())[:200]}"
 
 
 def _lines(data: bytes | None) -> list[str]:

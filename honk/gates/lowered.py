@@ -16,6 +16,7 @@ from honk.gates.collect import words
 from honk.gates.commands import fewer_by_default, is_test_command, weaker_command
 from honk.gates.content import Content
 from honk.gates.elsewhere import Elsewhere, Said, entries, said
+from honk.gates.fresh import Base, introduced, is_fresh, replaced
 from honk.gates.lines import lowered_lines, narrowed
 from honk.gates.request import NOTHING, Asked
 from honk.gates.settings import Flat, flatten
@@ -134,7 +135,9 @@ def is_config(path: str) -> bool:
     return bool(_FILES.search(path))
 
 
-def lowered(configs: Sequence[Content], added: Sequence[str], request: Asked = NOTHING) -> Iterator[Finding]:
+def lowered(
+    configs: Sequence[Content], added: Sequence[str], base: Base, request: Asked = NOTHING
+) -> Iterator[Finding]:
     """Findings about all configuration files of a change. ``added`` are the paths that it adds,
     ``request`` what may be asked for.
 
@@ -142,6 +145,7 @@ def lowered(configs: Sequence[Content], added: Sequence[str], request: Asked = N
     """
     removed = frozenset(word.lower() for word in request.removal)
     says = [(content, *said(content)) for content in configs]
+    fresh = introduced(configs, base)
     for content in configs:
         path = content.file.path
         others = [(old, new) for other, old, new in says if other is not content]
@@ -156,12 +160,17 @@ def lowered(configs: Sequence[Content], added: Sequence[str], request: Asked = N
             found = _lines(content, elsewhere)
         else:
             found = _compare(content, before, after, added, elsewhere)
-        yield from (_finding(path, result, detail) for result, detail in dict.fromkeys(found))
+        for result, detail in dict.fromkeys(found):
+            yield _finding(path, "flag" if is_fresh(fresh, path, detail) else result, detail)
+    yield from replaced(configs, added, base)
 
 
 def _lines(content: Content, elsewhere: Elsewhere) -> Iterator[Found]:
     for result, detail in lowered_lines(content.file.path, content.old, content.new):
-        moved = content.new is None and words(detail.partition(": ")[2]) <= elsewhere.gained
+        about = words(detail.partition(": ")[2])
+        moved = (content.new is None and about <= elsewhere.gained) or (
+            content.old is None and about <= elsewhere.lost
+        )
         yield ("flag" if moved or _package_gone(content) else result), detail
 
 

@@ -17,10 +17,10 @@ Tree = Mapping[str, "bytes | tuple[str, bytes]"]
 
 @dataclass
 class Blobs:
-    """A Source whose objects are in memory; ``base`` are the paths of the base commit."""
+    """A Source whose objects are in memory; ``base`` are the files of the base commit."""
 
     held: dict[str, bytes] = field(default_factory=dict)
-    base: tuple[str, ...] = ()
+    base: Mapping[str, bytes] = field(default_factory=dict)
 
     def put(self, data: bytes) -> str:
         blob = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
@@ -31,7 +31,7 @@ class Blobs:
         return self.held[blob]
 
     def files(self, commit: str) -> Mapping[str, str]:
-        return dict.fromkeys(self.base, "c" * 40)
+        return {path: self.put(data) for path, data in self.base.items()}
 
     def diff(self, base: str, head: str) -> Change:
         raise NotImplementedError
@@ -78,7 +78,11 @@ def gates() -> Gates:
     """Inspect the change from one tree to another; keywords make the policy."""
 
     def run(before: Tree, after: Tree, **policy: Any) -> tuple[Finding, ...]:
-        blobs = Blobs(base=tuple(before))
+        sides = {
+            path: ("100644", entry) if isinstance(entry, bytes) else entry for path, entry in before.items()
+        }
+        base = {path: data for path, (mode, data) in sides.items() if mode.startswith("100")}
+        blobs = Blobs(base=base)
         return inspect(change_of(before, after, blobs), blobs, GatePolicy(**policy))
 
     return run

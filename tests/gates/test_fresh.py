@@ -1,0 +1,147 @@
+"""Files that configure a verifier and are new: what they leave out, and what they stand in front of."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.gates.conftest import Gates
+
+PYTHON = {"tests/test_a.py": b"def test_a():\n    assert f() == 1\n", "src/a.py": b"def f(): return 1\n"}
+SCRIPT = {"src/a.test.js": b"test('a', () => { expect(f()).toBe(1) })\n"}
+RUBY = {"spec/a_spec.rb": b"it 'a' do\n  expect(f).to eq(1)\nend\n"}
+PYTEST = {**PYTHON, "pyproject.toml": b'[tool.pytest.ini_options]\naddopts = "--strict-markers"\n'}
+HOOK = "import pytest\n\n\n@pytest.hookimpl(hookwrapper=True)\ndef pytest_runtest_makereport(item, call):\n"
+MODIFY = "def pytest_collection_modifyitems"
+CONFIGURE = "RSpec.configure do |config|\n  config."
+INI = "[tool.pytest.ini_options]\n"
+JEST = "module.exports = { testPathIgnorePatterns: "
+ITEMS = (
+    "import pytest\n\n\ndef pytest_collection_modifyitems(config, items):\n    for item in items:\n        "
+)
+
+
+def verdict(gates: Gates, before: dict[str, bytes], after: dict[str, bytes], request: str = "") -> str:
+    found = gates(before, {**before, **after}, request=request)
+    results = {finding.result for finding in found if finding.gate == "verifier-config"}
+    return "block" if "block" in results else "flag" if "flag" in results else "pass"
+
+
+HOOKS = [
+    (HOOK + '    report = (yield).get_result()\n    report.outcome = "passed"\n', "block"),
+    (HOOK + '    report = (yield).get_result()\n    setattr(report, "outcome", "passed")\n', "block"),
+    (HOOK + "    outcome = yield\n    item.report = outcome.get_result()\n", "pass"),
+    ("def pytest_sessionfinish(session):\n    session.exitstatus = 0\n", "block"),
+    ("def pytest_pyfunc_call(pyfuncitem):\n    return True\n", "block"),
+    ("def pytest_ignore_collect(path):\n    return 'test_a' in str(path)\n", "block"),
+    ("def pytest_ignore_collect(path):\n    return None\n", "pass"),
+    ('collect_ignore = ["test_a.py"]\n', "block"),
+    ('collect_ignore = ["setup.py"]\n', "pass"),
+    (ITEMS + "item.add_marker(pytest.mark.skip)\n", "block"),
+    (ITEMS + "item.add_marker('xfail')\n", "block"),
+    (f"{MODIFY}(items):\n    items[:] = [i for i in items if 'a' not in i.name]\n", "block"),
+    (f"{MODIFY}(config, items):\n    config.hook.pytest_deselected(items=items)\n", "block"),
+    (f"{MODIFY}(items):\n    items.sort(key=lambda item: item.name)\n", "pass"),
+    (f"{MODIFY}(items):\n    items[:] = sorted(items, key=str)\n", "pass"),
+    (ITEMS + "item.add_marker(pytest.mark.slow)\n", "pass"),
+    ("import pytest\n\n\n@pytest.fixture\ndef db():\n    return 1\n", "pass"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "wanted"), HOOKS)
+@pytest.mark.parametrize("before", [{}, {"tests/conftest.py": b"import os\n"}], ids=["new", "there"])
+def test_hooks_of_a_conftest_are_judged_by_what_they_do(
+    gates: Gates, before: dict[str, bytes], text: str, wanted: str
+) -> None:
+    assert verdict(gates, {**PYTHON, **before}, {"tests/conftest.py": text.encode()}) == wanted
+
+
+def test_hooks_of_another_module_of_the_tests_are_read_as_well(gates: Gates) -> None:
+    plugin = HOOKS[0][0].encode()
+    assert verdict(gates, PYTHON, {"tests/plugin.py": plugin}) == "block"
+
+
+def test_a_conftest_that_moves_says_nothing_new(gates: Gates) -> None:
+    data = HOOKS[0][0].encode()
+    found = gates({**PYTHON, "conftest.py": data}, {**PYTHON, "tests/conftest.py": data})
+    assert "block" not in {finding.result for finding in found if finding.gate == "verifier-config"}
+
+
+LEFT_OUT = [
+    (RUBY, ".rspec", "--tag ~slow\n", "block"),
+    (RUBY, ".rspec", "--require spec_helper\n--color\n", "pass"),
+    (RUBY, "spec/spec_helper.rb", CONFIGURE + "filter_run_excluding :a\nend\n", "block"),
+    (RUBY, "spec/spec_helper.rb", CONFIGURE + "filter_run_when_matching :focus\nend\n", "pass"),
+    ({"tests/a_test.cc": b"\n"}, "CTestCustom.cmake", "set(CTEST_CUSTOM_TESTS_IGNORE a_test)\n", "block"),
+    (SCRIPT, "jest.config.js", JEST + "[\n    'a.test',\n  ] }\n", "block"),
+    (SCRIPT, "jest.config.js", JEST + "['/node_modules/', '/dist/'] }\n", "pass"),
+    (SCRIPT, "vitest.config.ts", "export default { test: { exclude: ['src/a.test.js'] } }\n", "block"),
+    (SCRIPT, "vitest.config.ts", "export default { test: { environment: 'jsdom' } }\n", "pass"),
+    (PYTHON, "pytest.ini", "[pytest]\naddopts = --deselect tests/test_a.py\n", "block"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("base", "path", "text", "wanted"), LEFT_OUT)
+def test_a_new_configuration_of_a_runner_may_leave_no_test_out(
+    gates: Gates, base: dict[str, bytes], path: str, text: str, wanted: str
+) -> None:
+    assert verdict(gates, base, {path: text.encode()}) == wanted
+
+
+SHADOWS = [
+    (PYTEST, "pytest.ini", "", "block"),
+    (PYTEST, "tests/pytest.ini", "[pytest]\n", "block"),
+    (PYTEST, "pytest.ini", "[pytest]\naddopts = --strict-markers\ntestpaths = tests\n", "pass"),
+    (PYTEST, "extra/pytest.ini", "[pytest]\n", "pass"),
+    ({"setup.cfg": b"[tool:pytest]\nxfail_strict = true\n"}, "pyproject.toml", INI, "block"),
+    ({"pytest.ini": b"[pytest]\nxfail_strict = true\n"}, "pyproject.toml", INI, "pass"),
+    ({"setup.cfg": b"[mypy]\nstrict = true\n"}, "mypy.ini", "[mypy]\n", "block"),
+    ({"pyproject.toml": b"[tool.ruff]\nselect = ['ALL']\n"}, "ruff.toml", "", "block"),
+    ({"pyproject.toml": b"[tool.ruff]\nselect = ['ALL']\n"}, ".ruff.toml", "", "block"),
+    ({"ruff.toml": b"x = 9\n", "sub/a.py": b""}, "sub/ruff.toml", "extend = '../ruff.toml'\n", "pass"),
+    ({"pyproject.toml": b"[project]\nname = 'a'\n"}, "ruff.toml", "", "pass"),
+    ({"phpunit.xml.dist": b"<phpunit><testsuite/></phpunit>\n"}, "phpunit.xml", "<phpunit/>\n", "block"),
+    ({"Makefile": b"test:\n\tpytest\n"}, "GNUmakefile", "test:\n\ttrue\n", "block"),
+    ({"Makefile": b"test:\n\tpytest\n"}, "GNUmakefile", "include Makefile\n", "pass"),
+    (PYTHON, "pytest.py", "import sys; sys.exit(0)\n", "block"),
+    (PYTHON, "unittest/__init__.py", "", "block"),
+    (PYTHON, "sitecustomize.py", "import os\n", "block"),
+    (PYTHON, "src/acme/pytest.py", "x = 1\n", "pass"),
+    ({"coverage/a.py": b""}, "coverage/__init__.py", "", "pass"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("base", "path", "text", "wanted"), SHADOWS)
+def test_what_a_tool_reads_in_the_place_of_its_configuration(
+    gates: Gates, base: dict[str, bytes], path: str, text: str, wanted: str
+) -> None:
+    assert verdict(gates, base, {path: text.encode()}) == wanted
+
+
+def test_configuration_that_moves_to_a_preferred_file_is_no_shadow(gates: Gates) -> None:
+    before = {"setup.cfg": b"[metadata]\nname = a\n\n[mypy]\nstrict = true\n"}
+    after = {"setup.cfg": b"[metadata]\nname = a\n", "mypy.ini": b"[mypy]\nstrict = true\n"}
+    assert verdict(gates, before, after) != "block"
+
+
+SKIP_LIB = '{"compilerOptions": {"strict": true, "skipLibCheck": true}}'
+MISSING = "[mypy-yaml.*]\nignore_missing_imports = true\n"
+INTRODUCED = [
+    ({}, "tsconfig.json", SKIP_LIB, "flag"),
+    ({"tsconfig.json": b'{"compilerOptions": {"strict": true}}'}, "tsconfig.json", SKIP_LIB, "block"),
+    ({}, ".eslintrc.json", '{"rules": {"no-console": "off"}}', "flag"),
+    ({}, "eslint.config.js", "export default [{ rules: { 'no-console': 'off' } }];\n", "pass"),
+    ({}, "mypy.ini", "[mypy]\nstrict = true\n" + MISSING, "flag"),
+    ({"setup.cfg": b"[metadata]\nname = a\n"}, "setup.cfg", "[metadata]\nname = a\n" + MISSING, "flag"),
+    ({"setup.cfg": b"[mypy]\n"}, "setup.cfg", "[mypy]\n" + MISSING, "block"),
+    ({}, ".coveragerc", "[run]\nomit = src/legacy.py\n", "flag"),
+    ({".coveragerc": b"[run]\n"}, ".coveragerc", "[run]\nomit = src/legacy.py\n", "block"),
+    ({}, ".golangci.yml", "linters:\n  disable:\n    - errcheck\n", "flag"),
+    ({".golangci.yml": b"run:\n"}, ".golangci.yml", "linters:\n  disable:\n    - errcheck\n", "block"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("base", "path", "text", "wanted"), INTRODUCED)
+def test_the_first_configuration_of_a_tool_is_compared_with_nothing(
+    gates: Gates, base: dict[str, bytes], path: str, text: str, wanted: str
+) -> None:
+    assert verdict(gates, base, {path: text.encode()}) == wanted
