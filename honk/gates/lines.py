@@ -30,6 +30,8 @@ _SWITCHES = re.compile(
     r"|passWithNoTests\s*:\s*true|\bbail\s*:\s*false|failOnRisky=\"false\"|failOnWarning=\"false\""
     r"|\.skip\b|config\.filter_run_excluding"
     r"|set_tests_properties.*DISABLED"
+    r"|\badd_test\s*\([^)]*\bCOMMAND\s+\"?(?:(?:\$\{CMAKE_COMMAND\}|cmake)\"?\s+-E\s+(?:true|echo)"
+    r"|(?:/(?:usr/)?bin/)?(?:true|echo|:))(?=[\s)\"])"
     r"|--gtest_filter\b|--run_test=|--test-case(?:-exclude)?=",
     re.I,
 )
@@ -58,6 +60,10 @@ _REGISTERED = re.compile(
 )
 _TARGET = re.compile(
     r"^([\w.%/-]*(?:test|check|lint|verify|ci|coverage|validate|unit|all)[\w.%/-]*)\s*:(?![=:])([^=#]*)", re.I
+)
+_NO_FAILURE = re.compile(
+    r"^\s*(?:override\s+|export\s+)*(?:SHELL\s*[:?]*=\s*(?:/(?:usr/)?bin/)?(?:true|:|echo|env\s+true)\s*$|\.IGNORE\s*:"
+    r"|(?:GNU)?MAKEFLAGS\s*[:+?]*=.*(?:[\s=]-[a-hj-z]*i[a-z]*(?=\s|$)|=\s*[a-hj-z]{0,4}i[a-z]{0,4}\s*$|--ignore-errors|--touch|--just-print|--dry-run))"
 )
 _SELECTION = re.compile(
     r"^\s*(?:--(?:example|example-matches|tag|pattern|exclude-pattern|only-failures)|-[etP])\b"
@@ -102,6 +108,12 @@ def lowered_lines(path: str, old: bytes | None, new: bytes | None) -> Iterator[F
         yield from (("block", f"runs fewer: {line}") for line in added if _SELECTION.search(line))
         return
     if _MAKE.search(path):
+        known = set(before)
+        yield from (
+            ("block", f"no failure counts: {line}")
+            for line in after
+            if line not in known and _NO_FAILURE.search(line)
+        )
         yield from _make(before, after)
         yield from _unstrict(added, removed)
         return

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Literal
 
 from honk.core.types import Finding
@@ -18,6 +19,7 @@ from honk.gates.content import Content
 from honk.gates.elsewhere import Elsewhere, Said, entries, said
 from honk.gates.fresh import Base, introduced, is_fresh, replaced
 from honk.gates.lines import lowered_lines, narrowed
+from honk.gates.narrower import narrower
 from honk.gates.request import NOTHING, Asked
 from honk.gates.settings import Flat, flatten
 
@@ -34,7 +36,7 @@ _FILES = re.compile(
     r"|\.eslintignore|\.prettierignore|biome\.jsonc?|tsconfig[\w.-]*\.json|\.?codecov\.ya?ml"
     r"|(?:GNU)?[Mm]akefile|[\w.-]+\.mk|[Jj]ustfile"
     r"|Taskfile\.ya?ml|pom\.xml|(?:build|settings)\.gradle(?:\.kts)?|[\w.-]+\.gradle(?:\.kts)?"
-    r"|Cargo\.toml|\.cargo/config\.toml|\.?clippy\.toml"
+    r"|Cargo\.toml|\.cargo/config(?:\.toml)?|\.?clippy\.toml"
     r"|\.golangci\.\w+|[\w.-]+\.(?:cs|fs|vb)proj|Directory\.Build\.\w+|[\w.-]+\.runsettings"
     r"|\.editorconfig|\.globalconfig"
     r"|phpunit\.xml(?:\.dist)?|phpstan[\w.-]*\.neon(?:\.dist)?|psalm\.xml|composer\.json|\.rspec"
@@ -159,7 +161,8 @@ def lowered(
         if before is None or after is None:
             found = _lines(content, elsewhere)
         else:
-            found = _compare(content, before, after, added, elsewhere)
+            less = narrower(path, before, after, base.files)
+            found = chain(_compare(content, before, after, added, elsewhere), less)
         for result, detail in dict.fromkeys(found):
             yield _finding(path, "flag" if is_fresh(fresh, path, detail) else result, detail)
     yield from replaced(configs, added, base)

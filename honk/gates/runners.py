@@ -16,6 +16,8 @@ _CALLED = re.compile(r"\b(\w+)\s*\(|[(,{]\s*&?(\w+)(?=\s*[,)}])")
 _RESULT = re.compile(
     r"\breturn\s+(?!0\s*;|EXIT_SUCCESS)\S|\b_?exit\s*\(\s*(?!0\s*\))|abort\s*\(|\bassert\w*\s*\("
 )
+_EXITS = re.compile(r"\bos\.Exit\(\s*0\s*\)|\bsyscall\.Exit\(\s*0")
+_RUNS = re.compile(r"\.Run\(\s*\)|\(\s*(?:&?\w+,\s*)*m\s*[,)]")  # itself, or by what it gives its m to
 _MATCHER = re.compile(
     r"\bexpect\.extend\(\s*\{[^}]*?\b(to(?:Be|Equal|StrictEqual|Match|Contain|Throw))\s*[:(]"
 )
@@ -36,6 +38,11 @@ def neutered(before: Sequence[Case], after: Sequence[Case]) -> Iterator[tuple[st
         program = leaf(case) == "main" and language_of(case.path) == "cpp"
         if program and _RESULT.search(case.text) and not _RESULT.search(mains.get(case.path, case.text)):
             yield case.path, "main gives success whatever its checks found"
+    kept = {case.text for case in before}
+    for case in after:
+        ignores = _EXITS.search(case.text) or not _RUNS.search(case.text)
+        if leaf(case) == "TestMain" and language_of(case.path) == "go" and case.text not in kept and ignores:
+            yield case.path, "TestMain gives success whatever the tests found"
     known = {(case.path, name) for case in before for name in _MATCHER.findall(case.text)}
     for case in after:
         for name in _MATCHER.findall(case.text):

@@ -46,7 +46,7 @@ def _load(name: str, text: str) -> object:
     ):
         plain = _COMMENTS.sub(lambda m: m[1] or "", text)
         return json.loads(_TRAILING.sub("", plain)) if plain.lstrip().startswith("{") else _yaml(text)
-    if name.endswith(".toml") or name == "pipfile":
+    if name.endswith(".toml") or name == "pipfile" or name == "config":  # Cargo's old name
         return tomllib.loads(text)
     if name.endswith((".yml", ".yaml", ".neon", ".neon.dist")):
         return _yaml(text.replace("\t", "    "))
