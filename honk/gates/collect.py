@@ -62,7 +62,8 @@ _RETURNS = ("return_statement", "return_expression", "return", "jump_expression"
 _HANDLERS = ("except_clause", "catch_clause", "catch_block", "rescue", "catch_declaration")
 _SWALLOWING = re.compile(
     r"with\s+(?:(?:contextlib\.)?suppress\(.*(?:AssertionError|Exception)"
-    r"|(?:pytest\.raises|self\.assertRaises)\(\s*(?:Base)?(?:Exception|AssertionError)\s*[,)])"
+    r"|(?:pytest\.raises|self\.assertRaises)\(\s*(?:\([\w\s,.]*)?\b(?:(?:Base)?Exception"
+    r"|AssertionError)\s*[,)])"
 )
 _NO_ROUNDS = re.compile(r"for\s+\(?.{1,40}?\s(?:in|of)\s+(?:\[\s*\]|\(\s*\)|\{\s*\}|range\(0\))\s*[:)]")
 _GUARDS = re.compile(r"^(?:if|unless)(?:_|$)")
@@ -173,7 +174,8 @@ class Collector:
         if node.type in _TRIES and self._swallows(node):
             return [c for c in children if c.type in ("finally_clause", "else_clause", "finally_block")]
         if node.type == "with_statement" and _SWALLOWING.match(self._tree.text(node)):
-            return [child for child in children if child.type == "with_clause"]
+            inside = re.search(r"^\s+(?:assert\b|self\.assert)", self._tree.plain(node), re.M)
+            return [child for child in children if child.type == "with_clause" and inside is None]
         if node.type.startswith("for") and _NO_ROUNDS.match(self._tree.text(node)):
             return []
         if node.type == "if_statement" and re.match(r"if\s*\(?\s*(?:False|false|0)\b", self._tree.text(node)):

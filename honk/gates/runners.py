@@ -4,6 +4,7 @@ result, and macros report; in JavaScript matchers can be replaced."""
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from honk.gates.cases import Case
@@ -65,6 +66,36 @@ def unregistered(before: Sequence[Case], after: Sequence[Case]) -> Iterator[tupl
         name = (case.path, leaf(case))
         if case.test and case.checks and name in had and name not in has:
             yield case.path, f"the test {leaf(case)} is not run any more"
+
+
+_REPLACES = re.compile(r"^(?:del\s+(.*)|(test\w*)\s*(?::[^=\n]+)?=(?!=)\s*(.*))$", re.M)
+
+
+def overwritten(before: Sequence[Case], after: Sequence[Case]) -> Iterator[tuple[str, str]]:
+    """Path and detail of each Python test whose name stands for something else before it could run."""
+    had, has = (
+        Counter((case.path, case.name) for case in cases if case.test and language_of(case.path) == "python")
+        for cases in (before, after)
+    )
+    for (path, name), times in has.items():
+        if name and times > 1 and had[path, name] < times:
+            yield path, f"the test {name} is defined twice: only the last one runs"
+    known = {(path, name) for path, name in _replaced(before)}
+    names = {(path, name.rpartition(".")[2]) for path, name in (*had, *has)}
+    for path, name in dict.fromkeys(_replaced(after)):
+        if (path, name) not in known and (path, name) in names:
+            yield path, f"the test {name} is replaced or deleted below it"
+
+
+def _replaced(cases: Sequence[Case]) -> Iterator[tuple[str, str]]:
+    """Names of tests that the code around the tests deletes, or gives another value without them."""
+    for case in cases:
+        if not case.name and language_of(case.path) == "python":
+            for match in _REPLACES.finditer(case.text):
+                if match[1] is not None:
+                    yield from ((case.path, name) for name in re.findall(r"\btest\w*", match[1]))
+                elif not re.search(rf"\b{match[2]}\b", match[3]):
+                    yield case.path, match[2]
 
 
 def _called(cases: Sequence[Case]) -> set[tuple[str, str]]:

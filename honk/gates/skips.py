@@ -31,9 +31,14 @@ _CONDITIONAL = re.compile(
 )
 _ALWAYS = re.compile(
     r"\(\s*(?:True|true|1|not False|\(\)\s*=>\s*true)\s*[,)]|assume\w*\(\s*false|^\s*if\s*\(?\s*(?:True"
-    r"|true|1)\b"
+    r"|true|1)\b|\(\s*[\"'](?:True|1)[\"']|\(\s*(\d+)\s*==\s*\1\s*[,)]|skip_?[Uu]nless\(\s*(?:False|0|None)\b"
+    # every Python that still gets security fixes is newer, and none is a Python 4
+    r"|version_info(?:\[:\d\])?\s*>=?\s*\(\s*(?:[0-2]\b|3\s*,?\s*\)|3\s*,\s*[0-7]\b)"
+    r"|version_info(?:\[:\d\])?\s*<=?\s*\(\s*[4-9]|version_info(?:\[0\]|\.major)\s*(?:>=?\s*[0-2]\b|[>=]=\s*3\b)"
 )
-_HERE = re.compile(r"linux|\bLINUX\b|environ\w*[^\n]{0,12}\bCI\b|env\.CI\b|\"CI\"|'CI'", re.I)
+_HERE = re.compile(
+    r"linux|os\.name\s*==\s*.posix|\bLINUX\b|environ\w*[^\n]{0,12}\bCI\b|env\.CI\b|\"CI\"|'CI'", re.I
+)
 _ELSEWHERE = re.compile(r"!=|\bnot\b|!\w|Unless|EnabledOn")
 
 

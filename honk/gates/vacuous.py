@@ -9,6 +9,7 @@ _VACUOUS = re.compile(
     r"^assert\s+\((?:[^()]|\([^()]*\))*,\s*f?[\"'][^\"']*[\"']\s*,?\s*\)$|"  # Python: a tuple is true
     r"^assert\s*\(?\s*(?:True|true|1|not False|\"[^\"]*\")\s*\)?$"
     r"|(?:\bor\s+(?:True|1)|\|\|\s*(?:true|1))\b"
+    r"|\bnot\s*\(.*\band\s+False\s*\)|!\(.*&&\s*false\s*\)"
     r"|(?:assertTrue|assert_true|assert!?|isTrue|Assert\.True|Assert\.IsTrue|ok|True|EXPECT_TRUE"
     r"|ASSERT_TRUE|REQUIRE|CHECK)"
     r"\(\s*(?:t\s*,\s*)?true\s*[,)]"
@@ -31,6 +32,7 @@ _ASSIGNED = re.compile(
 )
 
 
+_STRINGS = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'")
 _BUILT = re.compile(r"new\s|&?[A-Z]\w*\s*[({]")  # two objects of the same parts may not be equal
 
 
@@ -49,11 +51,96 @@ def assigned(text: str) -> Mapping[str, str]:
 def is_vacuous(text: str, values: Mapping[str, str] | None = None) -> bool:
     """Whether the check passes whatever the code does: it is true by itself, or compares a thing with
     itself. ``text`` is the source, ``values`` are those of the test's variables."""
-    if _VACUOUS.search(text):
+    if _VACUOUS.search(text) or _is_true_anyway(_condition(text)):
         return True
     known = {name: value for name, value in (values or {}).items() if not _BUILT.match(value)}
     compared = ["".join(known.get(side.strip(" $"), side).split()) for side in sides(text)]
-    return len(compared) == 2 and compared[0] == compared[1] != ""
+    if len(compared) != 2:
+        return False
+    one, other = compared
+    return one == other != "" or any(
+        len(parts := ["".join(part.split()) for part in operands(side)]) > 1 and value in parts[1:]
+        for side, value in zip(sides(text), (other, one), strict=True)
+    )
+
+
+_CONDITION = re.compile(r"^assert\s*(?!\w)|^assert(?:\.ok)?\s*(?=\()")
+_COMPARES = re.compile(r"[=!<>]=|[<>]|\b(?:is|in|not)\b")
+_NEVER_EMPTY = re.compile(r"(?:str|repr|ascii|format|id|iter|type|String|JSON\.stringify)\s*(?=\()")
+_KEEPS_TRUTH = re.compile(r"(?:bool|list|tuple|Boolean)\s*(?=\(\s*[\[({])|(?=\()")
+_CONSTANT = re.compile(
+    r"(?:True|true|not\s+(?:None|False|0|\[\]|\(\)|\{\}|\"\"|'')|!(?:false|null|0|undefined)|[1-9]\d*)$|lambda\b"
+)
+_OR = re.compile(r"\bor\b|\|\|")
+_EITHER = re.compile(r"\b(?:or|and)\b|\|\||&&")
+
+
+def _condition(text: str) -> str:
+    """What an ``assert`` asks for, without its message; nothing of another check."""
+    match = _CONDITION.match(text)
+    if match is None:
+        return ""
+    rest = text[match.end() :].strip().rstrip(";")
+    parts, end = arguments(rest, 0) if rest.startswith("(") else ([], 0)
+    if parts and end == len(rest):  # a call, or parentheses
+        return rest if len(parts) > 1 and text.startswith("assert ") else parts[0].strip()
+    found, _ = arguments(f"({rest})", 0)
+    return found[0].strip() if found else ""
+
+
+def _is_true_anyway(condition: str) -> bool:
+    """Whether a condition holds since what stands around a comparison is never empty, or since another
+    thing, which always holds, would do."""
+    if not condition:
+        return False
+    alternatives = operands(condition, _OR)
+    if any(_CONSTANT.match(part) or _is_text(part) for part in alternatives):
+        return True
+    if (match := _NEVER_EMPTY.match(condition)) and _is_all(condition, match.end()):
+        return _COMPARES.search(condition) is not None
+    if condition[0] in "[{" and _is_all(condition, 0):
+        return _COMPARES.search(condition) is not None and not re.search(r"\bfor\b|\.\.\.|\*", condition)
+    if (match := _KEEPS_TRUTH.match(condition)) and _is_all(condition, match.end()):
+        inner, _ = arguments(condition, match.end())
+        return len(inner) > 1 or (bool(inner) and _is_true_anyway(inner[0].strip()))
+    return False
+
+
+def _is_text(part: str) -> bool:
+    return len(part) > 2 and _STRINGS.fullmatch(part.removeprefix("f")) is not None
+
+
+def _is_all(text: str, start: int) -> bool:
+    return start < len(text) and arguments(text, start)[1] == len(text)
+
+
+def operands(text: str, between: re.Pattern[str] = _EITHER) -> list[str]:
+    """What stands between the words ``or`` and ``and`` of a condition, outside of brackets and strings."""
+    plain = _STRINGS.sub(lambda match: " " * len(match[0]), text)
+    depth, begin, found = 0, 0, []
+    ends = {match.start(): match.end() for match in between.finditer(plain)}
+    for at, character in enumerate(plain):
+        depth += (character in "([{") - (character in ")]}")
+        if depth == 0 and at in ends:
+            found.append(text[begin:at].strip())
+            begin = ends[at]
+    return [*found, text[begin:].strip()]
+
+
+def alternative(before: str, now: str) -> str:
+    """What would do as well now where the condition ``before`` alone counted; nothing if none."""
+    was, parts = "".join(_condition(before).split()), operands(_bare(_condition(now)), _OR)
+    if len(parts) < 2 or not was or len(operands(_bare(_condition(before)), _OR)) >= len(parts):
+        return ""
+    others = [part for part in parts if "".join(_bare(part).split()) != was]
+    return others[0] if others and len(others) < len(parts) else ""
+
+
+def _bare(text: str) -> str:
+    """Without parentheses around all of it."""
+    while text.startswith("(") and _is_all(text, 0) and len(inner := arguments(text, 0)[0]) == 1:
+        text = inner[0].strip()
+    return text
 
 
 def sides(text: str) -> list[str]:

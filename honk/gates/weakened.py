@@ -34,10 +34,11 @@ from honk.gates.doubt import (
 )
 from honk.gates.matching import COMMON, COMPARED, covers, difference, leaf, match_cases, pairs
 from honk.gates.request import NOTHING, Asked
-from honk.gates.runners import neutered, unregistered
+from honk.gates.runners import neutered, overwritten, unregistered
 from honk.gates.skips import RERUNS, is_collected
 from honk.gates.syntax import language_of
 from honk.gates.textual import by_text, short
+from honk.gates.vacuous import alternative
 
 GATE = "weakened-tests"
 _PREPARES = re.compile(r"autouse\s*=\s*True|def set_?up\w*\(|@Before\w*\b|void SetUp\(", re.I)
@@ -77,7 +78,7 @@ def weakened(files: Sequence[TestFile], gone: frozenset[str], request: Asked = N
         else:
             before += old
             after += new
-    for path, detail in (*neutered(before, after), *unregistered(before, after)):
+    for path, detail in (*neutered(before, after), *unregistered(before, after), *overwritten(before, after)):
         yield _found(path, detail)
     yield from _Comparison(before, after, gone, request).findings()
     for file in plain:
@@ -193,6 +194,8 @@ class _Comparison:
             if has < had and not self._moved(before):
                 doubt = IN_ITS_PLACE if keeps_expected(before, now) else asked
                 yield self._blame(old, f"a weaker assertion in {detail}", before.text, doubt)
+        elif other := alternative(before.text, now.text):
+            yield _found(new.path, f"{short(other)} would do as well now: {detail}", doubt=asked)
         elif counts(now) and _exact(new) < _exact(old) and not self._moved(before):
             yield _found(new.path, f"only counted now in {detail}", doubt=IN_ITS_PLACE)
         elif result := loosened(before.text, now.text):
