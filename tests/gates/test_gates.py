@@ -62,6 +62,29 @@ def text(*lines: str) -> bytes:
         ".mcp.json",
         "AGENTS.md",
         "packages/a/CLAUDE.md",
+        ".agents/skills/a/SKILL.md",
+        "opencode.json",
+        "opencode.jsonc",
+        ".github/hooks/a.json",
+        ".amazonq/rules/a.md",
+        ".goosehints",
+        ".trae/rules/a.md",
+        ".qwen/settings.json",
+        ".factory/droids/a.md",
+        "WARP.md",
+        ".lefthook/pre-commit/a.sh",
+        ".exrc",
+        ".vimrc",
+        "mise.toml",
+        ".mise.toml",
+        ".gitpod.yml",
+        ".build.yml",
+        ".builds/alpine.yml",
+        ".bitbucket/pipelines/a.yml",
+        ".pnpmfile.cjs",
+        ".mvn/maven.config",
+        "server/.mvn/jvm.config",
+        ".mvn/extensions.xml",
     ],
 )
 @pytest.mark.parametrize("status", ["add", "change", "delete"])
@@ -92,7 +115,13 @@ def test_paths_that_only_look_protected_pass(gates: Gates, path: str) -> None:
     assert gates({}, {path: b"new\n"}) == ()
 
 
-@pytest.mark.parametrize("path", [".gitignore", "sub/.gitignore", ".github/dependabot.yml", "renovate.json"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(".gitignore", "sub/.gitignore", ".github/dependabot.yml", "renovate.json"),
+        *("gradle/wrapper/gradle-wrapper.properties", ".mvn/wrapper/maven-wrapper.properties", ".yarnrc.yml"),
+    ],
+)
 def test_watched_files_are_flagged(gates: Gates, path: str) -> None:
     assert found(gates({path: b"a\n"}, {path: b"b\n"}), "protected-path") == ["flag"]
 
