@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_HOOK = re.compile(r"^(?:async[ \t]+)?def[ \t]+(pytest_\w+)[ \t]*\(", re.M)
-_NEXT = re.compile(r"^[^\s#)]", re.M)  # what is not indented ends a function
+_HOOK = re.compile(r"^([ \t]*)(?:async[ \t]+)?def[ \t]+(pytest_\w+)[ \t]*\(", re.M)
 _COMMENT = re.compile(r"^[ \t]*#.*$", re.M)
 _SELECTS = re.compile(
     r"collection_modifyitems|itemcollected|collection_finish|pycollect_makeitem|collectstart"
@@ -51,9 +50,10 @@ def _text(data: bytes | None) -> str:
 def _weak(text: str) -> Iterator[tuple[str, str]]:
     """The line that does it, and the name of what it is in."""
     for match in _HOOK.finditer(text):
-        end = _NEXT.search(text, match.end())
+        # a function ends where something is indented no more than it
+        end = re.compile(rf"^[ \t]{{0,{len(match[1])}}}[^\s#)]", re.M).search(text, match.end())
         body = text[match.end() : end.start() if end else len(text)]
-        name = match[1]
+        name = match[2]
         patterns = [_RESULTS]
         if _SELECTS.search(name):
             patterns.append(_LEAVES_OUT)

@@ -31,6 +31,7 @@ HOOKS = [
     (HOOK + '    report = (yield).get_result()\n    setattr(report, "outcome", "passed")\n', "block"),
     (HOOK + "    outcome = yield\n    item.report = outcome.get_result()\n", "pass"),
     ("def pytest_sessionfinish(session):\n    session.exitstatus = 0\n", "block"),
+    ("class A:\n    def pytest_sessionfinish(self, session):\n        session.exitstatus = 0\n", "block"),
     ("def pytest_pyfunc_call(pyfuncitem):\n    return True\n", "block"),
     ("def pytest_ignore_collect(path):\n    return 'test_a' in str(path)\n", "block"),
     ("def pytest_ignore_collect(path):\n    return None\n", "pass"),
