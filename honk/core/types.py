@@ -205,6 +205,11 @@ class Check(Frozen):
         return self.exit_code == 0 and not self.no_tests
 
     @property
+    def killed(self) -> bool:
+        """Whether it did not end by itself. A shell gives 128 and the number of the signal."""
+        return self.timed_out or self.exit_code is None or 128 < self.exit_code < 160
+
+    @property
     def blocks(self) -> bool:
         """Whether a change with this result may not be published."""
         return self.compared.blocks if self.compared is not None else not self.passed

@@ -86,22 +86,43 @@ def compare(command: VerifyCommand, before: Check | None, after: Check, change: 
 
 
 def settle(runs: Sequence[Check]) -> Check:
-    """Several runs of one check on the same commit as one result: what flipped is flaky, not failed."""
+    """Several runs of one check on the same commit as one result: what flipped is flaky, not failed.
+
+    That a run says nothing of a test is no flip: it may have stopped before, or crashed. Where no
+    run passes, the result is that of one that flips alone do not explain, if there is one.
+    """
     first = runs[0]
-    named = [set(run.tests.failed) if run.tests else set() for run in runs if run.tests or run.passed]
-    always = set.intersection(*named) if named else set()
-    ever = dict.fromkeys(name for run in runs if run.tests for name in run.tests.failed)
-    flaky = [name for name in ever if name not in always]
     passed = next((run for run in runs if run.passed), None)
+    ever = dict.fromkeys(name for run in runs if run.tests for name in run.tests.failed)
+    flaky = [name for name in ever if any(_spoke_for(run, name) for run in runs)]
     if passed is not None and not ever and not first.passed:
         flaky = [first.name]  # nobody named the tests: the check itself flipped
-    tests = first.tests or (_NOTHING if flaky else None)
+    shown = passed or next((run for run in runs if not _told(run)), first)
+    tests = shown.tests or (first.tests if passed else None) or (_NOTHING if ever or flaky else None)
     if tests is not None:
-        kept = tuple(name for name in tests.failed if name in always)
-        tests = tests.model_copy(update={"failed": kept, "flaky": tuple(flaky)[:SHOWN]})
-    if passed is None:
-        return first.model_copy(update={"tests": tests})
-    return passed.model_copy(update={"tests": tests, "seconds": first.seconds})
+        failed = tuple(name for name in ever if name not in flaky)
+        tests = tests.model_copy(update={"failed": failed, "flaky": tuple(flaky)[:SHOWN]})
+    return shown.model_copy(update={"tests": tests, "seconds": first.seconds})
+
+
+def _told(check: Check) -> bool:
+    """Whether a check that failed came to its end, and says that tests failed."""
+    return not check.killed and check.tests is not None and check.tests.counts.failed > 0
+
+
+def _spoke_for(run: Check, name: str) -> bool:
+    """Whether ``name`` passed in ``run``: it says so, or the whole check passes without a word on it.
+
+    A test that is missing from a run that names all of its own did not run; a file or class that
+    could not be loaded in another run is there with its tests.
+    """
+    tests = run.tests or _NOTHING
+    if name in tests.failed or name in tests.skipped:
+        return False
+    if name in tests.passed:
+        return True
+    within = (f"{name}::", f"{name}.", f"{name} > ")
+    return run.passed and (not tests.complete or any(other.startswith(within) for other in tests.passed))
 
 
 def weakened(checks: Iterable[Check]) -> tuple[Finding, ...]:
@@ -143,8 +164,9 @@ def _blame(
         return _fewer(before, after, unexplained, told)
     if before.passed:
         failed = set(after.tests.failed) if after.tests else set()
-        return "" if found.flaky and failed <= set(found.flaky) else "It passes on the base."
-    if (after.timed_out or after.exit_code is None) and not before.timed_out and before.exit_code is not None:
+        flipped = found.flaky and failed <= set(found.flaky) and _told(after)
+        return "" if flipped else "It passes on the base."
+    if after.killed and not before.killed:
         return "It ended on the base, and did not end with the change."
     if before.tests and before.tests.counts.ran and not (after.tests and after.tests.counts.ran):
         return "It ran tests on the base, and none with the change."

@@ -166,6 +166,26 @@ def test_a_test_that_is_flaky_on_the_base_is_nobodys_fault(worlds: Worlds, tmp_p
     assert row(run, world).flaky == ("tests.test_calc::test_flips",)
 
 
+def in_turn(count: Path) -> str:
+    """A conftest.py that runs the tests in the other order each time that it is loaded."""
+    return (
+        "import pathlib, sys\nsys.dont_write_bytecode = True\nsys.path.insert(0, '.')\n"
+        f"def pytest_collection_modifyitems(items):\n    p = pathlib.Path('{count}')\n"
+        "    n = int(p.read_text()) if p.exists() else 0\n    p.write_text(str(n + 1))\n"
+        "    items.sort(key=lambda item: item.name, reverse=bool(n % 2))\n"
+    )
+
+
+def test_a_test_that_did_not_run_again_has_not_passed(worlds: Worlds, tmp_path: Path) -> None:
+    given = files(GREEN, verify=f"{PYTEST} -x") | {"conftest.py": in_turn(tmp_path / "count")}
+    world = worlds([bash("printf 'def add(a, b): ...\\nsub = add\\n' > calc.py"), *[FINISH] * 4], files=given)
+    run = world.run()
+    assert told(run, world).outcome is Outcome.UNVERIFIED
+    found = row(run, world)
+    assert found.flaky == () and set(found.new_failures) == {ADD, ZERO}  # the first, and the last
+    assert world.branches() == []
+
+
 def test_a_deleted_test_is_missing_and_flagged(worlds: Worlds) -> None:
     world = worlds([bash("sed -i '/test_add/,+2d' tests/test_calc.py"), FINISH], files=files(GREEN))
     run = world.run(allow=PERMITTED)

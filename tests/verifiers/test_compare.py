@@ -195,6 +195,43 @@ def test_a_run_that_crashed_says_nothing_for_a_test() -> None:
     assert again.tests is not None and (again.tests.failed, again.tests.flaky) == (("b",), ())
 
 
+@pytest.mark.parametrize(
+    "second",
+    [
+        ran("-b"),  # stopped at its first failure, which is another
+        ran("+c -b", complete=False),
+        ran("+c", 139),  # crashed before it came to the test
+        ran("+c", 139, complete=False),
+        ran("+c ~a", 1),
+        ran("+c"),  # passes without the test
+        bare(1),
+    ],
+)
+def test_a_run_that_does_not_name_a_test_as_passed_does_not_speak_for_it(second: Check) -> None:
+    again = settle((ran("-a"), second))
+    assert again.tests is not None and "a" in again.tests.failed and again.tests.flaky == ()
+    found = judged(ran("+a +b +c"), again)
+    assert found.blocks and "a" in found.new_failures
+
+
+def test_a_crash_is_not_excused_by_tests_that_flip() -> None:
+    assert judged(ran("+a +b"), settle((ran("-a +b"), ran("+a +b", 139)))).blocks
+    assert judged(ran("+a +b"), settle((ran("-a +b"), ran("+a -b", 137)))).blocks
+    assert judged(ran("+a +b"), settle((ran("-a +b"), ran("+a -b"), bare(1)))).blocks
+    assert not judged(ran("+a +b"), settle((ran("-a +b"), ran("+a", 139), ran("+a +b")))).blocks
+
+
+def test_a_tool_that_names_only_failures_speaks_for_all_when_it_passes() -> None:
+    again = settle((ran("-a", complete=False), ran("", 0, complete=False)))
+    assert again.passed and again.tests is not None and again.tests.flaky == ("a",)
+
+
+def test_a_file_that_could_not_be_loaded_once_is_flaky() -> None:
+    again = settle((ran("-tests.test_a"), ran("+tests.test_a::test_one")))
+    assert again.passed and again.tests is not None and again.tests.flaky == ("tests.test_a",)
+    assert not judged(ran("+tests.test_a::test_one"), again).blocks
+
+
 def test_a_test_that_is_flaky_on_the_base_is_flaky_on_the_change() -> None:
     base = settle((ran("+a -b"), ran("+a +b")))
     found = judged(base, ran("+a -b"))
