@@ -167,7 +167,8 @@ class Comparison(Frozen):
     Names of tests: ``new_failures`` fail now and did not; ``standing`` failed before, too;
     ``mended`` failed before and pass now; ``flaky`` flipped when the check ran again on the
     same commit; ``missing`` passed before and did not run now, renames left out; ``skipped``
-    passed before and are skipped now. ``before`` is None where no baseline applies.
+    passed before and are skipped now. ``before`` is None where no baseline applies. ``unknown``:
+    it failed before and now without names of what fails, so that nobody knows of new failures.
     ``blocks``: the change may not be published; ``reason`` says why in one sentence.
     """
 
@@ -178,6 +179,7 @@ class Comparison(Frozen):
     flaky: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+    unknown: bool = False
     blocks: bool
     reason: str = ""
 
@@ -362,6 +364,7 @@ class VerificationResult(Frozen):
     flaky: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+    unknown: bool = False
     tests: Counts | None = None
     seconds: float
 

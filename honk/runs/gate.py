@@ -22,8 +22,7 @@ from honk.runs.workshop import Workshop, base_sha
 NAMED = 5
 """Grounds of a veto that the end of the run names; its log has them all."""
 
-_NOTHING_PASSES = (
-    "Every check fails, as it did on the base, and no test passes: nothing verifies the change. "
+_UNVERIFIED = (
     "Mend the base, name a command with --verify, or accept an unverified draft with --untested draft."
 )
 
@@ -92,9 +91,21 @@ def _verify(run: Run, services: Services, plan: Plan, workshop: Workshop) -> End
         return _blocked(run)
     feedback = services.feedback(report)
     failed = ", ".join(c.name for c in report.checks if c.blocks)
-    reason = f"Verification fails: {failed}." if failed else _NOTHING_PASSES
+    reason = f"Verification fails: {failed}." if failed else _nothing_passes(report)
     ending = Ending(Outcome.UNVERIFIED, reason)
     return _send_back(run, "verify", render("verify_feedback.md", feedback=feedback), ending)
+
+
+def _nothing_passes(report: Report) -> str:
+    """Why a report that blames the change for nothing is not enough."""
+    flips = [c.name for c in report.checks if c.compared and c.compared.before == "passed"]
+    told = "Every check fails, as it did on the base, and no test passes"
+    if flips:
+        told = (
+            f"No check passes. On the base {', '.join(flips)} passed; with the change it failed in every run, "
+            "each time for tests that passed in another"
+        )
+    return f"{told}: nothing verifies the change. {_UNVERIFIED}"
 
 
 def _note_weakened(run: Run, services: Services, report: Report) -> None:

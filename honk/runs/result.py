@@ -64,6 +64,7 @@ def _row(check: Check) -> VerificationResult:
         flaky=found.flaky,
         missing=found.missing,
         skipped=found.skipped,
+        unknown=found.unknown,
         tests=check.tests.counts if check.tests else None,
         seconds=round(check.seconds, 3),
     )

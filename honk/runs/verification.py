@@ -59,11 +59,12 @@ def measure_base(run: Run, services: Verifying, plan: Plan, wanted: tuple[Verify
     image = image_of(run, services, plan)
     repo = run.state.base.base.repo.url if run.state.base else ""
     keys = {c: BaselineKey(repo=repo, sha=rules_sha(run), image=image, command=c.command) for c in commands}
-    found = {c: known for c, key in keys.items() if (known := services.baselines.get(key)) is not None}
+    kept = {c: services.baselines.get(key) for c, key in keys.items()}
+    found = {c: known for c, known in kept.items() if known is not None and not known.killed}
     if new := tuple(c for c in commands if c not in found):
         for command, check in zip(new, _on_base(run, services, plan, new), strict=True):
             found[command] = check
-            if check.exit_code is not None:  # a time-out says as much of the machine and its hour
+            if not check.killed:  # which says as much of the machine and its hour
                 services.baselines.put(keys[command], check.model_copy(update={"known": True}))
     checks = tuple(found[c].model_copy(update={"name": c.name}) for c in commands)
     run.record(Verified(stage="base", commit=rules_sha(run), image=image, report=Report(checks=checks)))
@@ -122,17 +123,23 @@ def _settled(
     first: Check,
 ) -> Check:
     """``first``, the check by the last of ``commands``, compared with the base; what would block is run
-    again until a run flips nothing more, after the others, which may build what it tests."""
+    again until a run flips nothing more, after the others, which may build what it tests.
+
+    What the base says is flaky has all the runs that there are to show that it still is.
+    """
     command = commands[-1]
     base = before(run, command)
     check = _compared(services, command, base, first, change)
     runs = [first]
+    unsure = set(base.tests.flaky) if base is not None and base.tests else set()
     while base is not None and check.blocks and command.source != "flag" and _repeatable(check, runs):
         _, again = _fresh(run, services, plan, commands, change)
         runs += again[-1:]
         flaky = check.compared.flaky if check.compared else ()
         check = _compared(services, command, base, services.settle(runs), change)
-        if check.compared is None or check.compared.flaky == flaky:
+        if check.compared is None:
+            break
+        if check.compared.flaky == flaky and not unsure.intersection(check.compared.new_failures):
             break
     return _unnamed(check)
 

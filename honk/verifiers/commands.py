@@ -132,7 +132,10 @@ def _standing(check: Check) -> str:
     if compared is not None and compared.before == "passed":
         flaky = _names(compared.flaky, 300)
         return f"`{check.command}` is flaky, what failed passed when it ran again: {flaky}"
-    text = f"`{check.command}` fails ({_ending(check)}) as it did before your change; nothing new fails"
+    text = f"`{check.command}` fails ({_ending(check)}) as it did before your change; "
+    if compared is not None and compared.unknown:
+        return f"{text}whether anything new fails is not known, as it does not name what fails."
+    text += "nothing new fails"
     names = _names(compared.standing, 300) if compared is not None and compared.standing else ""
     return f"{text}: {names}" if names else f"{text}."
 

@@ -62,7 +62,10 @@ def compare(command: VerifyCommand, before: Check | None, after: Check, change: 
     made = _edits(change)
     old, new = before.tests or _NOTHING, after.tests or _NOTHING
     moved = _moved(old, new, made)
-    unstable = {*old.flaky, *new.flaky}
+    # What was flaky on the base may always fail now: only further runs of the change excuse it. In
+    # the session, where nobody has the diff, nothing runs again, and it is no more than advice.
+    spared = [name for name in new.failed if change is None and name in old.flaky]
+    unstable = {*spared, *new.flaky}
     failed = [name for name in new.failed if name not in unstable]
     stood, passed, passing = {*old.failed, *moved.failed}, set(old.passed), set(new.passed)
     found = Comparison(
@@ -70,9 +73,10 @@ def compare(command: VerifyCommand, before: Check | None, after: Check, change: 
         new_failures=tuple(name for name in failed if name not in stood),
         standing=tuple(name for name in failed if name in stood),
         mended=tuple(name for name in old.failed if name in passing or _healed(name, after, new)),
-        flaky=tuple(dict.fromkeys((*new.flaky, *(name for name in new.failed if name in old.flaky)))),
+        flaky=tuple(dict.fromkeys((*new.flaky, *spared))),
         missing=_gone(old, new, moved),
         skipped=tuple(name for name in new.skipped if name in passed),
+        unknown=not before.passed and not after.passed and not (_told(after) and (failed or unstable)),
         blocks=False,
     )
     # Without the diff nobody can say that it does not explain them.
@@ -81,7 +85,7 @@ def compare(command: VerifyCommand, before: Check | None, after: Check, change: 
     reason = _blame(command, before, after, found, unexplained, told)
     lists = ("new_failures", "standing", "mended", "flaky", "missing", "skipped")
     shown: dict[str, object] = {name: getattr(found, name)[:SHOWN] for name in lists}
-    said = reason or _excuse(before, after)
+    said = reason or _excuse(before, after, found)
     return found.model_copy(update={**shown, "blocks": bool(reason), "reason": said})
 
 
@@ -159,6 +163,8 @@ def _blame(
     if after.no_tests:
         return "No test ran."
     if found.new_failures:
+        if before.tests and set(found.new_failures) <= set(before.tests.flaky):
+            return f"{_some(found.new_failures)} passed once on the base, and never with the change."
         return f"{_some(found.new_failures)} failed only with the change."
     if after.passed:
         return _fewer(before, after, unexplained, told)
@@ -187,11 +193,15 @@ def _fewer(before: Check, after: Check, unexplained: Sequence[str], told: bool) 
     return ""
 
 
-def _excuse(before: Check, after: Check) -> str:
+def _excuse(before: Check, after: Check, found: Comparison) -> str:
     if after.passed:
         return ""
     if before.passed:
         return "What failed passed when it ran again."
+    if found.unknown:
+        return (
+            "It fails on the base, too. It does not name what fails: whether anything new does is not known."
+        )
     return "It fails on the base, too, and nothing new fails."
 
 

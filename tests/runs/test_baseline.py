@@ -12,6 +12,7 @@ import pytest
 
 from honk.core.cancel import Cancel
 from honk.core.events import Gated, Instructed, Verified
+from honk.core.limits import Limits
 from honk.core.sandbox import Sandbox, SandboxSpec
 from honk.core.types import Outcome, RunResult, VerificationResult
 from honk.runs.result import result
@@ -116,6 +117,7 @@ def test_where_no_check_and_no_test_passes_nothing_speaks_for_the_change(worlds:
     assert [step.name for step in steps if step.mark == "bad"] == ["Verify"]
     assert "nothing verifies the change" in ended.reason and "--untested draft" in ended.reason
     assert "fails (exit code 1) as it did before" in feedback(world)
+    assert "whether anything new fails is not known" in feedback(world)
     assert world.branches() == []
     accepted = worlds([bash("echo more > notes.txt"), FINISH], files=broken)
     assert told(accepted.run(untested="draft"), accepted).outcome is Outcome.PUBLISHED
@@ -157,13 +159,51 @@ def test_a_test_that_flips_is_flaky_and_blocks_nothing(worlds: Worlds, tmp_path:
 
 def test_a_test_that_is_flaky_on_the_base_is_nobodys_fault(worlds: Worlds, tmp_path: Path) -> None:
     flips = f"\n\ndef test_flips():\n    import pathlib\n    p = pathlib.Path('{tmp_path}/count')\n"
+    flips += "    n = int(p.read_text()) if p.exists() else 0\n    p.write_text(str(n + 1))\n    assert n in (1, 4)\n"
+    world = worlds([bash("echo more > notes.txt"), FINISH], files=files(GREEN, TESTS + flips))
+    run = world.run()
+    assert (tmp_path / "count").read_text() == "5"  # the base twice, the change until it passes
+    assert told(run, world).outcome is Outcome.PUBLISHED
+    assert row(run, world).flaky == ("tests.test_calc::test_flips",)
+
+
+def test_a_test_that_was_flaky_on_the_base_may_not_always_fail(worlds: Worlds, tmp_path: Path) -> None:
+    flips = f"\n\ndef test_flips():\n    import pathlib\n    p = pathlib.Path('{tmp_path}/count')\n"
     flips += (
         "    n = int(p.read_text()) if p.exists() else 0\n    p.write_text(str(n + 1))\n    assert n == 1\n"
     )
     world = worlds([bash("echo more > notes.txt"), FINISH], files=files(GREEN, TESTS + flips))
-    run = world.run()
-    assert told(run, world).outcome is Outcome.PUBLISHED
-    assert row(run, world).flaky == ("tests.test_calc::test_flips",)
+    run = world.run(limits=Limits(max_attempts=1))
+    assert (tmp_path / "count").read_text() == "5"  # the base twice, the change three times
+    assert told(run, world).outcome is Outcome.UNVERIFIED
+    assert row(run, world).new_failures == ("tests.test_calc::test_flips",)
+
+
+def test_a_run_that_ends_without_a_check_that_passes_says_why(worlds: Worlds, tmp_path: Path) -> None:
+    flips = f"import pathlib\n\np = pathlib.Path('{tmp_path}/count')\n"
+    flips += "n = int(p.read_text()) if p.exists() else 0\np.write_text(str(n + 1))\n"
+    # On the base both pass; with the change both fail, then one of them, then the other.
+    for name, good in (("one", (0, 2)), ("two", (0, 3))):
+        flips += f"\n\ndef test_{name}():\n    assert n in {good}\n"
+    given = files(GREEN, flips)
+    world = worlds([bash("echo more > notes.txt"), FINISH], files=given)
+    run = world.run(limits=Limits(max_attempts=1))
+    ended = told(run, world)
+    assert ended.outcome is Outcome.UNVERIFIED
+    assert "as it did on the base" not in ended.reason
+    assert "No check passes. On the base tests passed" in ended.reason
+
+
+@pytest.mark.parametrize("code", [137, 143])
+def test_a_check_that_was_killed_on_the_base_is_not_kept(worlds: Worlds, code: int) -> None:
+    config = {".honk.yml": f"verify:\n  there: test -f calc.py\n  big: (exit {code})\n"}
+    world = worlds([bash("echo more > notes.txt"), FINISH] * 2, (APPROVE, APPROVE), files() | config)
+    world.run()
+    world.run_id = "r0000000002"
+    second = world.run()
+    assert told(second, world).outcome is Outcome.PUBLISHED
+    [base] = [e.event for e in world.log() if isinstance(e.event, Verified) and e.event.stage == "base"]
+    assert [check.known for check in base.report.checks] == [True, False]
 
 
 def in_turn(count: Path) -> str:
@@ -270,6 +310,8 @@ def test_a_check_without_tests_is_compared_by_its_exit_code(worlds: Worlds) -> N
     assert told(run, world).outcome is Outcome.PUBLISHED
     found = told(run, world).verification
     assert [(row.before, row.after) for row in found] == [("failed", "failed"), ("passed", "passed")]
+    assert [row.unknown for row in found] == [True, False]
+    assert "| failed | failed | not known |" in world.pull_requests()[0].body
 
 
 @pytest.mark.parametrize("ends", ["exit 1", "kill -9 $$"])

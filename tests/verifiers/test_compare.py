@@ -232,10 +232,35 @@ def test_a_file_that_could_not_be_loaded_once_is_flaky() -> None:
     assert not judged(ran("+tests.test_a::test_one"), again).blocks
 
 
-def test_a_test_that_is_flaky_on_the_base_is_flaky_on_the_change() -> None:
+def test_a_test_that_is_flaky_on_the_base_is_excused_by_runs_of_the_change_alone() -> None:
     base = settle((ran("+a -b"), ran("+a +b")))
-    found = judged(base, ran("+a -b"))
+    found = judged(base, settle((ran("+a -b"), ran("+a -b"))))
+    assert found.blocks and (found.flaky, found.new_failures) == ((), ("b",))
+    assert found.reason == "b passed once on the base, and never with the change."
+    found = judged(base, settle((ran("+a -b"), ran("+a +b"))))
     assert not found.blocks and (found.flaky, found.new_failures) == (("b",), ())
+    advice = compare(COMMAND, base, ran("+a -b"), None)  # in the session nothing runs again
+    assert not advice.blocks and advice.flaky == ("b",)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "unknown"),
+    [
+        (bare(1), bare(1), True),
+        (bare(137), bare(137), True),
+        (ran("+a -b"), ran("+a +b", 1), True),
+        (ran("+a -b", 139), ran("+a -b", 139), True),
+        (ran("+a -b"), ran("+a -b"), False),
+        (bare(1), bare(0), False),
+        (bare(0), bare(1), False),
+    ],
+)
+def test_where_nobody_names_what_fails_nothing_is_said_of_new_failures(
+    before: Check, after: Check, unknown: bool
+) -> None:
+    found = judged(before, after)
+    assert found.unknown is unknown
+    assert ("is not known" in found.reason) is unknown
 
 
 def test_the_gate_hears_of_tests_that_no_longer_run() -> None:
