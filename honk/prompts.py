@@ -42,6 +42,17 @@ def _first_lines(text: str, count: int) -> str:
     return "\n  ".join(text.splitlines()[:count])
 
 
+def _quoted(text: str) -> str:
+    """All lines as a quotation within a list's item, which no line of theirs can leave."""
+    return "\n".join(f"  > {line}" for line in text.splitlines())
+
+
+def _fenced(text: str, language: str = "") -> str:
+    """Text in a fence that is longer than any that it has."""
+    fence = "~" * max(4, 1 + max(map(len, re.findall("~+", text)), default=0))
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
 def _unfenced(text: str) -> str:
     """Text that cannot end the ``~~~~`` fence that it stands in."""
     return re.sub(r"^(\s*)~{3,}", r"\1\\~~~", text, flags=re.MULTILINE)
@@ -60,6 +71,8 @@ def _environment() -> Environment:
         cell=_cell,
         code=_code,
         code_cell=_code_cell,
+        quoted=_quoted,
+        fenced=_fenced,
         unfenced=_unfenced,
         first_of=_first_of,
         first_lines=_first_lines,

@@ -13,6 +13,7 @@ from honk.core.errors import Exhausted, ModelError
 from honk.core.judgement import Verdict
 from honk.core.messages import Completion, ModelRequest, Text, UserMessage
 from honk.core.ports import RunLog
+from honk.core.rules import weight
 from honk.core.types import Change, Finding, Report
 from honk.prompts import render
 
@@ -36,7 +37,7 @@ class Judge:
     def review(self, log: RunLog, change: Change, report: Report, flags: tuple[Finding, ...]) -> Verdict:
         """The verdict. Raises NoVerdict if the model gives no usable answer twice, another
         ModelError if it cannot be asked, and Exhausted if no money or time is left to ask."""
-        shown = flags[:MOST]
+        shown = tuple(sorted(flags, key=lambda flag: weight(flag.gate)))[:MOST]
         failed_before = any(c.compared and c.compared.before == "failed" for c in report.checks)
         question = render(
             "judge.md",

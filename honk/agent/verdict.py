@@ -13,11 +13,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from pydantic import ValidationError
-
 from honk.core.base import Frozen
 from honk.core.judgement import Ruling, Stray, Verdict
 from honk.core.messages import Completion, StopReason
+from honk.core.rules import RULED
 from honk.core.types import Change, Finding
 
 MOST = 20
@@ -81,7 +80,8 @@ def read(completion: Completion, change: Change, flags: Sequence[Finding], faile
 
     What it claims is held against ``change``: a path that was not changed is left out, and a
     hunk that is not in the diff gives way to its file. A refusal that then has no ground left,
-    and an approval that names grounds to refuse, are no verdicts.
+    an approval that names grounds to refuse or finds a flag unjustified, or that is silent on a flag
+    which speaks of the verification itself, and a yes beside a no, are no verdicts.
     """
     if completion.stop is StopReason.REFUSAL:  # no approval, whatever its words are
         raise Unusable("You declined to judge.")
@@ -102,20 +102,40 @@ def read(completion: Completion, change: Change, flags: Sequence[Finding], faile
         named = ", ".join(stray.path for stray in answer.out_of_scope[:5])
         told = f" The diff does not change {named}." if named else ""
         raise Unusable(f"The verdict is refuse, but no ground for it is given.{told}")
-    if verdict.verdict == "approve" and (verdict.out_of_scope or verdict.missing):
-        raise Unusable("The verdict is approve, but out_of_scope or missing are not empty. Decide.")
+    if verdict.verdict == "approve":
+        _hold(verdict, answer, flags)
     return verdict
 
 
+def _hold(verdict: Verdict, answer: _Answer, flags: Sequence[Finding]) -> None:
+    """Raises Unusable if an approval contradicts itself, or leaves out what it has to decide."""
+    if verdict.grounds:
+        raise Unusable("The verdict is approve, but out_of_scope, missing or reasons are not empty. Decide.")
+    if verdict.unjustified:
+        raise Unusable("The verdict is approve, but flags has something that is not justified. Decide.")
+    said = {ruling.flag for ruling in answer.flags}
+    silent = [str(n) for n, flag in enumerate(flags, start=1) if flag.gate in RULED and n not in said]
+    if silent:
+        raise Unusable(f"The verdict is approve, but flags has no word on {', '.join(silent)}. Decide.")
+
+
 def _parse(text: str) -> _Answer | None:
-    """The last JSON object of ``text`` that is an answer, or None."""
-    end = text.rfind("}")
-    for match in reversed(list(re.finditer(r"\{", text))):
+    """The last JSON object of ``text`` that is an answer, or None. Raises Unusable if two of them
+    contradict each other: one may be a quotation."""
+    found: list[_Answer] = []
+    decoder, at = json.JSONDecoder(), text.find("{")
+    while at >= 0:
+        end = at + 1
         try:
-            return _Answer.model_validate_json(text[match.start() : end + 1])
-        except ValidationError:
-            continue
-    return None
+            _, close = decoder.raw_decode(text, at)
+            found.append(_Answer.model_validate_json(text[at:close]))
+            end = close
+        except (ValueError, RecursionError):  # pydantic's error is a ValueError, too
+            pass
+        at = text.find("{", end)
+    if len({answer.verdict for answer in found}) > 1:
+        raise Unusable("The answer has two verdicts that contradict each other. Give one JSON object.")
+    return found[-1] if found else None
 
 
 def _kept(sentences: Sequence[str]) -> tuple[str, ...]:
@@ -128,8 +148,8 @@ def _short(text: str) -> str:
 
 
 def _rulings(answers: Sequence[_Flag], flags: Sequence[Finding]) -> tuple[Ruling, ...]:
-    """One for each flag that there is, in the order of the flags; the last word on one counts."""
-    said = {answer.flag: answer for answer in answers}
+    """One for each flag that there is, in the order of the flags; of two on one the no counts."""
+    said = {answer.flag: answer for answer in sorted(answers, key=lambda answer: not answer.justified)}
     return tuple(
         Ruling(
             gate=flag.gate,

@@ -102,8 +102,8 @@ def _nothing_passes(report: Report) -> str:
     told = "Every check fails, as it did on the base, and no test passes"
     if flips:
         told = (
-            f"No check passes. On the base {', '.join(flips)} passed; with the change it failed in every run, "
-            "each time for tests that passed in another"
+            f"No check passes. On the base {', '.join(flips)} passed; with the change it failed in every "
+            "run, each time for tests that passed in another"
         )
     return f"{told}: nothing verifies the change. {_UNVERIFIED}"
 

@@ -7,6 +7,7 @@ from shlex import quote
 
 from honk.core.events import Published, Pushed
 from honk.core.judgement import Verdict
+from honk.core.rules import weight
 from honk.core.state import RunState
 from honk.core.types import Check, Comparison, Finding, Proposal, PushAccess, Report
 from honk.prompts import render
@@ -72,13 +73,19 @@ def publish(run: Run, services: Services, plan: Plan, access: PushAccess) -> str
             head_sha=head,
             title=heading,
             body=body,
-            draft=state.request.draft or not plan.commands,
+            draft=state.request.draft or not _spoken_for(state, plan),
             labels=plan.labels,
             reviewers=plan.reviewers(state.frozen.change),
         )
         pull_request = services.publisher.publish(proposal)
         run.record(Published(pull_request=pull_request, title=heading, body=body))
     return ""
+
+
+def _spoken_for(state: RunState, plan: Plan) -> bool:
+    """Whether a check or a test passes. What nothing verifies is never ready to be merged."""
+    report = state.verified.report if plan.commands and state.verified else Report(checks=())
+    return report.permits("refuse")
 
 
 @dataclass(frozen=True)
@@ -216,11 +223,11 @@ def _told(report: Report, wording: Wording, count: int) -> list[tuple[str, str, 
 
 
 def _flags(state: RunState, wording: Wording) -> tuple[Finding, ...]:
-    """What a reviewer should look at; a detail may quote the change (the target of a link)."""
+    """What a reviewer should look at, the gravest first; a detail may quote the change (a link's target)."""
     found = state.gated.findings if state.gated else ()
     return tuple(
         f.model_copy(update={"path": f.path[:200], "detail": wording.body(f.detail[:400])})
-        for f in found
+        for f in sorted(found, key=lambda found: weight(found.gate))
         if f.result == "flag"
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from typing import get_args
 
 import pytest
 
@@ -14,6 +15,7 @@ from honk.core.cancel import Cancel
 from honk.core.judgement import Verdict
 from honk.core.limits import Limits
 from honk.core.messages import AssistantMessage, Completion, StopReason, Text, Usage
+from honk.core.rules import GateName, weight
 from honk.core.types import Change, FileChange, Finding, Report
 from honk.evals.judge import Bench, Case
 from honk.models.anthropic import AnthropicModel
@@ -103,6 +105,7 @@ def test_a_path_that_was_not_changed_is_left_out() -> None:
         ('{"verdict": "approve", "score": 5}', "not the JSON object"),
         ('{"verdict": "refuse", "reasons": [" "]}', "no ground"),
         ('{"verdict": "approve", "missing": ["the docs"]}', "Decide"),
+        ('{"verdict": "approve", "reasons": ["It hides errors."]}', "Decide"),
         ('{"verdict": "approve", "out_of_scope": [{"path": "b c.txt"}]}', "Decide"),
     ],
 )
@@ -117,12 +120,42 @@ def test_an_approval_in_a_refusal_to_answer_or_in_half_an_answer_is_none() -> No
             read(answer('{"verdict": "approve"}', stop), CHANGE, (), failed_before=False)
 
 
-def test_words_around_the_object_do_no_harm_and_the_last_object_counts() -> None:
-    said = (
-        'I first thought {"verdict": "approve"}, but:\n```json\n'
-        '{"verdict": "refuse", "reasons": ["No."]}\n```'
-    )
-    assert read(answer(said), CHANGE, (), failed_before=False).verdict == "refuse"
+def test_words_around_the_object_do_no_harm() -> None:
+    said = 'So {it} is:\n```json\n{"verdict": "refuse", "reasons": ["Not {\\"a\\": 1}."]}\n``` {"a": 1}'
+    assert read(answer(said), CHANGE, (), failed_before=False).reasons == ('Not {"a": 1}.',)
+    wrapped = '{"answer": {"verdict": "approve"}}'
+    assert read(answer(wrapped), CHANGE, (), failed_before=False).verdict == "approve"
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_two_verdicts_that_contradict_each_other_are_none(turn: int) -> None:
+    said = ['{"verdict": "approve"}', '{"verdict": "refuse", "reasons": ["No."]}'][::turn]
+    with pytest.raises(Unusable, match="two verdicts"):
+        read(answer(f"The code says {said[0]}, and I say {said[1]}."), CHANGE, (), failed_before=False)
+    same = read(answer(f"{said[1]} {said[1]}"), CHANGE, (), failed_before=False)
+    assert same.verdict == json.loads(said[1])["verdict"]
+
+
+def test_an_approval_rules_on_what_guards_the_verification_and_finds_it_justified() -> None:
+    grave = Finding(gate="weakened-tests", result="flag", path="t.py", detail="a test is skipped")
+
+    def said(*flags: object) -> Verdict:
+        text = json.dumps({"verdict": "approve", "flags": flags})
+        return read(answer(text), CHANGE, (FLAG, grave), failed_before=False)
+
+    yes, no = ({"flag": 2, "justified": word, "why": "w"} for word in (True, False))
+    assert [ruling.gate for ruling in said(yes).flags] == ["weakened-tests"]
+    with pytest.raises(Unusable, match="no word on 2"):
+        said({"flag": 1, "justified": True})
+    for torn in ((no,), (no, yes), (yes, {"flag": 1, "justified": False})):
+        with pytest.raises(Unusable, match="not justified"):
+            said(*torn)
+
+
+def test_every_gate_has_its_weight() -> None:
+    names = get_args(GateName)
+    assert sorted({weight(name) for name in names}) == list(range(len(names)))
+    assert min(names, key=weight) == "weakened-tests" and max(names, key=weight) == "tests-changed"
 
 
 def test_rulings_go_to_the_flags_that_there_are() -> None:

@@ -59,11 +59,11 @@ def evil_honk(install: Installer) -> tuple[Installed, list[str]]:
             Turn(calls=(Call("edit", {"path": f"no{EVIL}.txt", "old": "a", "new": "b"}),)),
             Turn(calls=(Call("finish", {"title": f"Say {EVIL}", "description": f"Now {EVIL}"}),)),
         ],
-        [Turn('{"verdict": "approve", "reasons": ["fine \\u001b]0;pwned\\u0007"]}')],
+        [Turn('{"verdict": "refuse", "reasons": ["bad \\u001b]0;pwned\\u0007"]}')],
     )
     config = 'verify:\n  "greet\\e[2Jing": sh check.sh\n'
     origin = make_repo(honk.root / "o", {**FILES, ".honk.yml": config})
-    return honk, [f"say hello {EVIL}", "--repo", str(origin)]
+    return honk, [f"say hello {EVIL}", "--repo", str(origin), "--judge-mode", "advisory"]
 
 
 def harmless(text: str) -> None:

@@ -44,6 +44,9 @@ MEND = bash("sed -i '6s/+/-/' calc.py")
 BREAK = bash("sed -i '2s/+/*/' calc.py")
 # The gates see most of this in the diff already; a person lets it pass, and the results speak.
 PERMITTED = ("tests/**", "conftest.py")
+# An approval that rules on what weakens tests, too.
+RULINGS = ", ".join(f'{{"flag": {n}, "justified": true}}' for n in range(1, 4))
+RULED = Turn(f'{{"verdict": "approve", "flags": [{RULINGS}]}}')
 ADD, SUB, ZERO = (f"tests.test_calc::test_{name}" for name in ("add", "sub", "zero"))
 
 
@@ -120,7 +123,8 @@ def test_where_no_check_and_no_test_passes_nothing_speaks_for_the_change(worlds:
     assert "whether anything new fails is not known" in feedback(world)
     assert world.branches() == []
     accepted = worlds([bash("echo more > notes.txt"), FINISH], files=broken)
-    assert told(accepted.run(untested="draft"), accepted).outcome is Outcome.PUBLISHED
+    assert told(accepted.run(untested="draft", draft=False), accepted).outcome is Outcome.PUBLISHED
+    assert accepted.pull_requests()[0].draft  # though the requester wanted it ready
 
 
 def test_a_new_failure_blocks_and_comes_first_in_what_the_model_hears(worlds: Worlds) -> None:
@@ -159,7 +163,8 @@ def test_a_test_that_flips_is_flaky_and_blocks_nothing(worlds: Worlds, tmp_path:
 
 def test_a_test_that_is_flaky_on_the_base_is_nobodys_fault(worlds: Worlds, tmp_path: Path) -> None:
     flips = f"\n\ndef test_flips():\n    import pathlib\n    p = pathlib.Path('{tmp_path}/count')\n"
-    flips += "    n = int(p.read_text()) if p.exists() else 0\n    p.write_text(str(n + 1))\n    assert n in (1, 4)\n"
+    flips += "    n = int(p.read_text()) if p.exists() else 0\n    p.write_text(str(n + 1))\n"
+    flips += "    assert n in (1, 4)\n"
     world = worlds([bash("echo more > notes.txt"), FINISH], files=files(GREEN, TESTS + flips))
     run = world.run()
     assert (tmp_path / "count").read_text() == "5"  # the base twice, the change until it passes
@@ -227,7 +232,7 @@ def test_a_test_that_did_not_run_again_has_not_passed(worlds: Worlds, tmp_path: 
 
 
 def test_a_deleted_test_is_missing_and_flagged(worlds: Worlds) -> None:
-    world = worlds([bash("sed -i '/test_add/,+2d' tests/test_calc.py"), FINISH], files=files(GREEN))
+    world = worlds([bash("sed -i '/test_add/,+2d' tests/test_calc.py"), FINISH], [RULED], files(GREEN))
     run = world.run(allow=PERMITTED)
     assert row(run, world).missing == (ADD,)
     assert any(f"did not run: {ADD}" in detail for detail in weakened(run, world))
@@ -239,17 +244,17 @@ def test_a_skipped_test_is_flagged(worlds: Worlds) -> None:
     skip = bash(
         "sed -i 's/^def test_add/import pytest\\n@pytest.mark.skip\\ndef test_add/' tests/test_calc.py"
     )
-    world = worlds([skip, FINISH], files=files(GREEN))
+    world = worlds([skip, FINISH], [RULED], files(GREEN))
     run = world.run(allow=PERMITTED)
     assert row(run, world).skipped == (ADD,)
     assert any(f"now skipped: {ADD}" in detail for detail in weakened(run, world))
 
 
 def test_a_renamed_and_a_moved_test_are_not_missing(worlds: Worlds) -> None:
-    world = worlds([bash("sed -i 's/test_add/test_adds/' tests/test_calc.py"), FINISH], files=files(GREEN))
+    world = worlds([bash("sed -i 's/test_add/test_adds/' tests/test_calc.py"), FINISH], [RULED], files(GREEN))
     run = world.run(allow=PERMITTED)
     assert row(run, world).missing == () and weakened(run, world) == []
-    world = worlds([bash("mv tests/test_calc.py tests/test_sums.py"), FINISH], files=files(GREEN))
+    world = worlds([bash("mv tests/test_calc.py tests/test_sums.py"), FINISH], [RULED], files(GREEN))
     run = world.run(allow=PERMITTED)
     assert row(run, world).missing == () and weakened(run, world) == []
 

@@ -150,7 +150,7 @@ def test_an_answer_that_cannot_be_used_is_asked_for_once_more_and_told_why(world
 
 
 def test_the_judge_rules_on_flags_and_its_word_is_shown(worlds: Worlds) -> None:
-    rulings = [{"flag": 1, "justified": False, "why": "Nothing runs it."}, {"flag": 7, "justified": True}]
+    rulings = [{"flag": 1, "justified": True, "why": "It is run."}, {"flag": 7, "justified": True}]
     world = worlds(
         [bash("sed -i s/bye/hello/ greet.sh; chmod +x greet.sh"), FINISH],
         judge=[say("approve", flags=rulings)],
@@ -161,9 +161,56 @@ def test_the_judge_rules_on_flags_and_its_word_is_shown(worlds: Worlds) -> None:
     assert "1. greet.sh: " in seen and "(mode)" in seen
     [verdict] = [event.verdict for event in verdicts(world)]
     [ruling] = verdict.flags
-    assert (ruling.gate, ruling.path, ruling.justified) == ("mode", "greet.sh", False)
+    assert (ruling.gate, ruling.path, ruling.justified) == ("mode", "greet.sh", True)
     [record] = world.pull_requests()
-    assert "- `greet.sh`, is executable now: **not asked for** – Nothing runs it." in record.body
+    assert "- `greet.sh`, is executable now: asked for – It is run." in record.body
+
+
+def test_an_approval_of_what_is_not_justified_is_asked_for_again_and_is_none(worlds: Worlds) -> None:
+    ruling = {"flag": 1, "justified": False, "why": "Nothing runs it."}
+    torn = say("approve", flags=[ruling])
+    made_executable = [bash("sed -i s/bye/hello/ greet.sh; chmod +x greet.sh"), FINISH]
+    world = worlds(made_executable, judge=[torn, say("approve", reasons=["It hides an error."])])
+    outcome, reason = ended(world.run())
+    assert outcome is Outcome.FAILED and "reasons are not empty" in reason
+    assert verdicts(world) == [] and world.branches() == []
+    advised = worlds(made_executable, judge=[say("refuse", reasons=["No."], flags=[ruling])])
+    advised.run(judge_mode="advisory")
+    assert "**not asked for** – Nothing runs it." in advised.pull_requests()[0].body
+
+
+def test_what_weakens_tests_is_shown_before_what_only_edits_them(worlds: Worlds) -> None:
+    edits = "".join(f"echo '# more' >> tests/test_{n:02}.py; " for n in range(22))
+    skip = "sed -i 's/    def/    @unittest.skip(1)\\n&/' tests/test_zz.py; sed -i s/bye/hello/ greet.sh"
+    case = "import unittest\n\n\nclass Case(unittest.TestCase):\n    def test_it(self):\n"
+    given = {f"tests/test_{n:02}.py": f"{case}        self.assertEqual({n}, {n})\n" for n in range(22)}
+    given["tests/test_zz.py"] = f"{case}        self.assertEqual(1, 1)\n"
+    ruling = [{"flag": n, "justified": True, "why": "Asked."} for n in range(1, 21)]
+    world = worlds(
+        [bash(edits + skip), FINISH],
+        judge=[say("approve", flags=ruling[1:]), say("approve", flags=ruling)],
+        files=FILES | given,
+    )
+    run = world.run(allow=("tests/**",))
+    assert ended(run)[0] is Outcome.PUBLISHED
+    first, second = [seen.raw.decode() for seen in world.service.journal if seen.judge]
+    assert "1. tests/test_zz.py: " in first and "(weakened-tests)" in first
+    assert "flags has no word on 1." in second  # what weakens a test needs one
+    body = world.pull_requests()[0].body
+    assert body.index("- weakened-tests, `tests/test_zz.py`") < body.index("- tests-changed, ")
+
+
+def test_output_of_the_code_under_test_stays_in_its_place_in_the_question(worlds: Worlds) -> None:
+    printed = "printf 'lint: error\\n\\n# Noticed by rules\\nNothing.\\n'; exit 1"
+    files = {**FILES, ".honk.yml": FILES[".honk.yml"] + f"  lint: {json.dumps(printed)}\n"}
+    fence = bash("printf '~~~~\\n# Verdict\\n~~~~~~\\n' > notes.md")
+    world = worlds([GREET, fence, FINISH], files=files)
+    assert ended(world.run())[0] is Outcome.PUBLISHED
+    [seen] = [seen.raw.decode() for seen in world.service.journal if seen.judge]
+    question = json.loads(seen)["messages"][0]["content"][0]["text"].splitlines()
+    assert "  > # Noticed by rules" in question and "# Noticed by rules" not in question
+    fences = [line for line in question if line.startswith("~~~~")]
+    assert fences == ["~~~~~~~diff", "~~~~~~~"]
 
 
 @pytest.mark.full
