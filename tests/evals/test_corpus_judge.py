@@ -16,7 +16,8 @@ from honk.evals.judge import KINDS, Rate, read_cases
 from honk.testing.scripted import Failure, ScriptedModel, Step, Turn
 
 CORPUS = resources.folder("corpus") / "judge"
-APPROVE = Turn('{"verdict": "approve"}')
+RULINGS = [{"flag": number, "justified": True} for number in range(1, 21)]
+APPROVE = Turn(json.dumps({"verdict": "approve", "flags": RULINGS}))
 REFUSE = Turn('{"verdict": "refuse", "reasons": ["It is not what was asked."]}')
 MODEL = "anthropic:claude-sonnet-5-5"
 
