@@ -137,7 +137,7 @@ def _settled(
         runs += again[-1:]
         flaky = check.compared.flaky if check.compared else ()
         check = _compared(services, command, base, services.settle(runs), change)
-        if check.compared is None:
+        if check.compared is None or not again:  # where setup fails there is no further run
             break
         if check.compared.flaky == flaky and not unsure.intersection(check.compared.new_failures):
             break
