@@ -98,13 +98,14 @@ def settle(runs: Sequence[Check]) -> Check:
     first = runs[0]
     passed = next((run for run in runs if run.passed), None)
     ever = dict.fromkeys(name for run in runs if run.tests for name in run.tests.failed)
-    flaky = [name for name in ever if any(_spoke_for(run, name) for run in runs)]
+    cleared: set[str] = set().union(*(_cleared(run, ever) for run in runs))
+    flaky = [name for name in ever if name in cleared]
     if passed is not None and not ever and not first.passed:
         flaky = [first.name]  # nobody named the tests: the check itself flipped
     shown = passed or next((run for run in runs if not _told(run)), first)
     tests = shown.tests or (first.tests if passed else None) or (_NOTHING if ever or flaky else None)
     if tests is not None:
-        failed = tuple(name for name in ever if name not in flaky)
+        failed = tuple(name for name in ever if name not in cleared)
         tests = tests.model_copy(update={"failed": failed, "flaky": tuple(flaky)[:SHOWN]})
     return shown.model_copy(update={"tests": tests, "seconds": first.seconds})
 
@@ -114,19 +115,21 @@ def _told(check: Check) -> bool:
     return not check.killed and check.tests is not None and check.tests.counts.failed > 0
 
 
-def _spoke_for(run: Check, name: str) -> bool:
-    """Whether ``name`` passed in ``run``: it says so, or the whole check passes without a word on it.
+def _cleared(run: Check, names: Iterable[str]) -> set[str]:
+    """Those of ``names`` that passed in ``run``: it says so, or the whole check passes without a word.
 
     A test that is missing from a run that names all of its own did not run; a file or class that
     could not be loaded in another run is there with its tests.
     """
     tests = run.tests or _NOTHING
-    if name in tests.failed or name in tests.skipped:
-        return False
-    if name in tests.passed:
-        return True
-    within = (f"{name}::", f"{name}.", f"{name} > ")
-    return run.passed and (not tests.complete or any(other.startswith(within) for other in tests.passed))
+    passed, others = set(tests.passed), {*tests.failed, *tests.skipped}
+
+    def there(name: str) -> bool:
+        within = (f"{name}::", f"{name}.", f"{name} > ")
+        return not tests.complete or any(other.startswith(within) for other in passed)
+
+    left = [name for name in names if name not in others]
+    return {name for name in left if name in passed or (run.passed and there(name))}
 
 
 def weakened(checks: Iterable[Check]) -> tuple[Finding, ...]:
