@@ -85,7 +85,7 @@ def test_the_action_knows_every_outcome() -> None:
     [line] = re.findall(r"^\s*((?:\w+ \| )+\w+)\) ;;$", script.split("fail_on[@]")[1], re.MULTILINE)
     assert set(line.split(" | ")) == {str(outcome) for outcome in Outcome}
     failing = set(ACTION["inputs"]["fail-on"]["default"].split(", "))
-    assert set(Outcome) - failing == {"published", "verified", "no_change", "skipped"}
+    assert set(Outcome) - failing == {"published", "verified", "no_change", "skipped", "planned"}
 
 
 def test_what_is_installed_is_pinned_within_what_honk_allows() -> None:

@@ -35,6 +35,7 @@ def by_hand(hub: Hub, repo: Repo, branch: str) -> str:
     return git(work, "rev-parse", "HEAD").strip()
 
 
+@pytest.mark.full  # tests/server/test_github_webhook.py has the short tier's story
 def test_a_pull_request_is_continued_upon_a_persons_commit(install: Installer, hub: Hub) -> None:
     honk = install([GREET, FINISH])
     repo = hub.repo(private=True)

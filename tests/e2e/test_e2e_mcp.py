@@ -54,6 +54,7 @@ def test_other_repositories_have_no_such_tool(install: Installer) -> None:
     assert found[0].error and "There is no tool 'notes__lookup'" in found[0].text
 
 
+@pytest.mark.full
 def test_doctor_and_a_run_say_what_is_wrong_with_a_server(install: Installer) -> None:
     honk = install()
     configure(honk, ["lookdown"])
