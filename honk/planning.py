@@ -18,7 +18,7 @@ from honk.forges.context import codeowners, find_template, owners
 from honk.git.submodules import Brought, Present
 from honk.runs.services import Guidance, Plan, Submodules
 from honk.settings import Settings, parse_repo_config
-from honk.verifiers.commands import is_manifest, resolve
+from honk.verifiers.commands import needs_setup, resolve
 from honk.verifiers.detection import Detection, affected, detect
 
 CONFIG_FILE = ".honk.yml"
@@ -38,7 +38,7 @@ class ImagePlan:
     toolchains: frozenset[str]
     setup: tuple[str, ...]
     declared: bool
-    key: str  # repository and branch, and the manifests, lock files and submodules of the base commit
+    key: str  # repository, branch, and what of the base commit setup uses (with its submodules)
     base: Base
     depth: int
     submodules: tuple[Present, ...]
@@ -127,18 +127,19 @@ def _image_plan(
             f".honk.yml names {config.image}, an image that honk prepared for some repository.",
             "Name the image that it was made from.",
         )
-    manifests = sorted(f"{path}:{blob}" for path, blob in files.items() if is_manifest(path))
+    setup = config.setup or detection.setup
+    used = sorted(f"{path}:{blob}" for path, blob in files.items() if needs_setup(path, setup))
     modules = [f"{module.path}:{module.commit}" for module in brought.present]
     own = request.image or config.image or config.dockerfile
     return ImagePlan(
         image=request.image or config.image,
         dockerfile=None if request.image else config.dockerfile,
         toolchains=frozenset() if own else detection.toolchains,
-        setup=config.setup or detection.setup,
+        setup=setup,
         declared=bool(config.setup),
         # Setup sees the whole commit. Whoever controls another repository or branch must not
         # prepare, or see, this one's image because its manifests are the same.
-        key="\n".join([base.repo.url, base.branch, *manifests, *modules]),
+        key="\n".join([base.repo.url, base.branch, *used, *modules]),
         base=base,
         depth=request.depth,
         submodules=brought.present,

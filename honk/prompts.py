@@ -49,13 +49,9 @@ def _quoted(text: str) -> str:
 
 def _fenced(text: str, language: str = "") -> str:
     """Text in a fence that is longer than any that it has."""
-    fence = "~" * max(4, 1 + max(map(len, re.findall("~+", text)), default=0))
+    tildes = re.findall("~+", str(text))  # str: a missing value is an error
+    fence = "~" * max([4, *(len(run) + 1 for run in tildes)])
     return f"{fence}{language}\n{text}\n{fence}"
-
-
-def _unfenced(text: str) -> str:
-    """Text that cannot end the ``~~~~`` fence that it stands in."""
-    return re.sub(r"^(\s*)~{3,}", r"\1\\~~~", text, flags=re.MULTILINE)
 
 
 @cache
@@ -73,7 +69,6 @@ def _environment() -> Environment:
         code_cell=_code_cell,
         quoted=_quoted,
         fenced=_fenced,
-        unfenced=_unfenced,
         first_of=_first_of,
         first_lines=_first_lines,
     )

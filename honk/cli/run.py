@@ -303,5 +303,5 @@ def waiting(ended: RunEnded) -> str:
     return "The plan waits" if ended.outcome is Outcome.PLANNED else "Look further"
 
 
-def look_further(commands: list[str], what: str = "Look further") -> None:
+def look_further(commands: list[str], what: str) -> None:
     print(f"\n{what}:\n" + "\n".join(f"  {line}" for line in commands), file=sys.stderr)

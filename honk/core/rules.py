@@ -2,52 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 GateMode = Literal["block", "flag", "off"]
 """``block``: the gate may refuse a change. ``flag``: it only tells the reviewer. ``off``: it is silent."""
 
 GateName = Literal[
+    "weakened-tests",
+    "verifier-config",
     "protected-path",
     "secret",
     "hidden-characters",
     "submodule",
     "symlink",
-    "file-size",
-    "weakened-tests",
-    "verifier-config",
-    "junk",
-    "lock-file",
     "dependency-downgrade",
-    "tests-changed",
+    "lock-file",
     "suppression",
-    "binary",
     "mode",
+    "binary",
+    "junk",
+    "file-size",
+    "tests-changed",
 ]
+"""The gravest first: of many flags, judge and reviewers are shown those before the others."""
 
-_WEIGHT: tuple[str, ...] = (
-    "weakened-tests",
-    "verifier-config",
-    "protected-path",
-    "secret",
-    "hidden-characters",
-    "submodule",
-    "symlink",
-    "dependency-downgrade",
-    "lock-file",
-    "suppression",
-    "mode",
-    "binary",
-    "junk",
-    "file-size",
-    "tests-changed",
-)
-
-RULED: tuple[str, ...] = ("weakened-tests", "verifier-config")
+RULED: tuple[GateName, ...] = ("weakened-tests", "verifier-config")
 """Gates that guard the verification itself: a judge that approves has to rule on each of their flags."""
 
 
 def weight(gate: str) -> int:
-    """Where what ``gate`` flags comes among all flags, the gravest first: who is shown some of many
-    sees those, whatever else the change touches. What is none of the gates above (a conflict) leads."""
-    return _WEIGHT.index(gate) if gate in _WEIGHT else -1
+    """Where what ``gate`` flags comes among all flags; what is none of the gates (a conflict) leads."""
+    names = get_args(GateName)
+    return names.index(gate) if gate in names else -1

@@ -92,7 +92,6 @@ class RunState:
     plan: Planned | None = None  # the last one that the model proposed
     plan_waits: bool = False  # for a person: to approve it, or to amend it by words
     approved: PlanApproved | None = None
-    plan_told: bool = False  # the model knows that its plan is approved
     session: SessionEnded | None = None
     rounds: int = 0  # times that gates, verification or judge sent the model back to work
     frozen: ChangeFrozen | None = None
@@ -124,6 +123,11 @@ class RunState:
     def task(self) -> str:
         """The change request; of a follow-up, the one that its pull request was opened for."""
         return self.followed.original if self.followed is not None else self.request.text
+
+    @property
+    def plan_told(self) -> bool:
+        """Whether the model knows that its plan is approved."""
+        return any(said.origin == "plan" for said in self.standing)
 
     @property
     def planning(self) -> bool:
@@ -167,7 +171,6 @@ def _instruct(state: RunState, event: Instructed) -> RunState:
         nudged=event.origin == "nudge",
         warned=state.warned or event.origin == "limit",
         plan_waits=state.plan_waits and event.origin != "human",
-        plan_told=state.plan_told or event.origin == "plan",
         session=None,
         frozen=None,
         gated=None,

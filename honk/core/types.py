@@ -232,9 +232,10 @@ class Report(Frozen):
         return bool(self.checks) and not any(c.blocks for c in self.checks)
 
     def permits(self, untested: Literal["refuse", "draft"]) -> bool:
-        """Whether the change may go on: nothing speaks against it, and something for it (a check
-        or a test that passes), unless the requester accepts an unverified draft."""
-        spoken = any(c.passed or (c.tests is not None and c.tests.counts.passed) for c in self.checks)
+        """Whether the change may go on: nothing speaks against it, and something for it (a check or a
+        test that passes; not setup, which nothing compares), unless an unverified draft is accepted."""
+        checks = [c for c in self.checks if c.compared is not None]
+        spoken = any(c.passed or (c.tests is not None and c.tests.counts.passed) for c in checks)
         return self.acceptable and (spoken or untested == "draft")
 
 

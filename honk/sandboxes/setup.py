@@ -55,7 +55,7 @@ def prepare(
     """Id of ``image`` after ``commands`` (``image`` itself if there are none).
 
     Found at once if the same image, commands and ``key`` (whatever else decides the result:
-    the ids of manifests and lock files) were prepared before; only otherwise is ``seed``
+    the ids of manifests, lock files and compiled sources) were prepared before; only otherwise is ``seed``
     called. Each command starts in the repository, in a shell of its own, and may take
     ``timeout`` seconds; its output goes to ``bench.progress``. ``proxy`` is the host folder
     with the package proxy's socket; without it pip and npm use the host's own settings.

@@ -29,8 +29,8 @@ _INSTALLS = re.compile(r"\b(?:pip|uv|poetry|pdm|npm|pnpm|yarn|bun)\b.*\b(?:insta
 
 
 def needs_setup(path: str, setup: Sequence[str]) -> bool:
-    """Whether a change of ``path`` leaves what ``setup`` made out of date: it is a manifest or a lock
-    file, or source of an extension that the package's installation compiles."""
+    """Whether another content of ``path`` leaves what ``setup`` made out of date: it is a manifest or
+    a lock file, or source of an extension that the package's installation compiles."""
     return is_manifest(path) or (
         _COMPILED.search(path) is not None and any(_INSTALLS.search(line) for line in setup)
     )

@@ -20,11 +20,11 @@ _READ = "; ".join(
     (
         "import sys, tomllib",
         'other = {"git", "url", "path", "directory", "file", "editable", "virtual"}',
-        'all = [(p, p.get("source") or {}) for p in tomllib.load(open(sys.argv[1], "rb"))["package"]]',
-        'kinds = lambda s: {s["type"]} if "type" in s else {*s}',
-        'found = [p for p, s in all if "version" in p and not other & ({*p} | kinds(s))]',
+        'packages = tomllib.load(open(sys.argv[1], "rb"))["package"]',
+        'of = lambda s: [s["type"]] if "type" in s else [*s]',
+        'found = [p for p in packages if "version" in p and not other & {*p, *of(p.get("source", {}))}]',
         'names = [p["name"] for p in found]',
-        '[print(p["name"] + "==" + p["version"]) for p in found if names.count(p["name"]) == 1]',
+        'print(*(p["name"] + "==" + p["version"] for p in found if names.count(p["name"]) == 1), sep="\\n")',
     )
 )
 

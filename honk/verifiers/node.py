@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from honk.verifiers.tree import Detection, Tree
@@ -87,15 +87,16 @@ def _scripts(scripts: dict[str, str]) -> list[str]:
     that of the base, which setup left.
     """
     tests = ["test"] if "no test specified" not in scripts.get("test", "no test specified") else []
-    built = [n for n in ("build", "prepare") if n in scripts and (n == "build" or _BUILDS.search(scripts[n]))]
-    kinds = (_TYPES, _LINTS, _FORMATS)
-    others = [next((n for n in kind if n in scripts and _harmless(scripts[n])), None) for kind in kinds]
-    found = [n for n in built[:1] if _harmless(scripts[n])] + tests + [n for n in others if n is not None]
+    harmless = {name for name, line in scripts.items() if not re.search(r"--(?:fix|write)\b", line)}
+    if not _BUILDS.search(scripts.get("prepare", "")):  # it may only install git hooks
+        harmless.discard("prepare")
+
+    def first(kinds: Sequence[tuple[str, ...]]) -> list[str]:
+        found = (next((name for name in kind if name in harmless), None) for kind in kinds)
+        return [name for name in found if name is not None]
+
+    found = first([("build", "prepare")]) + tests + first([_TYPES, _LINTS, _FORMATS])
     return found or [name for name in ("check",) if name in scripts]
-
-
-def _harmless(line: str) -> bool:
-    return not re.search(r"--(?:fix|write)\b", line)
 
 
 def _tools(tree: Tree, package: _Package, scripts: list[str], manager: str) -> Iterator[tuple[str, str]]:

@@ -59,7 +59,7 @@ def python(tree: Tree, root: Tree) -> Detection:
     found += linters(tree, config.toml, config.ini, config.required(tree), root)
     if setup and found.commands:
         lines = tuple(map(tree.at, setup))
-        how = f"by pip, in the versions of {lock}" if lock else f"by `{_clip(setup[-1])}`"
+        how = f"by pip, in the versions of {lock} where they fit" if lock else f"by `{_clip(setup[-1])}`"
         reason = tree.reason(f"Python packages come {how}.")
         found = Detection(setup=lines) + found + Detection(reasons=(reason,))
     return found

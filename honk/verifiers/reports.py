@@ -40,7 +40,7 @@ def asking(folder: str) -> str:
     The clock of files ticks every few milliseconds: only after a tick is what the command writes
     newer than its start, and what was there before is not.
     """
-    tick = f"until [ {folder}/tick -nt {folder}/start ]; do : >{folder}/tick; done"
+    tick = f"until [ {folder}/tick -nt {folder}/start ]; do : >{folder}/tick || break; done"
     return (
         f"mkdir -p {folder} && : >{folder}/start && {tick}; "
         f'export PYTEST_ADDOPTS="${{PYTEST_ADDOPTS-}} --junitxml={folder}/pytest.xml"; '

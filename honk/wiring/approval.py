@@ -28,7 +28,7 @@ def approve(stores: Stores, run_id: str, globs: tuple[str, ...], by: str) -> int
     try:
         recorded = stores.events.read(run_id)
         run = Run(run_id, stores.events, fence, recorded)
-        approval = approval_of(run_id, run.state, globs, by)
+        approval = _approval(run_id, run.state, globs, by)
         check_kept(run_id, run.state, stores.artifacts)
         run.record(approval)
         return recorded[-1].seq + 1
@@ -39,7 +39,7 @@ def approve(stores: Stores, run_id: str, globs: tuple[str, ...], by: str) -> int
 def offer(run_id: str, state: RunState) -> Offer | None:
     """What a person can approve where a run stands, or None."""
     try:
-        approval = approval_of(run_id, state, (), "")
+        approval = _approval(run_id, state, (), "")
     except UserError:
         return None
     if isinstance(approval, Overruled):
@@ -62,7 +62,7 @@ def _given(recorded: list[Recorded], globs: tuple[str, ...]) -> int | None:
     return None
 
 
-def approval_of(run_id: str, state: RunState, globs: tuple[str, ...], by: str) -> Approval:
+def _approval(run_id: str, state: RunState, globs: tuple[str, ...], by: str) -> Approval:
     """What is approved where a run stands. Raises UserError."""
     outcome = state.ended.outcome if state.ended is not None else None
     if outcome is Outcome.PLANNED:

@@ -122,6 +122,9 @@ def test_where_no_check_and_no_test_passes_nothing_speaks_for_the_change(worlds:
     assert "fails (exit code 1) as it did before" in feedback(world)
     assert "whether anything new fails is not known" in feedback(world)
     assert world.branches() == []
+    declared = {**broken, ".honk.yml": f"{broken['.honk.yml']}setup:\n  - 'true'\n", "setup.cfg": ""}
+    touched = worlds([bash("echo '[x]' > setup.cfg"), *[FINISH] * 4], files=declared)
+    assert told(touched.run(), touched).outcome is Outcome.UNVERIFIED  # that setup works says nothing
     accepted = worlds([bash("echo more > notes.txt"), FINISH], files=broken)
     assert told(accepted.run(untested="draft", draft=False), accepted).outcome is Outcome.PUBLISHED
     assert accepted.pull_requests()[0].draft  # though the requester wanted it ready

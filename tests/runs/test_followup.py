@@ -135,7 +135,7 @@ def test_the_model_is_told_the_first_request_and_what_is_asked_now(worlds: World
     task = world.service.journal[0].raw.decode()
     for words in ("say hello", "greet twice", "Not so", "`greet.sh:1`", "ci / build", "too loud"):
         assert words in task, words
-    assert "\\\\~~~\\nloud" in task  # a remark cannot leave its fence
+    assert "\\n~~~~~\\nNot so\\n~~~~\\nloud\\n~~~~~\\n" in task  # a remark cannot leave its fence
     assert len(task) < 60_000
     [failed] = found(world).failures
     assert len(failed.log) <= 2000

@@ -55,6 +55,30 @@ def test_prepared_images_are_shared_by_no_other_repository_or_branch(worlds: Wor
     assert len(set(keys)) == 3
 
 
+def test_a_prepared_image_is_that_of_the_sources_which_its_setup_compiles(worlds: Worlds) -> None:
+    setup = "setup:\n  - python3 -m pip install -e .\n"
+    world = worlds([], files={**FILES, "setup.py": "", "fast.c": "int a;\n", ".honk.yml": setup})
+    keys: list[str] = []
+
+    def prepare(plan: ImagePlan, cancel: Cancel) -> str:
+        keys.append(plan.key)
+        return "image"
+
+    work = world.root / "clone"
+    git(world.root, "clone", "-q", str(world.origin), str(work))
+    for name in (".honk.yml", "notes.txt", "fast.c"):
+        with (work / name).open("a") as file:
+            file.write("\n")
+        git(work, "add", "-A")
+        git(work, "commit", "-q", "-m", name)
+        git(work, "push", "-q", "origin", "HEAD")
+        with open_mirror(world.settings, world.repo) as mirror:
+            base = mirror.fetch(None)
+            plan = make_plan(world.request(), base, mirror, world.settings, prepare, lambda base: Brought())
+            plan.image(Cancel())
+    assert keys[0] == keys[1] != keys[2]
+
+
 @pytest.mark.parametrize("registry", ["", "library/", "docker.io/library/", "index.docker.io/"])
 def test_an_image_that_was_prepared_for_a_repository_is_nobody_elses(worlds: Worlds, registry: str) -> None:
     """To the engine all of these are the same local image."""
