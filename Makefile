@@ -29,13 +29,18 @@ lint: setup
 	$(VENV)/bin/ruff format --check $(CODE)
 	$(VENV)/bin/mypy honk
 
+# What tests leave among the system's temporary files (runs that they kill, pytest's own folders) is
+# in one folder, which goes when all of them passed. Its path is short, for sockets.
+TESTS := scratch=$$(mktemp -d /tmp/honk-XXXXXX) && TMPDIR=$$scratch \
+	$(VENV)/bin/pytest -n $(JOBS) --dist loadgroup
+
 test: lint engine
 	$(PYTHON) scripts/test_prepare.py
-	$(VENV)/bin/pytest -n $(JOBS) --dist loadgroup -m "not full" --durations=30
+	$(TESTS) -m "not full" --durations=30 && rm -rf $$scratch
 
 test-all: lint engine
 	$(PYTHON) scripts/test_prepare.py
-	$(VENV)/bin/pytest -n $(JOBS) --dist loadgroup
+	$(TESTS) && rm -rf $$scratch
 
 bench: engine
 	$(PYTHON) benchmarks/run.py

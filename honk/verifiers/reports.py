@@ -54,7 +54,10 @@ def collect(run: Callable[[str, float], CommandResult], folder: str, result: Com
     They are read as the sandbox's own user, through the same bounded and masked stream as any
     output; a file that the bound cuts in two still gives its first tests.
     """
-    if result.exit_code is None or (not result.output.strip() and result.seconds < _QUICK):
+    if result.exit_code is None:
+        return []
+    if not result.output.strip() and result.seconds < _QUICK:
+        run(f"rm -rf {folder}", _SECONDS)
         return []
     unread = " -o ".join(f"-name {name}" for name in _UNREAD)
     places = " -o ".join(f"-path {shlex.quote(place)}" for place in _PLACES)

@@ -65,6 +65,7 @@ def stalled(hub: Hub, stall: Stall) -> Iterator[Stall]:
         hub.server.stall = None
 
 
+@pytest.mark.full
 def test_cancel_during_a_push_that_hangs_keeps_the_patch_and_resume_finishes_it(
     install: Installer, hub: Hub
 ) -> None:

@@ -352,6 +352,7 @@ def test_prune_without_an_engine_leaves_images_alone_and_says_so(install: Instal
 
 
 @pytest.mark.docker
+@pytest.mark.full
 def test_the_limits_of_the_repository_lower_those_of_the_request(install: Installer) -> None:
     honk = install([GREET, GREET, GREET, FINISH])
     files = {**FILES, ".honk.yml": FILES[".honk.yml"] + "limits: {max_turns: 2, max_cost_usd: 50}\n"}

@@ -140,6 +140,7 @@ def sockets(run_id: str) -> list[Path]:
     return list(Path(tempfile.gettempdir()).glob(f"honk-{run_id}-*"))
 
 
+@pytest.mark.full
 def test_a_killed_honk_is_interrupted_and_cancel_ends_the_run_and_clears_up(install: Installer) -> None:
     honk = install([GREET, WAIT])
     started = honk.start(REQUEST, "--repo", str(make_repo(honk.root / "o")))

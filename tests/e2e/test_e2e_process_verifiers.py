@@ -157,10 +157,8 @@ PROJECTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=() if name == "unittest" else pytest.mark.full) for name in PROJECTS],
-)
+@pytest.mark.full
+@pytest.mark.parametrize("name", PROJECTS)
 def test_detected_checks_pass_and_fail_for_the_right_reason(install: Installer, name: str) -> None:
     project = PROJECTS[name]
     honk = install([bash("echo more > notes.txt"), FINISH])

@@ -46,6 +46,7 @@ def stages(world: World) -> list[tuple[str, list[str]]]:
 
 
 @pytest.mark.usefixtures("python")
+@pytest.mark.full
 def test_a_change_that_breaks_a_package_far_from_it_is_not_verified(worlds: Worlds) -> None:
     world = worlds([bash("sed -i s/acme/emca/ common/common.py"), *[FINISH] * 4], files=FILES)
     run = world.run()

@@ -36,6 +36,7 @@ from tests.world import APPROVE, FINISH, GREET, bash, git
 
 
 @pytest.mark.docker
+@pytest.mark.full
 def test_a_run_of_a_service_looks_as_one_of_this_machine(install: Installer) -> None:
     honk = install([GREET, Hang(), FINISH])
     served = serve(honk)

@@ -351,6 +351,7 @@ def test_a_webhook_is_given_up_after_a_day_and_a_new_end_is_news(settings: Setti
 
 
 @pytest.mark.docker
+@pytest.mark.full
 def test_a_run_of_a_service_is_seen_from_outside(install: Installer) -> None:
     honk = install([GREET, FINISH])
     with receiver() as collector, receiver([503]) as place:
