@@ -47,7 +47,8 @@ _FLAGGING = (
     ("telegram_token", "TelegramBotTokenDetector", "Telegram token"),
 )
 # Formats that detect-secrets 1.5 does not know, or not in linear time (npm). They start with
-# their fixed part, which the regular expression engine then finds fast.
+# their fixed part, which the regular expression engine then finds fast. Lengths and alphabets are
+# those of the issuers, as the rules of gitleaks (config/gitleaks.toml) list them.
 _PATTERNS = (
     ("GitHub token", r"github_pat_[A-Za-z0-9_]{40,255}"),
     ("Anthropic key", r"sk-ant-[a-z]{3,8}\d\d-[A-Za-z0-9_-]{20,}"),
@@ -56,6 +57,25 @@ _PATTERNS = (
     ("Slack app token", r"xapp-\d-[A-Z0-9]+-\d+-[a-f0-9]{32,}"),
     ("npm token", r"npm_[A-Za-z0-9]{36}(?![A-Za-z0-9_])"),
     ("npm token", r":_authToken=\s*[\"']?[A-Fa-f0-9]{8}-[A-Fa-f0-9-]{27}"),
+    # The scanner wants quotes around it; files of variables have none.
+    ("AWS key", r"(?i:aws_secret_access_key)\s*[:=]\s*[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])"),
+    ("age key", r"AGE-SECRET-KEY-1[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58}"),
+    ("Databricks token", r"dapi[a-f0-9]{32}(?![A-Za-z0-9])"),
+    ("DigitalOcean token", r"do[opr]_v1_[a-f0-9]{64}"),
+    ("Docker Hub token", r"dckr_[po]at_[A-Za-z0-9_-]{27,}"),
+    ("Doppler token", r"dp\.pt\.[A-Za-z0-9]{43}"),
+    ("Grafana token", r"glsa_[A-Za-z0-9]{32}_[A-Fa-f0-9]{8}"),
+    ("HashiCorp token", r"hv[sb]\.[A-Za-z0-9_-]{90,}"),
+    ("HashiCorp token", r"\.atlasv1\.[A-Za-z0-9_=-]{60,70}"),
+    ("Hugging Face token", r"(?:hf_|api_org_)[A-Za-z]{34}(?![A-Za-z0-9])"),
+    ("Linear key", r"lin_api_[A-Za-z0-9]{40}"),
+    ("New Relic key", r"NRAK-[A-Z0-9]{27}"),
+    ("PlanetScale token", r"pscale_(?:tkn|pw|oauth)_[A-Za-z0-9=._-]{32,64}"),
+    ("Postman key", r"PMAK-[a-f0-9]{24}-[a-f0-9]{34}"),
+    ("Pulumi token", r"pul-[a-f0-9]{40}(?![A-Za-z0-9])"),
+    ("RubyGems key", r"rubygems_[a-f0-9]{48}"),
+    ("Sentry token", r"sntryu_[a-f0-9]{64}"),
+    ("Shopify token", r"shp(?:at|ca|pa|ss)_[A-Fa-f0-9]{32}"),
 )
 # The header alone is ordinary code; a key has its body right behind it, perhaps in one string.
 _KEY_HEADER = re.compile(r"-----BEGIN (?:[A-Z0-9]{1,10} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
