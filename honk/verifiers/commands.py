@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from posixpath import basename
+from posixpath import basename, normpath
 
 from honk.core.repoconfig import RepoConfig
 from honk.core.types import Check, CommandResult, Report, VerifyCommand
@@ -25,15 +25,23 @@ _MANIFESTS = re.compile(
 
 
 _COMPILED = re.compile(r"\.(?:c|cc|cpp|cxx|h|hh|hpp|pyx|pxd|pxi|rs|f|f90|cu)$", re.I)
+_WORD = re.compile(r"[\w@%+./-]+")
+_MAKEFILES = ("Makefile", "makefile", "GNUmakefile")
 _INSTALLS = re.compile(r"\b(?:pip|uv|poetry|pdm|npm|pnpm|yarn|bun)\b.*\b(?:install|ci|sync)\b")
 
 
 def needs_setup(path: str, setup: Sequence[str]) -> bool:
     """Whether another content of ``path`` leaves what ``setup`` made out of date: it is a manifest or
-    a lock file, or source of an extension that the package's installation compiles."""
-    return is_manifest(path) or (
-        _COMPILED.search(path) is not None and any(_INSTALLS.search(line) for line in setup)
-    )
+    a lock file, source of an extension that the package's installation compiles, or a file that a line
+    of ``setup`` names, as scripts are (for ``make``, its makefile)."""
+    if is_manifest(path) or any(path in _named(line) for line in setup):
+        return True
+    return _COMPILED.search(path) is not None and any(_INSTALLS.search(line) for line in setup)
+
+
+def _named(line: str) -> set[str]:
+    words = {normpath(word) for word in _WORD.findall(line)}
+    return words.union(_MAKEFILES) if "make" in words else words
 
 
 def is_manifest(path: str) -> bool:

@@ -593,6 +593,10 @@ def test_packages_that_require_each_other_by_path_are_linked_last() -> None:
         ("src/main.rs", "cargo fetch", False),
         ("src/app.py", f"{PIP} -e .", False),
         ("pyproject.toml", "make deps", True),
+        ("scripts/setup.sh", "sh ./scripts/setup.sh --all", True),
+        ("scripts/setup.sh", "cd other && ./setup.sh", False),
+        ("Makefile", "apt-get install -y gcc && make deps", True),
+        ("Makefile", f"{PIP} -e .", False),
     ],
 )
 def test_setup_runs_again_for_what_it_compiled(path: str, setup: str, again: bool) -> None:
