@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from honk.gates.collect import words
 from honk.gates.commands import is_test_command
-from honk.gates.content import Content
-from honk.gates.settings import Flat, flatten
+from honk.gates.settings import Flat
 
 Said = str | tuple[str, str]  # a word, or a key without its section and one of its values
 
@@ -31,17 +30,10 @@ _GENERAL = frozenset(
 )
 
 
-def said(content: Content) -> tuple[frozenset[Said], frozenset[Said]]:
-    """What a file says before and after the change."""
-    old, new = (
-        words((side or b"").decode("utf-8", "replace")) | _values(flatten(content.file.path, side) or {})
-        for side in (content.old, content.new)
-    )
-    return old, new
-
-
-def _values(flat: Flat) -> frozenset[Said]:
-    return frozenset[Said]().union(*(_named(key, values) for key, values in flat.items()))
+def said(data: bytes | None, flat: Flat | None) -> frozenset[Said]:
+    """What one side of a file says; ``flat`` are its keys, if its format has any."""
+    spoken = words((data or b"").decode("utf-8", "replace"))
+    return spoken.union(*(_named(key, values) for key, values in (flat or {}).items()))
 
 
 def _named(key: str, values: Sequence[str]) -> frozenset[Said]:

@@ -146,18 +146,18 @@ def lowered(
     What one file loses and another gains has moved, and is flagged.
     """
     removed = frozenset(word.lower() for word in request.removal)
-    says = [(content, *said(content)) for content in configs]
+    read = [(file, flatten(file.file.path, file.old), flatten(file.file.path, file.new)) for file in configs]
+    says = [(said(content.old, before), said(content.new, after)) for content, before, after in read]
     fresh = introduced(configs, base)
-    for content in configs:
+    for (content, before, after), own in zip(read, says, strict=True):
         path = content.file.path
-        others = [(old, new) for other, old, new in says if other is not content]
+        others = [other for other in says if other is not own]
         elsewhere = Elsewhere(
             gained=frozenset[Said]().union(*(new - old for old, new in others)),
             lost=frozenset[Said]().union(*(old - new for old, new in others)),
             to_remove=removed,
             exempts=request.exempts,
         )
-        before, after = flatten(path, content.old), flatten(path, content.new)
         if before is None or after is None:
             found = _lines(content, elsewhere)
         else:
