@@ -11,19 +11,17 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from honk.core.types import Finding
 from honk.gates.content import Content
 from honk.gates.paths import is_test
 from honk.gates.settings import Flat, flatten
-
-GATE = "verifier-config"
 
 
 @dataclass(frozen=True)
 class _Tool:
     """``files``: names of what configures it, the preferred first, with the section that must stand
     there (empty: none). ``keys``: how its keys begin in a file that others share. ``nested``: a file in
-    a folder is preferred to those above. ``tests``: endings of files that it runs without being told."""
+    a folder is preferred to those above. ``tests``: endings of files that it runs without being told.
+    ``shadows``: a new file that it prefers blocks where what it read before says more."""
 
     name: str
     files: tuple[tuple[str, str], ...]
@@ -77,9 +75,8 @@ _TOOLS = (
         "jest",
         ((r"jest\.config\.\w+", ""), (r"package\.json", r'"jest"\s*:\s*\{')),
         "jest",
-        False,
-        _JS,
-        False,
+        tests=_JS,
+        shadows=False,
     ),
     _Tool("mocha", ((r"\.mocharc[.\w]*", ""), (r"package\.json", r'"mocha"\s*:\s*\{')), "mocha", tests=_JS),
     _Tool(
@@ -117,14 +114,20 @@ class Base:
 def introduced(configs: Sequence[Content], base: Base) -> frozenset[tuple[str, str]]:
     """Path, and how the keys begin (empty: all), of configuration for tools that had none where it holds."""
     found = set()
-    for content in configs:
+    for content, tool, _ in _configured(configs):
         path = content.file.path
-        for tool in _TOOLS:
-            if _rank(tool, path, content.new) is None or _rank(tool, path, content.old) is not None:
-                continue
-            if not _is_known(tool, path, base):
-                found.add((path, "" if content.old is None and not _is_shared(tool, path) else tool.keys))
+        if not _is_known(tool, path, base):
+            found.add((path, "" if content.old is None and not _is_shared(tool, path) else tool.keys))
     return frozenset(found)
+
+
+def _configured(configs: Sequence[Content]) -> Iterator[tuple[Content, _Tool, int]]:
+    """Each file with the tools that it configures now and did not before, and its rank among theirs."""
+    for content in configs:
+        for tool in _TOOLS:
+            rank = _rank(tool, content.file.path, content.new)
+            if rank is not None and _rank(tool, content.file.path, content.old) is None:
+                yield content, tool, rank
 
 
 def is_fresh(fresh: frozenset[tuple[str, str]], path: str, detail: str) -> bool:
@@ -147,19 +150,16 @@ def _is_known(tool: _Tool, path: str, base: Base) -> bool:
     )
 
 
-def replaced(configs: Sequence[Content], added: Sequence[str], base: Base) -> Iterator[Finding]:
-    """New configuration that a tool reads instead of the one that is there still, and new modules that
-    are imported instead of the tool itself."""
+def replaced(configs: Sequence[Content], added: Sequence[str], base: Base) -> Iterator[tuple[str, str]]:
+    """Path and detail of new configuration that a tool reads instead of the one that is there still, and
+    of new modules that are imported instead of the tool itself."""
     changed = {content.file.path: content for content in configs}
-    for content in configs:
-        for tool in _TOOLS:
-            if (other := _shadowed(tool, content, changed, base)) is not None:
-                detail = f"{tool.name} reads this instead of {other} now"
-                yield Finding(gate=GATE, result="block", path=content.file.path, detail=detail)
+    for content, tool, rank in _configured(configs):
+        if (other := _shadowed(tool, rank, content, changed, base)) is not None:
+            yield content.file.path, f"{tool.name} reads this instead of {other} now"
     for path in added:
         if _RUNNERS.search(path) and not _has_package(path, base):
-            detail = "a module of this name is loaded instead of, or before, the tool that verifies"
-            yield Finding(gate=GATE, result="block", path=path, detail=detail)
+            yield path, "a module of this name is loaded instead of, or before, the tool that verifies"
 
 
 def _has_package(path: str, base: Base) -> bool:
@@ -168,21 +168,22 @@ def _has_package(path: str, base: Base) -> bool:
     return any(other.startswith(f"{stem}/") or other == f"{stem}.py" for other in base.files)
 
 
-def _shadowed(tool: _Tool, content: Content, changed: Mapping[str, Content], base: Base) -> str | None:
+def _shadowed(
+    tool: _Tool, rank: int, content: Content, changed: Mapping[str, Content], base: Base
+) -> str | None:
+    """The file that the tool read before, and reads no more since ``content`` is there."""
     path = content.file.path
-    rank = _rank(tool, path, content.new)
-    if not tool.shadows or rank is None or _name(path) == "conftest.py":
-        return None
-    if _rank(tool, path, content.old) is not None:
+    if not tool.shadows or _name(path) == "conftest.py":
         return None
     folder = path.rpartition("/")[0]
     if folder and not any(other.startswith(f"{folder}/") for other in base.files):
         return None  # what is in a new folder was never checked otherwise
     for other, place in _providers(tool, _above(path) if tool.nested else [folder], base):
         now = changed[other].new if other in changed else base.text(other)
-        if _name(other) == "conftest.py" or _rank(tool, other, now) is None:
+        before = _rank(tool, other, now)
+        if _name(other) == "conftest.py" or before is None:
             continue
-        if place == folder and rank >= (_rank(tool, other, now) or 0) and _name(path) != _name(other):
+        if place == folder and rank >= before and _name(path) != _name(other):
             continue
         if not _says_as_much(tool, content, other, now):
             return other
@@ -227,9 +228,8 @@ def _rank(tool: _Tool, path: str, data: bytes | None) -> int | None:
     """The place of a file among those that may configure the tool; None if it does not."""
     if data is None:
         return None
-    name, text = _name(path), data[:500_000].decode("utf-8", "replace")
     for rank, (pattern, section) in enumerate(tool.files):
-        if re.fullmatch(pattern, name) and (not section or re.search(section, text)):
+        if re.fullmatch(pattern, _name(path)) and re.search(section.encode(), data[:500_000]):
             return rank
     return None
 

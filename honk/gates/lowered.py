@@ -165,7 +165,8 @@ def lowered(
             found = chain(_compare(content, before, after, added, elsewhere), less)
         for result, detail in dict.fromkeys(found):
             yield _finding(path, "flag" if is_fresh(fresh, path, detail) else result, detail)
-    yield from replaced(configs, added, base)
+    for path, detail in replaced(configs, added, base):
+        yield _finding(path, "block", detail)
 
 
 def _lines(content: Content, elsewhere: Elsewhere) -> Iterator[Found]:
