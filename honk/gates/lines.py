@@ -123,7 +123,7 @@ def lowered_lines(path: str, old: bytes | None, new: bytes | None) -> Iterator[F
     yield from _switched(added, removed)
     yield from _shorter(added, removed)
     yield from _numbers(before, after)
-    yield from _unregistered(added, removed, after)
+    yield from _unregistered(added, removed)
 
 
 def _fresh(path: str, lines: Sequence[str]) -> Iterator[Found]:
@@ -194,7 +194,7 @@ def _numbers(before: Sequence[str], after: Sequence[str]) -> Iterator[Found]:
         yield "block", f"a threshold is gone ({old[0][0]} {old[0][1]:g})"
 
 
-def _unregistered(added: Sequence[str], removed: Sequence[str], after: Sequence[str]) -> Iterator[Found]:
+def _unregistered(added: Sequence[str], removed: Sequence[str]) -> Iterator[Found]:
     fresh = [line for line in added if _REGISTERED.search(line)]
     loop = any(re.search(r"\bfor(?:each)?\b", line) for line in added)
     said = words("\n".join(added)) if loop and fresh else frozenset[str]()

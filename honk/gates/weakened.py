@@ -137,8 +137,10 @@ class _Comparison:
             yield self._blame(old, f"{name} passes only if it fails now: {failing.text}")
             return
         exact = [check for check in added if strength(check.plain) == 3]
-        for check in self._unpaired(old, new, lost, added):
-            if self._moved(check, by=new) or _is_minor(check, new, exact):
+        paired = pairs(lost, added)
+        instead = {before.key for before, _ in paired}
+        for check in lost:
+            if check.key in instead or self._moved(check, by=new) or _is_minor(check, new, exact):
                 continue
             replaced = in_its_place(check, added) or outweighed(check, old, new, added)
             doubt = IN_ITS_PLACE if replaced or is_of_something_gone(check, new) else ""
@@ -148,7 +150,7 @@ class _Comparison:
         yield from _guarded(old, new)
         if new.mocked and not old.mocked:
             yield _found(new.path, f"{name} asserts of what the file replaces by a mock", "flag")
-        for before, now in pairs(lost, added):
+        for before, now in paired:
             yield from self._weaker(old, new, before, now)
 
     def _skipped(self, old: Case, new: Case) -> Iterator[Finding]:
@@ -164,14 +166,6 @@ class _Comparison:
             yield _found(new.path, detail, doubt=MAY_BE_ASKED if self._asked.skips else "")
         elif fresh and len(new.skips) > len(old.skips):
             yield _found(new.path, f"{new.name or 'the file'} is skipped under a condition", "flag")
-
-    def _unpaired(
-        self, old: Case, new: Case, lost: Sequence[Check], added: Sequence[Check]
-    ) -> Iterator[Check]:
-        taken = {before.key for before, _ in pairs(lost, added)}
-        for check in lost:
-            if check.key not in taken:
-                yield check
 
     def _fewer_rows(self, old: Case, new: Case) -> Iterator[Finding]:
         lost = list((Counter(old.rows) - Counter(new.rows)).elements())
