@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from honk.gates.collect import Check, Collector, words
 from honk.gates.skips import FILE_SKIPS, HIDDEN_TAGS, SKIPS, is_conditional
-from honk.gates.syntax import Tree, language_of, parse
+from honk.gates.syntax import CALLS, Tree, language_of, parse
 from honk.gates.vacuous import assigned, file_mocks, is_vacuous, mocks
 
 if TYPE_CHECKING:
@@ -52,8 +52,7 @@ _FUNCTIONS = frozenset(
     {"function_definition", "function_declaration", "function_item", "method_declaration", "method"}
     | {"method_definition", "local_function_statement"}
 )
-_CALLS = frozenset({"call_expression", "call", "function_call_expression"})
-_TEST_CALLS = _CALLS | {"member_call_expression"}
+_TEST_CALLS = CALLS | {"member_call_expression"}
 _CLASSES = frozenset(
     {"class_definition", "class_declaration", "class", "mod_item", "object_declaration", "class_specifier"}
 )
@@ -189,7 +188,7 @@ class _Reader:
         if node.type in _CLASSES:
             name = node.child_by_field_name("name")
             return self._tree.text(name) if name is not None else ""
-        if node.type in _CALLS and _GROUP_CALL.match(text := self._tree.text(node)):
+        if node.type in CALLS and _GROUP_CALL.match(text := self._tree.text(node)):
             return text.split("\n")[0][:80]
         return None
 

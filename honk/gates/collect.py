@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from honk.gates.assertions import is_check
 from honk.gates.skips import is_conditional
-from honk.gates.syntax import Tree
+from honk.gates.syntax import CALLS, Tree
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -53,9 +53,8 @@ _ARGUMENTS = frozenset(
 )
 _INFIX = {"infix_expression": ("kotlin",), "binary": ("ruby",)}  # a shouldBe b; a.should == b
 _INDEX = re.compile(r"\[\d+\]")
-_CALLS = frozenset({"call_expression", "call", "function_call_expression"})
 _HANDLER = 300  # characters at the end of a promise in which its handler is looked for
-_DROPPERS = _CALLS | {"await_expression"}
+_DROPPERS = CALLS | {"await_expression"}
 _BLOCKS = ("block", "body_statement", "statement_list", "compound_statement")
 _TRIES = ("try_statement", "try_expression", "begin", "body_statement")
 _RETURNS = ("return_statement", "return_expression", "return", "jump_expression")
@@ -311,4 +310,4 @@ def _opens_table(node: Node, tree: Tree) -> bool:
         return tree.language == "python"
     if node.type == "composite_literal":
         return bool(re.match(r"^(?:\[\]|map\[)", tree.text(node)))
-    return node.type in _CALLS and bool(re.match(r"^\w+(?:\.\w+)*\.each\b|^\[", tree.text(node)))
+    return node.type in CALLS and bool(re.match(r"^\w+(?:\.\w+)*\.each\b|^\[", tree.text(node)))

@@ -14,6 +14,8 @@ from honk.core.types import Change, FileChange
 
 BLOCKED_BYTES = 10_000_000
 """A file may not grow beyond this size."""
+MAX_BYTES = 500_000
+"""A text of this size is no longer parsed: it is generated, or made to keep a parser busy."""
 _PROBE = 8_000  # bytes in which git looks for NUL
 _BLOBS = ("100644", "100755", "120000")  # not a submodule's commit
 

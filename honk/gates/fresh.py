@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from honk.gates.content import Content
+from honk.gates.content import MAX_BYTES, Content
 from honk.gates.paths import is_test
 from honk.gates.settings import Flat, flatten
 
@@ -229,7 +229,7 @@ def _rank(tool: _Tool, path: str, data: bytes | None) -> int | None:
     if data is None:
         return None
     for rank, (pattern, section) in enumerate(tool.files):
-        if re.fullmatch(pattern, _name(path)) and re.search(section.encode(), data[:500_000]):
+        if re.fullmatch(pattern, _name(path)) and re.search(section.encode(), data[:MAX_BYTES]):
             return rank
     return None
 

@@ -44,7 +44,7 @@ def weak_hooks(old: bytes | None, new: bytes | None) -> Iterator[str]:
 
 
 def _text(data: bytes | None) -> str:
-    return _COMMENT.sub("", (data or b"")[:500_000].decode("utf-8", "replace"))
+    return _COMMENT.sub("", (data or b"").decode("utf-8", "replace"))
 
 
 def _weak(text: str) -> Iterator[tuple[str, str]]:

@@ -144,7 +144,7 @@ def _fresh(path: str, lines: Sequence[str]) -> Iterator[Found]:
 def _lines(data: bytes | None) -> list[str]:
     if data is None:
         return []
-    text = data[:500_000].decode("utf-8", "replace")
+    text = data.decode("utf-8", "replace")
     lines = [line.rstrip()[:1_000] for line in text.split("\n")]
     return [line for line in lines if not re.match(r"^\s*(?:#(?!!\[)|//|<!--|--\s)", line)]
 

@@ -18,7 +18,7 @@ from honk.gates.commands import fewer_by_default, is_test_command, weaker_comman
 from honk.gates.content import Content
 from honk.gates.elsewhere import Elsewhere, Said, entries, said
 from honk.gates.fresh import Base, introduced, is_fresh, replaced
-from honk.gates.lines import lowered_lines, narrowed
+from honk.gates.lines import Found, lowered_lines, narrowed
 from honk.gates.narrower import narrower
 from honk.gates.request import NOTHING, Asked
 from honk.gates.settings import Flat, flatten
@@ -187,9 +187,6 @@ def _package_gone(content: Content) -> bool:
 def _finding(path: str, result: Literal["block", "flag"], detail: str) -> Finding:
     text = " ".join(detail.split())
     return Finding(gate=GATE, result=result, path=path, detail=text[:400])
-
-
-Found = tuple[Literal["block", "flag"], str]
 
 
 def _compare(

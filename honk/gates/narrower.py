@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
-from typing import Literal
 
+from honk.gates.lines import Found
 from honk.gates.paths import is_test
 from honk.gates.settings import Flat
-
-Found = tuple[Literal["block", "flag"], str]
 
 _PYTEST = re.compile(r"(?:^|/)python_(files|functions|classes)$")
 _DEFAULTS = {"files": ("test_*.py", "*_test.py"), "functions": ("test",), "classes": ("Test",)}

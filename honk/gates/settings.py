@@ -12,7 +12,8 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 
-MAX_BYTES = 500_000
+from honk.gates.content import MAX_BYTES
+
 _MAX_DEPTH = 40
 
 Flat = Mapping[str, tuple[str, ...]]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from honk.gates.content import Content, is_binary
+from honk.gates.content import MAX_BYTES, Content, is_binary
 from honk.gates.lowered import is_config
 from honk.gates.paths import is_test
-from honk.gates.syntax import MAX_BYTES, language_of
+from honk.gates.syntax import language_of
 from honk.gates.weakened import TestFile
 
 _MAX_TOTAL = 30_000_000

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from honk.gates.content import MAX_BYTES
+
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
 
-MAX_BYTES = 500_000
-"""A larger test file is generated, or made to keep a parser busy."""
-MAX_NODES = 300_000
+_MAX_NODES = 300_000
 _MAX_DEPTH = 250
 _MAX_SECONDS = 3.0  # of parsing one side of a file; ordinary code takes a hundredth of that
 _PIECE = 1 << 16
@@ -49,6 +49,8 @@ _SUFFIXES = {
     "php": "php",
     **dict.fromkeys(("c", "cc", "cpp", "cxx", "h", "hh", "hpp"), "cpp"),
 }
+CALLS = frozenset({"call_expression", "call", "function_call_expression"})
+"""Types of nodes that call a function by its name, over all grammars."""
 _TEXTS = ("string_content", "string_fragment", "string_literal_content", "interpreted_string_literal_content")
 
 
@@ -93,7 +95,7 @@ def parse(language: str, code: bytes) -> Tree | None:
         return None
     masked, broken = bytearray(code), 0
     for count, (node, depth) in enumerate(_walk(root)):
-        if depth > _MAX_DEPTH or count > MAX_NODES:
+        if depth > _MAX_DEPTH or count > _MAX_NODES:
             return None
         if node.type == "ERROR":
             broken += node.end_byte - node.start_byte
