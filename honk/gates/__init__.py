@@ -34,7 +34,7 @@ from honk.gates.junk import junk
 from honk.gates.lowered import is_config, lowered
 from honk.gates.paths import protected_paths, tests_changed
 from honk.gates.policy import DEFAULTS, GatePolicy, apply, can_permit, combined, matches
-from honk.gates.request import asked
+from honk.gates.request import asked, wanted
 from honk.gates.secrets import mask, scan_secrets, secrets
 from honk.gates.shape import shape
 from honk.gates.suite import Suite
@@ -55,7 +55,7 @@ def inspect(change: Change, source: Source, policy: GatePolicy) -> tuple[Finding
 
 
 def _inspect(change: Change, source: Source, policy: GatePolicy) -> Iterator[Finding]:
-    request = asked(policy.request)
+    request, words = asked(policy.request), wanted(policy.request)
     suite = Suite(request.removal)
     base = _base(change, source)
     folders = _folders(change, base)
@@ -63,9 +63,10 @@ def _inspect(change: Change, source: Source, policy: GatePolicy) -> Iterator[Fin
     for content in contents(change, source):
         suite.take(content)
         yield from _file(content, policy)
+        yield from downgrades(content, words)
         yield from junk(content, folders)
     yield from lowered(suite.configs, added, base, request)
-    yield from locks(change.files, policy.request)
+    yield from locks(change.files, words)
     yield from weakened(suite.tests, suite.gone(), request)
 
 
@@ -77,7 +78,6 @@ def _file(content: Content, policy: GatePolicy) -> Iterator[Finding]:
     yield from tests_changed(content.file)
     yield from expected_output(content)
     yield from suppressions(content)
-    yield from downgrades(content, policy.request)
 
 
 def _base(change: Change, source: Source) -> Base:

@@ -48,7 +48,8 @@ _ASKED_BACK = re.compile(
 
 
 def locks(files: Sequence[FileChange], request: str) -> Iterator[Finding]:
-    """Lock files that changed although no manifest did; blocked unless the request speaks of it."""
+    """Lock files that changed although no manifest did; blocked unless the request speaks of it. Here as
+    below the request comes without what it forbids."""
     names = [file.path.rpartition("/")[2] for file in files]
     for file in files:
         manifests = _LOCKS.get(file.path.rpartition("/")[2])

@@ -102,13 +102,13 @@ NOTHING = Asked()
 
 def asked(request: str) -> Asked:
     """What ``request`` speaks of, as far as its words tell. What it forbids, it does not ask for."""
-    request = _wanted(request)
+    request = wanted(request)
     said = frozenset(
         word for word in re.findall(r"[\w-]{2,}", request.lower()) if not _COMMON.fullmatch(word)
     )
     parts = frozenset(part for word in said for part in re.split(r"[-_]", word) if len(part) > 3)
-    removal = to_remove(request)
-    deletes = removal and re.search(_REMOVAL.pattern + r"" + _NEAR + r"\b" + _TESTS + r"\b", request, re.I)
+    removal = _to_remove(request)
+    deletes = removal and re.search(_REMOVAL.pattern + _NEAR + r"\b" + _TESTS + r"\b", request, re.I)
     return Asked(
         removal=removal,
         tests_to_remove=_split(removal) if deletes else frozenset(),
@@ -119,8 +119,8 @@ def asked(request: str) -> Asked:
     )
 
 
-def _wanted(request: str) -> str:
-    """The request without what is not to be done."""
+def wanted(request: str) -> str:
+    """The words of a request without what is not to be done."""
     clauses = _CLAUSE.split(_FORBIDS.sub(" ", request))
     return "".join(clause for clause in clauses if not _KEEPS.search(clause))
 
@@ -129,7 +129,7 @@ def _split(names: frozenset[str]) -> frozenset[str]:
     return frozenset(part.lower() for name in names for part in name.split("_") if len(part) > 3)
 
 
-def to_remove(request: str) -> frozenset[str]:
+def _to_remove(request: str) -> frozenset[str]:
     """The words of a request to remove something that may name what is to go; none if it asks for
     something else."""
     if not _REMOVAL.search(request):

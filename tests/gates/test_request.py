@@ -58,3 +58,19 @@ def test_a_number_alone_exempts_nothing(gates: Gates, request_: str, wanted: str
     old, new = ((FAIL_UNDER % number).encode() for number in (90, 10))
     found = gates({"pyproject.toml": old}, {"pyproject.toml": new}, request=request_)
     assert [finding.result for finding in found if finding.gate == "verifier-config"] == [wanted]
+
+
+@pytest.mark.parametrize(
+    ("path", "versions", "request_", "wanted"),
+    [
+        ("uv.lock", (b"a\n", b"b\n"), "Refresh the lock file.", "flag"),
+        ("uv.lock", (b"a\n", b"b\n"), "Mend parse; do not change the lock file.", "block"),
+        ("requirements.txt", (b"acme==2.3.1\n", b"acme==2.0.0\n"), "Downgrade acme to 2.0.", "flag"),
+        ("requirements.txt", (b"acme==2.3.1\n", b"acme==2.0.0\n"), "Do not lower acme.", "block"),
+    ],
+)
+def test_nor_is_what_is_forbidden_of_packages(
+    gates: Gates, path: str, versions: tuple[bytes, bytes], request_: str, wanted: str
+) -> None:
+    old, new = versions
+    assert [finding.result for finding in gates({path: old}, {path: new}, request=request_)] == [wanted]
