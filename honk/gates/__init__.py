@@ -31,7 +31,7 @@ from honk.gates.expected import expected_output
 from honk.gates.fresh import Base
 from honk.gates.hidden import hidden_characters, scan_hidden, visible
 from honk.gates.junk import junk
-from honk.gates.lowered import is_config, lowered
+from honk.gates.lowered import is_config, lowered, uncompared
 from honk.gates.paths import protected_paths, tests_changed
 from honk.gates.policy import DEFAULTS, GatePolicy, apply, can_permit, combined, matches
 from honk.gates.request import asked, wanted
@@ -78,6 +78,7 @@ def _file(content: Content, policy: GatePolicy) -> Iterator[Finding]:
     yield from tests_changed(content.file)
     yield from expected_output(content)
     yield from suppressions(content)
+    yield from uncompared(content)
 
 
 def _base(change: Change, source: Source) -> Base:

@@ -15,7 +15,7 @@ from typing import Literal
 from honk.core.types import Finding
 from honk.gates.collect import words
 from honk.gates.commands import fewer_by_default, is_test_command, weaker_command
-from honk.gates.content import Content
+from honk.gates.content import MAX_BYTES, Content
 from honk.gates.elsewhere import Elsewhere, Said, entries, said
 from honk.gates.fresh import Base, introduced, is_fresh, replaced
 from honk.gates.lines import Found, lowered_lines, narrowed
@@ -135,6 +135,14 @@ _SEVERITY = re.compile(
 def is_config(path: str) -> bool:
     """Whether the file configures a verifier, or may."""
     return bool(_FILES.search(path))
+
+
+def uncompared(content: Content) -> Iterator[Finding]:
+    """Configuration that is too large for ``lowered``: blocked if it was not before."""
+    path, sizes = content.file.path, [len(side or b"") for side in (content.old, content.new)]
+    if is_config(path) and max(sizes) > MAX_BYTES:
+        result: Literal["block", "flag"] = "block" if sizes[0] <= MAX_BYTES else "flag"
+        yield _finding(path, result, f"{max(sizes):,} bytes are too many to be compared")
 
 
 def lowered(

@@ -146,3 +146,12 @@ def test_the_first_configuration_of_a_tool_is_compared_with_nothing(
     gates: Gates, base: dict[str, bytes], path: str, text: str, wanted: str
 ) -> None:
     assert verdict(gates, base, {path: text.encode()}) == wanted
+
+
+@pytest.mark.parametrize(("small_before", "wanted"), [(True, "block"), (False, "flag")])
+def test_configuration_that_is_too_large_to_compare_is_named(
+    gates: Gates, small_before: bool, wanted: str
+) -> None:
+    rule, filler = b"[tool.coverage.report]\nfail_under = %d\n", b"# filler\n" * 60_000
+    old = rule % 90 + (b"" if small_before else filler)
+    assert verdict(gates, {"pyproject.toml": old}, {"pyproject.toml": rule % 10 + filler}) == wanted
