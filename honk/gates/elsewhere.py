@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from honk.gates.collect import words
@@ -34,6 +35,15 @@ def said(data: bytes | None, flat: Flat | None) -> frozenset[Said]:
     """What one side of a file says; ``flat`` are its keys, if its format has any."""
     spoken = words((data or b"").decode("utf-8", "replace"))
     return spoken.union(*(_named(key, values) for key, values in (flat or {}).items()))
+
+
+def of_others(files: Sequence[frozenset[Said]]) -> Iterator[frozenset[Said]]:
+    """For each file what all the others say. In one go: a change may touch a manifest in each of a
+    thousand packages."""
+    times = Counter(word for file in files for word in file)
+    everything = frozenset(times)
+    for file in files:
+        yield everything - {word for word in file if times[word] == 1}
 
 
 def _named(key: str, values: Sequence[str]) -> frozenset[Said]:

@@ -16,7 +16,7 @@ from honk.core.types import Finding
 from honk.gates.collect import words
 from honk.gates.commands import fewer_by_default, is_test_command, weaker_command
 from honk.gates.content import MAX_BYTES, Content
-from honk.gates.elsewhere import Elsewhere, Said, entries, said
+from honk.gates.elsewhere import Elsewhere, entries, of_others, said
 from honk.gates.fresh import Base, introduced, is_fresh, replaced
 from honk.gates.lines import Found, lowered_lines, narrowed
 from honk.gates.narrower import narrower
@@ -157,15 +157,10 @@ def lowered(
     read = [(file, flatten(file.file.path, file.old), flatten(file.file.path, file.new)) for file in configs]
     says = [(said(content.old, before), said(content.new, after)) for content, before, after in read]
     fresh = introduced(configs, base)
-    for (content, before, after), own in zip(read, says, strict=True):
+    gained, lost = of_others([new - old for old, new in says]), of_others([old - new for old, new in says])
+    for (content, before, after), came, went in zip(read, gained, lost, strict=True):
         path = content.file.path
-        others = [other for other in says if other is not own]
-        elsewhere = Elsewhere(
-            gained=frozenset[Said]().union(*(new - old for old, new in others)),
-            lost=frozenset[Said]().union(*(old - new for old, new in others)),
-            to_remove=removed,
-            exempts=request.exempts,
-        )
+        elsewhere = Elsewhere(gained=came, lost=went, to_remove=removed, exempts=request.exempts)
         if before is None or after is None:
             found = _lines(content, elsewhere)
         else:

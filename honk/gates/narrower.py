@@ -32,23 +32,26 @@ _AS_REGEX = {
 
 def narrower(path: str, before: Flat, after: Flat, files: Iterable[str]) -> Iterator[Found]:
     """What the keys of a file leave out of the tests among ``files``, those of the base."""
-    folder = path.rpartition("/")[0]
-    known = [file for file in files if file.startswith(f"{folder}/" if folder else "")]
     cargo, script = path.endswith("Cargo.toml"), path.endswith((".json", ".jsonc", ".json5", "jestrc"))
     for key in dict.fromkeys((*before, *after)):
         old, new = before.get(key, ()), after.get(key, ())
         if old == new:
             continue
         if match := _PYTEST.search(key):
-            yield from _pytest(key, match[1], _split(old), _split(new), known)
+            yield from _pytest(key, match[1], _split(old), _split(new), _below(path, files))
         elif script and (match := _MATCHES.search(key)) and new:
-            yield from _jest(key, match[1] == "testRegex", old, new, known)
+            yield from _jest(key, match[1] == "testRegex", old, new, _below(path, files))
         elif script and _SETUP.search(key) and key.startswith("jest") and new:
             yield "flag", f"{key} is {', '.join(new)} now"
         elif cargo and _UNTESTED.search(key) and new == ("false",):
             yield "block", f"{key} is off now"
         elif ".cargo/" in path and _RUNS.search(key) and new:
             yield "block", f"{key} is {' '.join(new)} now"
+
+
+def _below(path: str, files: Iterable[str]) -> list[str]:
+    """The files in the folder of a file."""
+    return [file for file in files if file.startswith(path[: path.rfind("/") + 1])]
 
 
 def _split(values: Sequence[str]) -> list[str]:
