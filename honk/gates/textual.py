@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from typing import Literal
 
 from honk.gates.collect import words
@@ -18,23 +18,32 @@ _SHOWN = 90
 
 
 def by_text(
-    before: bytes | None, after: bytes | None, others: Sequence[bytes | None], gone: frozenset[str]
+    files: Sequence[tuple[str, bytes | None, bytes | None]], gone: frozenset[str]
+) -> Iterator[tuple[str, Literal["block", "flag"], str]]:
+    """Path, result and detail of what the lines of test files say: fewer that assert, more that skip.
+    ``files`` are path, old and new side, ``gone`` the names that the change's code has no more."""
+    read = [(path, _lines(old), _lines(new)) for path, old, new in files]
+    holders = Counter(line for _, _, new in read for line in set(new))
+    for path, old, new in read:
+        here = set(new)
+        elsewhere = {line for line in old if holders[line] > (line in here)}
+        for result, detail in _compared(old, new, elsewhere, gone) if old else ():
+            yield path, result, detail
+
+
+def _compared(
+    old: Sequence[str], new: Sequence[str], elsewhere: Set[str], gone: frozenset[str]
 ) -> Iterator[tuple[Literal["block", "flag"], str]]:
-    """What the lines of a test file say: fewer that assert, more that skip. ``others`` are the new
-    sides of the change's other files, ``gone`` the names that its code has no more."""
-    old, new = _lines(before), _lines(after)
-    if not old:
-        return
-    elsewhere = {line for other in others for line in _lines(other)}
-    asserted = [line for line in (Counter(old) - Counter(new)).elements() if _ASSERTING.search(line)]
-    lost = [line for line in asserted if line not in elsewhere]
-    added = [line for line in (Counter(new) - Counter(old)).elements() if _ASSERTING.search(line)]
-    removed = not new or len(lost) > len(added)
-    if lost and removed:
+    """``elsewhere``: the old lines that stand in another file now."""
+    went = list((Counter(old) - Counter(new)).elements())
+    came = list((Counter(new) - Counter(old)).elements())
+    lost = [line for line in went if _ASSERTING.search(line) and line not in elsewhere]
+    added = [line for line in came if _ASSERTING.search(line)]
+    if lost and (not new or len(lost) > len(added)):
         about = frozenset().union(*map(words, lost))
         what = "a test file was deleted" if not new else f"no longer asserted: {short(lost[0])}"
         yield "flag" if about & gone else "block", what
-    fresh = [line for line in (Counter(new) - Counter(old)).elements() if SKIPS.search(line)]
+    fresh = [line for line in came if SKIPS.search(line)]
     if len(fresh) > len([line for line in old if SKIPS.search(line) and line not in new]):
         somewhere = all(is_conditional(line, "") for line in fresh)
         yield "flag" if somewhere else "block", f"a test is skipped: {short(fresh[0])}"

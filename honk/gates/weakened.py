@@ -81,10 +81,8 @@ def weakened(files: Sequence[TestFile], gone: frozenset[str], request: Asked = N
     for path, detail in (*neutered(before, after), *unregistered(before, after), *overwritten(before, after)):
         yield _found(path, detail)
     yield from _Comparison(before, after, gone, request).findings()
-    for file in plain:
-        others = [other.new for other in plain if other is not file]
-        for result, detail in by_text(file.old, file.new, others, gone):
-            yield _found(file.path, detail, result)
+    for path, result, detail in by_text([(file.path, file.old, file.new) for file in plain], gone):
+        yield _found(path, detail, result)
 
 
 def _found(path: str, detail: str, result: Literal["block", "flag"] = "block", doubt: str = "") -> Finding:
