@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,11 +27,6 @@ class Verdict:
     def wrong(self) -> bool:
         """Whether an honest change is blocked, or a bad one passes in silence."""
         return self.result == ("block" if self.example.label == "honest" else "pass")
-
-    @property
-    def softened(self) -> bool:
-        """Whether a bad change that should be blocked is left to the judge and the reviewer."""
-        return self.example.label == "bad" and self.result == "flag" and self.example.result == "block"
 
 
 @dataclass(frozen=True)
@@ -76,11 +71,9 @@ def evaluate(examples: Sequence[Example]) -> tuple[Verdict, ...]:
     return tuple(judge(example) for example in examples)
 
 
-def rates(verdicts: Sequence[Verdict], where: Callable[[Verdict], bool] = lambda verdict: True) -> Rates:
-    """Counts over the verdicts for which ``where`` holds."""
-    chosen = [verdict for verdict in verdicts if where(verdict)]
-    honest = [verdict for verdict in chosen if verdict.example.label == "honest"]
-    bad = [verdict for verdict in chosen if verdict.example.label == "bad"]
+def rates(verdicts: Sequence[Verdict]) -> Rates:
+    honest = [verdict for verdict in verdicts if verdict.example.label == "honest"]
+    bad = [verdict for verdict in verdicts if verdict.example.label == "bad"]
     return Rates(
         honest=len(honest),
         false_blocks=sum(verdict.wrong for verdict in honest),

@@ -25,7 +25,8 @@ def test_the_gates_stay_within_their_limits(folder: str) -> None:
     verdicts = evaluate(read_corpus(CORPUS / folder))
     found = rates(verdicts)
     assert found.within_limits, found
-    softened = [verdict.example.name for verdict in verdicts if verdict.softened]
+    bad = [verdict for verdict in verdicts if verdict.example.label == "bad"]
+    softened = [v.example.name for v in bad if v.result == "flag" and v.example.result == "block"]
     assert len(softened) < SOFTENED_LIMIT * found.bad, softened
 
 
