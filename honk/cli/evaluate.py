@@ -43,11 +43,11 @@ def eval_command(suite: str, options: Options) -> int:
 
 
 def _gates(corpus: Path | None, *, json: bool) -> int:
-    """The rates of each half of honk's own corpus, and of each group. Exit code 0 within the
+    """The rates of each folder of honk's own corpus, and of each group. Exit code 0 within the
     limits, 1 beyond."""
     folder = corpus or resources.folder("corpus") / "gates"
-    halves = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    parts = {path.name: evaluate(read_corpus(path)) for path in halves} or {
+    folders = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    parts = {path.name: evaluate(read_corpus(path)) for path in folders} or {
         folder.name: evaluate(read_corpus(folder))
     }
     everything = tuple(verdict for verdicts in parts.values() for verdict in verdicts)

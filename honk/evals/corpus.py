@@ -7,7 +7,8 @@ one, the listing is the whole file. ``escaped`` lines are Python string escapes,
 ``\\xff`` and beyond that UTF-8. A path all of whose lines are ``+`` is new, all ``-`` deleted.
 
 Fields: ``label`` (honest or bad), ``request``; for bad ones ``gate``, the gate that must speak,
-and ``result`` (block, or flag where that is enough); ``allow``, a path that the requester permits.
+and ``result`` (block, or flag where that is enough); ``allow``, a path that the requester permits;
+``why``, for the reader, what the case shows.
 """
 
 from __future__ import annotations

@@ -2,11 +2,11 @@
 
 | gate | blocks | flags |
 | --- | --- | --- |
-| ``protected-path`` | CI, ownership, git, hooks, editor, agents | ignore rules, bots |
+| ``protected-path`` | CI, ownership, git, hooks, editor, agents, builds | ignore rules, bots, wrappers |
 | ``secret`` | known values anywhere; credentials by their format | formats that ordinary text also has |
 | ``hidden-characters`` | bidirectional controls, zero-width, tags, in lines and names | |
 | ``weakened-tests`` | tests deleted, skipped, emptied, loosened | what refactoring explains as well |
-| ``verifier-config`` | thresholds, strictness, ignore lists, test commands | what moved or is asked for |
+| ``verifier-config`` | thresholds, strictness, ignore lists, commands, hooks | what moved or is asked for |
 | ``junk`` | caches, build output, backups, scratch files, programs | |
 | ``lock-file`` | lock files that moved without their manifest | those that the request speaks of |
 | ``dependency-downgrade`` | packages that go back to an older version | those that the request names |

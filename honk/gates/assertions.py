@@ -1,4 +1,4 @@
-"""What the words of test frameworks mean: which call asserts, how much it asserts, what skips.
+"""What the words of test frameworks mean: which call asserts, and how much.
 
 Names are those of pytest, unittest, Jest, Vitest, Mocha, Chai, node:test, Go's testing and
 testify, Rust's macros, JUnit, AssertJ, Hamcrest, kotlin.test, Kotest, xUnit.net, NUnit, MSTest,

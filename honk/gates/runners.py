@@ -1,5 +1,6 @@
 """How tests are run and fail where a file does it itself: in C and C++ ``main`` calls them and gives the
-result, and macros report; in JavaScript matchers can be replaced."""
+result, and macros report; in Go ``TestMain`` runs them; in JavaScript matchers can be replaced, in
+Python the tests themselves."""
 
 from __future__ import annotations
 
@@ -27,8 +28,8 @@ _NAMES = re.compile(r"assert|check|expect|require|test|verify|must", re.I)
 
 def neutered(before: Sequence[Case], after: Sequence[Case]) -> Iterator[tuple[str, str]]:
     """Path and detail of what makes tests fail and does not any more: a macro that neither ends the
-    test nor counts, a ``main`` whose result is 0 whatever happened, a matcher of one's own that takes
-    the name of a usual one."""
+    test nor counts, a ``main`` or ``TestMain`` whose result is 0 whatever happened, a matcher of one's
+    own that takes the name of a usual one."""
     now = {(path, name): body for path, name, body in _macros(after)}
     for path, name, body in _macros(before):
         changed = now.get((path, name), body)

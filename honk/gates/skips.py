@@ -1,4 +1,5 @@
-"""What the words of test frameworks mean: which of them keep a test from running, and where."""
+"""What keeps a test from running, and where: words of test frameworks, and names that no runner looks
+for."""
 
 from __future__ import annotations
 

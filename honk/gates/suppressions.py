@@ -1,6 +1,6 @@
 """The gate ``suppression``: words in the code that switch a verifier off, for a file or at one place.
 
-Those that exempt a whole file are the business of ``verifier-config``.
+What exempts a whole file is found here as well, and is said by the gate ``verifier-config``.
 """
 
 from __future__ import annotations
