@@ -8,7 +8,7 @@ files say, so a change could pass by asking for less.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Literal
 
@@ -72,8 +72,6 @@ _LAX = re.compile(
     r"|if_ci_failed)$",
     re.I,
 )
-# On unless they say otherwise: the targets of Cargo.toml, golangci-lint's reading of tests.
-_UNTESTED = re.compile(r"^(?:lib|bin|test|example)(?:/[^/]+)?/(?:test|doctest)$|^run/tests$")
 _IGNORES = re.compile(
     r"(?:^|/)(?:ignore|extend-ignore|ignorePatterns|ignore_patterns|per-file-ignores(?:/.*)?"
     r"|extend-per-file-ignores(?:/.*)?|exclude(?:_lines|_also|s)?|extend-exclude|omit"
@@ -97,7 +95,7 @@ _MANIFEST = re.compile(
     r"/(?:package\.json|composer\.json|Cargo\.toml|pyproject\.toml|pom\.xml|\w[\w.-]*\.csproj)$"
 )
 _TOOLS = re.compile(
-    r"^(?:lib|bin|test|example|tool/(?:pytest|coverage|ruff|mypy|pyright|basedpyright|pylint|flake8|tox|nox|hatch|poe|pdm"
+    r"^(?:lib|bin|test|example|package/autotests|tool/(?:pytest|coverage|ruff|mypy|pyright|basedpyright|pylint|flake8|tox|nox|hatch|poe|pdm"
     r"|bandit|black|isort|interrogate)"
     r"|coverage|pytest|tool:pytest|mypy|flake8|pylint|tox|testenv|run|report|html|jest|eslintConfig|nyc"
     r"|c8|scripts|lints|scripts/.*"
@@ -164,8 +162,7 @@ def lowered(
         if before is None or after is None:
             found = _lines(content, elsewhere)
         else:
-            less = narrower(path, before, after, base.files)
-            found = chain(_compare(content, before, after, added, elsewhere), less)
+            found = _compare(content, before, after, added, base.files, elsewhere)
         for result, detail in dict.fromkeys(found):
             yield _finding(path, "flag" if is_fresh(fresh, path, detail) else result, detail)
     for path, detail in replaced(configs, added, base):
@@ -193,7 +190,12 @@ def _finding(path: str, result: Literal["block", "flag"], detail: str) -> Findin
 
 
 def _compare(
-    content: Content, before: Flat, after: Flat, added: Sequence[str], elsewhere: Elsewhere
+    content: Content,
+    before: Flat,
+    after: Flat,
+    added: Sequence[str],
+    files: Iterable[str],
+    elsewhere: Elsewhere,
 ) -> Iterator[Found]:
     path = content.file.path
     harmless = (*added, *_selected(after, _selected(before)))
@@ -204,10 +206,13 @@ def _compare(
         if old == new or (not new and _is_implied(key, after)):
             continue
         moved = elsewhere.explains(key, old, new) or _package_gone(content)
-        moved = moved or elsewhere.may_be_asked(key, old, new) or _GENERATED.search(key) is not None
+        moved = moved or elsewhere.may_be_asked(key, old, new)
         if key.endswith("addopts") and not old and (less := fewer_by_default(new)):
             yield ("flag" if words(less) <= elsewhere.lost else "block"), f"{key}: {less} is new"
-        for result, detail in list(_key(key, old, new, harmless, path)) or _selection(key, old, new, after):
+        found = list(_key(key, old, new, harmless, path)) or list(_selection(key, old, new, after))
+        if _GENERATED.search(key):  # a rule for such files alone
+            found = [("flag", detail) for _, detail in found]
+        for result, detail in chain(found, narrower(path, key, old, new, files)):
             moved = moved or (not after and key.endswith("extends") and any(map(is_config, added)))
             yield ("flag" if moved else result), detail
     if path.endswith(".pre-commit-config.yaml"):
@@ -235,7 +240,7 @@ def _key(
         yield from _threshold(key, old, new, laxer_is_more=True)
     elif _THRESHOLD.search(key):
         yield from _threshold(key, old, new)
-    elif _is_switched_off(key, old, new):
+    elif _STRICT.search(key) and _is_true(old) and not _is_true(new):
         yield "block", f"{key} is off now"
     elif _LAX.search(key) and _is_true(new) and not _is_true(old):
         yield "block", f"{key} is on now"
@@ -243,12 +248,6 @@ def _key(
         yield "block", f"{key} goes from {old[0]} to {new[0]}"
     elif _SEVERITY.search(key) and not old and new and _rank(new) in range(6):
         yield "block", f"{key} is {new[0]} now"
-
-
-def _is_switched_off(key: str, old: tuple[str, ...], new: tuple[str, ...]) -> bool:
-    if _UNTESTED.search(key):  # on unless it says otherwise
-        return new == ("false",) and old != new
-    return _STRICT.search(key) is not None and _is_true(old) and not _is_true(new)
 
 
 def _is_implied(key: str, after: Flat) -> bool:

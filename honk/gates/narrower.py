@@ -8,13 +8,16 @@ from fnmatch import fnmatchcase
 
 from honk.gates.lines import Found
 from honk.gates.paths import is_test
-from honk.gates.settings import Flat
 
 _PYTEST = re.compile(r"(?:^|/)python_(files|functions|classes)$")
 _DEFAULTS = {"files": ("test_*.py", "*_test.py"), "functions": ("test",), "classes": ("Test",)}
 _MATCHES = re.compile(r"(?:^|/)(testMatch|testRegex)$")
 _SETUP = re.compile(r"(?:^|/)(?:setupFiles\w*|testRunner|runner|globalSetup|moduleNameMapper/.*)$")
-_UNTESTED = re.compile(r"^(?:test|lib|bin)(?:/[^/]+)?/harness$|^package/autotests$")
+# On unless they say otherwise: what Cargo.toml runs as a test, golangci-lint's reading of tests.
+_UNTESTED = re.compile(
+    r"^(?:lib|bin|test|example)(?:/[^/]+)?/(?:test|doctest)$|^(?:lib|bin|test)(?:/[^/]+)?/harness$"
+    r"|^package/autotests$|^run/tests$"
+)
 _RUNS = re.compile(r"^target/.*/runner$|^build/rustc(?:-workspace)?-wrapper$|^alias/(?:test|clippy|check)$")
 _SCRIPT_TEST = re.compile(r"(?:\.(?:test|spec)\.|(?:^|/)__tests__/.*\.)[cm]?[jt]sx?$")
 _GLOB = re.compile(r"\*\*/|\*\*|\*|\?(?=\()|[+@](?=\()|[?(){},|]|\[[^\]]*\]|<rootDir>/?|.", re.S)
@@ -30,23 +33,21 @@ _AS_REGEX = {
 }
 
 
-def narrower(path: str, before: Flat, after: Flat, files: Iterable[str]) -> Iterator[Found]:
-    """What the keys of a file leave out of the tests among ``files``, those of the base."""
-    cargo, script = path.endswith("Cargo.toml"), path.endswith((".json", ".jsonc", ".json5", "jestrc"))
-    for key in dict.fromkeys((*before, *after)):
-        old, new = before.get(key, ()), after.get(key, ())
-        if old == new:
-            continue
-        if match := _PYTEST.search(key):
-            yield from _pytest(key, match[1], _split(old), _split(new), _below(path, files))
-        elif script and (match := _MATCHES.search(key)) and new:
-            yield from _jest(key, match[1] == "testRegex", old, new, _below(path, files))
-        elif script and _SETUP.search(key) and key.startswith("jest") and new:
-            yield "flag", f"{key} is {', '.join(new)} now"
-        elif cargo and _UNTESTED.search(key) and new == ("false",):
-            yield "block", f"{key} is off now"
-        elif ".cargo/" in path and _RUNS.search(key) and new:
-            yield "block", f"{key} is {' '.join(new)} now"
+def narrower(
+    path: str, key: str, old: Sequence[str], new: Sequence[str], files: Iterable[str]
+) -> Iterator[Found]:
+    """What a key that changed leaves out of the tests among ``files``, those of the base."""
+    script = path.endswith((".json", ".jsonc", ".json5", "jestrc"))
+    if match := _PYTEST.search(key):
+        yield from _pytest(key, match[1], _split(old), _split(new), _below(path, files))
+    elif script and (match := _MATCHES.search(key)) and new:
+        yield from _jest(key, match[1] == "testRegex", old, new, _below(path, files))
+    elif script and _SETUP.search(key) and key.startswith("jest") and new:
+        yield "flag", f"{key} is {', '.join(new)} now"
+    elif _UNTESTED.search(key) and new == ("false",):
+        yield "block", f"{key} is off now"
+    elif ".cargo/" in path and _RUNS.search(key) and new:
+        yield "block", f"{key} is {' '.join(new)} now"
 
 
 def _below(path: str, files: Iterable[str]) -> list[str]:

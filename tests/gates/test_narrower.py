@@ -33,6 +33,7 @@ CHANGES = [
     ("Cargo.toml", CARGO, CARGO + '[[test]]\nname = "a"\nharness = false\n', "block"),
     ("Cargo.toml", CARGO, CARGO + '[[bench]]\nname = "a"\nharness = false\n', "pass"),
     (".cargo/config.toml", "[build]\n", "[target.x86_64-unknown-linux-gnu]\nrunner = 'true'\n", "block"),
+    (".cargo/config.toml", "[build]\n", "[build]\nrustc-wrapper = 'true'\n", "block"),
     ("Makefile", MAKE, "SHELL = /bin/true\n" + MAKE, "block"),
     ("Makefile", MAKE, "SHELL := /bin/bash\n" + MAKE, "pass"),
     ("Makefile", MAKE, ".IGNORE:\n" + MAKE, "block"),
@@ -56,3 +57,21 @@ def test_what_makes_a_runner_find_less(gates: Gates, path: str, old: str, new: s
     found = gates({**BASE, path: old.encode()}, {**BASE, path: new.encode()})
     results = {finding.result for finding in found if finding.gate in (FILES, GATE)}
     assert ("block" if "block" in results else "flag" if results else "pass") == wanted
+
+
+CHECKS = {**BASE, "tests/check_b.py": BASE["tests/test_a.py"]}
+NAMES = "\npython_files = check_*.py\n"
+MOVES = [
+    (("setup.cfg", "[tool:pytest]" + NAMES), ("pytest.ini", "[pytest]" + NAMES), ""),
+    (("package.json", JEST % "**/*.check.ts"), ("jest.config.json", '{"testMatch": ["**/*.check.ts"]}'), ""),
+    (("pytest.ini", "[pytest]\n"), ("pytest.ini", "[pytest]" + NAMES), "Set python_files to check_*.py."),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "request_"), MOVES)
+def test_a_selection_that_moves_or_is_asked_for_is_flagged(
+    gates: Gates, old: tuple[str, str], new: tuple[str, str], request_: str
+) -> None:
+    before, after = ({**CHECKS, path: data.encode()} for path, data in (old, new))
+    found = gates(before, after, request=request_)
+    assert {finding.result for finding in found if finding.gate == FILES} == {"flag"}
