@@ -61,7 +61,7 @@ def weaker_command(old: Sequence[str], new: Sequence[str], key: str = "") -> Ite
         had = {m[0].strip() for m in pattern.finditer(before)}
         for match in pattern.finditer(after):
             if match[0].strip() not in had:
-                yield f"{match[0].strip()} in: {_short(_line(after, match.start()))}"
+                yield f"{match[0].strip()} in: {_short(line_at(after, match.start()))}"
                 return
     yield from _values(before, after)
     had_runner, has_runner = RUNNERS.search(_unquoted(before)), RUNNERS.search(_unquoted(after))
@@ -136,9 +136,10 @@ def _strict(text: str) -> set[str]:
     return {"set -e" if option.startswith("set") else re.split(r"[= ]\d", option)[0] for option in found}
 
 
-def _line(text: str, at: int) -> str:
+def line_at(text: str, at: int) -> str:
+    """The line that has the character at ``at``, without the spaces that are for its layout."""
     start = text.rfind("\n", 0, at) + 1
-    return text[start:].partition("\n")[0]
+    return " ".join(text[start:].partition("\n")[0].split())
 
 
 def _short(text: str) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from honk.gates.commands import line_at
+
 _HOOK = re.compile(r"^([ \t]*)(?:async[ \t]+)?def[ \t]+(pytest_\w+)[ \t]*\(", re.M)
 _COMMENT = re.compile(r"^[ \t]*#.*$", re.M)
 _SELECTS = re.compile(
@@ -62,16 +64,9 @@ def _weak(text: str) -> Iterator[tuple[str, str]]:
         if name == "pytest_ignore_collect":
             patterns.append(_IGNORES)
         for pattern in patterns:
-            yield from ((_line(body, found.start()), name) for found in pattern.finditer(body))
+            yield from ((line_at(body, found.start()), name) for found in pattern.finditer(body))
     for match in _LEFT_OUT.finditer(text):
         if not _NONE_LEFT_OUT.match(match[2]):
-            yield _line(text, match.start(1)), match[1]
+            yield line_at(text, match.start(1)), match[1]
     for match in _ENDS.finditer(text):
-        yield _line(text, match.start()), "the results of tests"
-
-
-def _line(text: str, at: int) -> str:
-    start = text.rfind("\n", 0, at) + 1
-    if text[at:].startswith("\n"):
-        start = at + 1
-    return " ".join(text[start:].partition("\n")[0].split())
+        yield line_at(text, match.start()), "the results of tests"

@@ -94,18 +94,17 @@ def lowered_lines(path: str, old: bytes | None, new: bytes | None) -> Iterator[F
     before, after = _lines(old), _lines(new)
     if path.endswith(".py"):
         yield from (("block", why) for why in weak_hooks(old, new))
-    if not before:
-        yield from _fresh(path, after)
-        return
     added = list((Counter(after) - Counter(before)).elements())
     removed = list((Counter(before) - Counter(after)).elements())
     if _IGNORE_FILES.search(path):
-        yield from (
-            ("block", f"leaves out {line}") for line in added if line and not line.startswith(("#", "!"))
-        )
+        left_out = [line for line in added if line and not line.startswith(("#", "!"))]
+        yield from (("block", f"leaves out {line}") for line in left_out if before or not _USUAL.search(line))
         return
     if path.endswith(".rspec"):
         yield from (("block", f"runs fewer: {line}") for line in added if _SELECTION.search(line))
+        return
+    if not before:
+        yield from _fresh(path, after)
         return
     if _MAKE.search(path):
         known = set(before)
@@ -128,12 +127,7 @@ def lowered_lines(path: str, old: bytes | None, new: bytes | None) -> Iterator[F
 
 def _fresh(path: str, lines: Sequence[str]) -> Iterator[Found]:
     """What a new file leaves out of the tests that a runner finds by itself."""
-    if _IGNORE_FILES.search(path):
-        left_out = [line for line in lines if line and not line.startswith(("#", "!"))]
-        yield from (("block", f"leaves out {line}") for line in left_out if not _USUAL.search(line))
-    elif path.endswith(".rspec"):
-        yield from (("block", f"runs fewer: {line}") for line in lines if _SELECTION.search(line))
-    elif _RUNS_TESTS.search(path):
+    if _RUNS_TESTS.search(path):
         text = "\n".join(lines)
         for match in _LEAVES_OUT.finditer(text):
             listed = re.findall(r"[\"'`/]([^\"'`\n]+)[\"'`/]", match[1] or "")
