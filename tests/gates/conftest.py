@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,8 @@ import pytest
 
 from honk.core.types import Change, FileChange, Finding
 from honk.gates import GatePolicy, inspect
+from honk.gates.request import asked
+from honk.gates.weakened import TestFile, weakened
 
 Tree = Mapping[str, "bytes | tuple[str, bytes]"]
 
@@ -71,6 +73,18 @@ def change_of(before: Tree, after: Tree, blobs: Blobs) -> Change:
 
 
 Gates = Callable[..., tuple[Finding, ...]]
+
+
+def strongest(findings: Iterable[Finding], *gates: str) -> str:
+    """``block``, ``flag`` or, of no finding, ``pass``; of these gates alone if any are named."""
+    results = {finding.result for finding in findings if not gates or finding.gate in gates}
+    return "block" if "block" in results else "flag" if results else "pass"
+
+
+def weakening(path: str, before: str, after: str, request: str = "") -> str:
+    """The strongest result of ``weakened-tests`` for one file."""
+    files = [TestFile(path, before.encode(), after.encode())]
+    return strongest(weakened(files, frozenset(), asked(request)))
 
 
 @pytest.fixture

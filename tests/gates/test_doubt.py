@@ -2,22 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
-from honk.core.types import Finding
-from honk.gates.request import asked
-from honk.gates.weakened import TestFile, weakened
-
-Gates = Callable[..., tuple[Finding, ...]]
-
-
-def verdict(path: str, before: str, after: str, request: str = "") -> str:
-    """The strongest result of the gate for one file."""
-    findings = weakened([TestFile(path, before.encode(), after.encode())], frozenset(), asked(request))
-    found = {finding.result for finding in findings}
-    return "block" if "block" in found else "flag" if "flag" in found else "pass"
+from tests.gates.conftest import Gates, weakening
 
 
 def python(*body: str) -> str:
@@ -47,7 +34,7 @@ def python(*body: str) -> str:
     ],
 )
 def test_an_assertion_that_became_another(before: list[str], after: list[str], wanted: str) -> None:
-    assert verdict("tests/test_a.py", python(*before), python(*after)) == wanted
+    assert weakening("tests/test_a.py", python(*before), python(*after)) == wanted
 
 
 @pytest.mark.parametrize(
@@ -62,16 +49,16 @@ def test_an_assertion_that_became_another(before: list[str], after: list[str], w
 )
 def test_what_javascript_waits_for_and_drops(before: str, after: str, wanted: str) -> None:
     old, new = (f"test('a', async () => {{\n  {line};\n}});\n" for line in (before, after))
-    assert verdict("a.test.js", old, new) == wanted
+    assert weakening("a.test.js", old, new) == wanted
 
 
 def test_a_replaced_matcher_or_module_says_nothing() -> None:
     text = "import { f } from '../f';\ntest('a', () => {\n  expect(f(1)).toEqual(2);\n});\n"
     own = "expect.extend({ toEqual: () => ({ pass: true }) });\n"
-    assert verdict("a.test.js", text, own + text) == "block"
+    assert weakening("a.test.js", text, own + text) == "block"
     mocked = "jest.mock('../f', () => ({ f: () => 2 }));\n"
-    assert verdict("a.test.js", text, mocked + text) == "flag"
-    assert verdict("a.test.js", text, mocked.replace("../f", "../g") + text) == "pass"
+    assert weakening("a.test.js", text, mocked + text) == "flag"
+    assert weakening("a.test.js", text, mocked.replace("../f", "../g") + text) == "pass"
 
 
 def test_what_a_c_program_runs_and_returns() -> None:
@@ -85,21 +72,21 @@ def test_what_a_c_program_runs_and_returns() -> None:
         ("\ttest_a();\n", ""),
         ("return failures != 0", "return 0"),
     ):
-        assert verdict("tests/a_test.c", text, text.replace(old, new)) == "block", new
+        assert weakening("tests/a_test.c", text, text.replace(old, new)) == "block", new
 
 
 def test_pytest_looks_for_tests_in_classes_of_a_certain_name_only() -> None:
     text = "class TestA:\n    def test_one(self):\n        assert f() == 1\n"
-    assert verdict("tests/test_a.py", text, text.replace("TestA", "AChecks")) == "block"
+    assert weakening("tests/test_a.py", text, text.replace("TestA", "AChecks")) == "block"
     mixin = text.replace("TestA", "AChecks") + "\n\nclass TestA(AChecks):\n    pass\n"
-    assert verdict("tests/test_a.py", text, mixin) == "pass"
+    assert weakening("tests/test_a.py", text, mixin) == "pass"
 
 
 def test_a_test_written_anew_under_nearly_its_name_is_flagged() -> None:
     text = "def test_header_key_with_spaces():\n    assert f('a b') == 'error one'\n"
     anew = "def test_header_key_invalid():\n    assert g(['\\t']) == 'something else'\n"
-    assert verdict("tests/test_a.py", text, anew) == "flag"
-    assert verdict("tests/test_a.py", text, anew.replace("header_key_invalid", "other")) == "block"
+    assert weakening("tests/test_a.py", text, anew) == "flag"
+    assert weakening("tests/test_a.py", text, anew.replace("header_key_invalid", "other")) == "block"
 
 
 @pytest.mark.parametrize(
@@ -115,14 +102,14 @@ def test_a_test_written_anew_under_nearly_its_name_is_flagged() -> None:
 def test_what_the_request_may_ask_for_is_flagged(request_: str, after: str, wanted: str) -> None:
     line = "assert f() == approx(2.5, rel=1e-6)"
     body = [after, line] if "skip" in after else [after]
-    assert verdict("tests/test_a.py", python(line), python(*body), request_) == wanted
+    assert weakening("tests/test_a.py", python(line), python(*body), request_) == wanted
 
 
 def test_tests_that_the_request_wants_removed_are_flagged() -> None:
     text = "def test_legacy():\n    assert f() == 'abc'\n\n\ndef test_b():\n    assert g() == 'xyz'\n"
     after = text.partition("\n\n\n")[2]
-    assert verdict("tests/test_a.py", text, after, "Delete the tests of the legacy mode.") == "flag"
-    assert verdict("tests/test_a.py", text, after, "Mend the legacy mode.") == "block"
+    assert weakening("tests/test_a.py", text, after, "Delete the tests of the legacy mode.") == "flag"
+    assert weakening("tests/test_a.py", text, after, "Mend the legacy mode.") == "block"
 
 
 def test_a_shrunken_snapshot_is_flagged(gates: Gates) -> None:

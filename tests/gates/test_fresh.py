@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.gates.conftest import Gates
+from tests.gates.conftest import Gates, strongest
 
 PYTHON = {"tests/test_a.py": b"def test_a():\n    assert f() == 1\n", "src/a.py": b"def f(): return 1\n"}
 SCRIPT = {"src/a.test.js": b"test('a', () => { expect(f()).toBe(1) })\n"}
@@ -22,8 +22,7 @@ ITEMS = (
 
 def verdict(gates: Gates, before: dict[str, bytes], after: dict[str, bytes], request: str = "") -> str:
     found = gates(before, {**before, **after}, request=request)
-    results = {finding.result for finding in found if finding.gate == "verifier-config"}
-    return "block" if "block" in results else "flag" if "flag" in results else "pass"
+    return strongest(found, "verifier-config")
 
 
 HOOKS = [
