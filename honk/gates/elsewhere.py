@@ -66,14 +66,18 @@ class Elsewhere:
     to_remove: frozenset[str]
     exempts: frozenset[str]
 
-    def may_be_asked(self, key: str, old: Sequence[str], new: Sequence[str]) -> bool:
-        """Whether the request names the key, or what is new or gone among its rules and paths. A number
-        says nothing unless the request speaks of what the key is about."""
-        if key.rpartition("/")[2].lower() in self.exempts:
-            return True
-        about = words(re.sub(r"[_-]", " ", key)) - _GENERAL
+    def has_key(self, key: str, old: Sequence[str], new: Sequence[str]) -> bool:
+        """Whether the key itself is what moves, with its values, or the request names it. Patterns are
+        explained by nothing less: of ``*.py`` there is but the word ``py``, which is everywhere."""
+        came, went = not old and _named(key, new) <= self.lost, not new and _named(key, old) <= self.gained
+        return came or went or key.rpartition("/")[2].lower() in self.exempts
+
+    def may_be_asked(self, old: Sequence[str], new: Sequence[str], about: str) -> bool:
+        """Whether the request names what is new or gone among the rules and paths of the key ``about``.
+        A number says nothing unless the request speaks of what the key is about."""
+        topics = words(re.sub(r"[_-]", " ", about)) - _GENERAL
         gone, come = (entries(tuple(set(a) - set(b))) for a, b in ((old, new), (new, old)))
-        named = [self._names(entry, about) for entry in come]
+        named = [self._names(entry, topics) for entry in come]
         to_go = [bool(words(entry) & self.to_remove) for entry in gone]
         return bool(named or to_go) and all(named) and (bool(named) or all(to_go))
 
@@ -82,15 +86,12 @@ class Elsewhere:
         return bool(words(entry) & self.exempts) and (not is_number or bool(about & self.exempts))
 
     def explains(self, key: str, old: tuple[str, ...], new: tuple[str, ...]) -> bool:
-        """Whether a value that is gone stands elsewhere now or was to go, or a new one comes from
-        elsewhere."""
-        if not old:
-            return _named(key, new) <= self.lost
-        moved = words(" ".join(old)) <= self.gained or _named(key, old) <= self.gained
+        """Whether what is gone is said elsewhere now, in whatever way, or was to go."""
         tool = re.match(r"(?:tool/)?(flake8|isort|pylint|pycodestyle|pydocstyle|black|bandit)\b", key.lower())
         if tool and not new and self.gained & {"ruff", "pylint", "biome", "flake8"} - {tool[1]}:
             return True  # another linter does its work: which rules are the same, no rule tells
         options = words(" ".join(old)) - words(" ".join(new))
         if is_test_command(key) and options and options <= self.gained:
             return True
-        return not new and (moved or bool(words(key.replace("-", " ")) & self.to_remove))
+        gone = words(" ".join(old)) <= self.gained or bool(words(key.replace("-", " ")) & self.to_remove)
+        return not new and gone

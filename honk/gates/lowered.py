@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
 from typing import Literal
 
 from honk.core.types import Finding
@@ -205,14 +204,14 @@ def _compare(
         old, new = before.get(key, ()), after.get(key, ())
         if old == new or (not new and _is_implied(key, after)):
             continue
-        moved = elsewhere.explains(key, old, new) or _package_gone(content)
-        moved = moved or elsewhere.may_be_asked(key, old, new)
+        moved = elsewhere.has_key(key, old, new) or _package_gone(content)
+        for result, detail in narrower(path, key, old, new, files):
+            yield ("flag" if moved else result), detail
+        moved = moved or elsewhere.explains(key, old, new) or elsewhere.may_be_asked(old, new, about=key)
+        moved = moved or _GENERATED.search(key) is not None
         if key.endswith("addopts") and not old and (less := fewer_by_default(new)):
             yield ("flag" if words(less) <= elsewhere.lost else "block"), f"{key}: {less} is new"
-        found = list(_key(key, old, new, harmless, path)) or list(_selection(key, old, new, after))
-        if _GENERATED.search(key):  # a rule for such files alone
-            found = [("flag", detail) for _, detail in found]
-        for result, detail in chain(found, narrower(path, key, old, new, files)):
+        for result, detail in list(_key(key, old, new, harmless, path)) or _selection(key, old, new, after):
             moved = moved or (not after and key.endswith("extends") and any(map(is_config, added)))
             yield ("flag" if moved else result), detail
     if path.endswith(".pre-commit-config.yaml"):

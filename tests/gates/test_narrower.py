@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.gates.conftest import Gates
+from tests.gates.conftest import Gates, strongest
 
 BASE = {
     "tests/test_a.py": b"def test_a():\n    assert f() == 1\n",
@@ -55,8 +55,7 @@ CHANGES = [
 @pytest.mark.parametrize(("path", "old", "new", "wanted"), CHANGES)
 def test_what_makes_a_runner_find_less(gates: Gates, path: str, old: str, new: str, wanted: str) -> None:
     found = gates({**BASE, path: old.encode()}, {**BASE, path: new.encode()})
-    results = {finding.result for finding in found if finding.gate in (FILES, GATE)}
-    assert ("block" if "block" in results else "flag" if results else "pass") == wanted
+    assert strongest(found, FILES, GATE) == wanted
 
 
 CHECKS = {**BASE, "tests/check_b.py": BASE["tests/test_a.py"]}
@@ -65,6 +64,7 @@ MOVES = [
     (("setup.cfg", "[tool:pytest]" + NAMES), ("pytest.ini", "[pytest]" + NAMES), ""),
     (("package.json", JEST % "**/*.check.ts"), ("jest.config.json", '{"testMatch": ["**/*.check.ts"]}'), ""),
     (("pytest.ini", "[pytest]\n"), ("pytest.ini", "[pytest]" + NAMES), "Set python_files to check_*.py."),
+    (("Cargo.toml", CARGO), ("Cargo.toml", CARGO + "autotests = false\n"), "Switch autotests off."),
 ]
 
 
@@ -74,4 +74,15 @@ def test_a_selection_that_moves_or_is_asked_for_is_flagged(
 ) -> None:
     before, after = ({**CHECKS, path: data.encode()} for path, data in (old, new))
     found = gates(before, after, request=request_)
-    assert {finding.result for finding in found if finding.gate == FILES} == {"flag"}
+    assert strongest(found, FILES) == "flag"
+
+
+def test_words_that_happen_to_be_the_same_explain_no_selection(gates: Gates) -> None:
+    functions = {**CHECKS, "pytest.ini": b"[pytest]\npython_functions = *\n"}
+    assert strongest(gates(functions, {**CHECKS, "pytest.ini": b"[pytest]\n"}), FILES) == "block"
+    before = {**CHECKS, "pytest.ini": b"[pytest]\npython_files = *.py\n", "Makefile": MAKE.encode()}
+    after = {**CHECKS, "pytest.ini": b"[pytest]\n", "Makefile": (MAKE + "run:\n\t./a.py\n").encode()}
+    assert strongest(gates(before, after), FILES) == "block"
+    request = "Set the time limit in client.py to 30 seconds."
+    before, after = ({**CHECKS, "pytest.ini": ("[pytest]" + names).encode()} for names in ("\n", NAMES))
+    assert strongest(gates(before, after, request=request), FILES) == "block"
