@@ -33,6 +33,11 @@ class Content:
     added: tuple[tuple[int, str], ...]
     removed: tuple[str, ...]
 
+    @property
+    def size(self) -> int:
+        """Bytes of the larger side."""
+        return max(len(self.old or b""), len(self.new or b""))
+
 
 def contents(change: Change, source: Source) -> Iterator[Content]:
     """One after the other, so that not all are in memory at once."""

@@ -19,6 +19,7 @@ from honk.gates.elsewhere import Elsewhere, entries, of_others, said
 from honk.gates.fresh import Base, introduced, is_fresh, replaced
 from honk.gates.lines import Found, lowered_lines, narrowed
 from honk.gates.narrower import narrower
+from honk.gates.paths import is_test
 from honk.gates.request import NOTHING, Asked
 from honk.gates.settings import Flat, flatten
 
@@ -134,12 +135,20 @@ def is_config(path: str) -> bool:
     return bool(_FILES.search(path))
 
 
+def configures(content: Content) -> bool:
+    """Whether the file is for ``lowered``: configuration, or a module of the tests with hooks of pytest,
+    which may be loaded by its name."""
+    path = content.file.path
+    is_plugin = path.endswith(".py") and is_test(path) and b"def pytest_" in (content.new or b"")
+    return is_plugin or is_config(path)
+
+
 def uncompared(content: Content) -> Iterator[Finding]:
-    """Configuration that is too large for ``lowered``: blocked if it was not before."""
-    path, sizes = content.file.path, [len(side or b"") for side in (content.old, content.new)]
-    if is_config(path) and max(sizes) > MAX_BYTES:
-        result: Literal["block", "flag"] = "block" if sizes[0] <= MAX_BYTES else "flag"
-        yield _finding(path, result, f"{max(sizes):,} bytes are too many to be compared")
+    """What is too large for ``lowered``: blocked if it was not so before."""
+    if configures(content) and content.size > MAX_BYTES:
+        grew = len(content.old or b"") <= MAX_BYTES
+        detail = f"{content.size:,} bytes are too many to be compared"
+        yield _finding(content.file.path, "block" if grew else "flag", detail)
 
 
 def lowered(

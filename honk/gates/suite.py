@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from honk.gates.content import MAX_BYTES, Content, is_binary
-from honk.gates.lowered import is_config
+from honk.gates.lowered import configures
 from honk.gates.paths import is_test
 from honk.gates.syntax import language_of
 from honk.gates.weakened import TestFile
@@ -33,11 +33,6 @@ _WORD = re.compile(r"\w+")
 _LONGEST = 500  # characters of a line in which a definition is looked for
 
 
-def _is_plugin(path: str, data: bytes | None) -> bool:
-    """Whether a module of the tests has hooks of pytest, which may be loaded by its name."""
-    return path.endswith(".py") and is_test(path) and b"def pytest_" in (data or b"")
-
-
 class Suite:
     """Collects while the files of a change pass by, so that not all are in memory at once."""
 
@@ -54,7 +49,7 @@ class Suite:
         sides = [side for side in (content.old, content.new) if side is not None and not is_binary(side)]
         if not sides or content.file.new_mode == "120000":
             return
-        if (is_config(path) or _is_plugin(path, content.new)) and max(map(len, sides)) <= MAX_BYTES:
+        if configures(content) and content.size <= MAX_BYTES:
             self.configs.append(content)
         inline = language_of(path) is not None and any(_INLINE.search(side) for side in sides)
         if (is_test(path) and not _DATA.search(path)) or inline:

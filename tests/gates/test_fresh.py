@@ -154,3 +154,8 @@ def test_configuration_that_is_too_large_to_compare_is_named(
     rule, filler = b"[tool.coverage.report]\nfail_under = %d\n", b"# filler\n" * 60_000
     old = rule % 90 + (b"" if small_before else filler)
     assert verdict(gates, {"pyproject.toml": old}, {"pyproject.toml": rule % 10 + filler}) == wanted
+
+
+def test_nor_do_hooks_hide_behind_a_filler(gates: Gates) -> None:
+    plugin = HOOKS[0][0].encode() + b"# filler\n" * 60_000
+    assert verdict(gates, PYTHON, {"tests/plugin.py": plugin}) == "block"

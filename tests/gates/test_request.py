@@ -63,7 +63,7 @@ def test_a_number_alone_exempts_nothing(gates: Gates, request_: str, wanted: str
 @pytest.mark.parametrize(
     ("path", "versions", "request_", "wanted"),
     [
-        ("uv.lock", (b"a\n", b"b\n"), "Refresh the lock file.", "flag"),
+        ("uv.lock", (b"a\n", b"b\n"), "Refresh the lock file, without changing pyproject.toml.", "flag"),
         ("uv.lock", (b"a\n", b"b\n"), "Mend parse; do not change the lock file.", "block"),
         ("requirements.txt", (b"acme==2.3.1\n", b"acme==2.0.0\n"), "Downgrade acme to 2.0.", "flag"),
         ("requirements.txt", (b"acme==2.3.1\n", b"acme==2.0.0\n"), "Do not lower acme.", "block"),
