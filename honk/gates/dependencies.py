@@ -71,7 +71,7 @@ _TABLE = r"\s*=\s*(?:\{[^}]*?version\s*=\s*)?"  # name = "1", or name = { versio
 _FORMATS = (
     (
         r"(?:^|/)(?:requirements|constraints)[^/]*\.(?:txt|in)$",
-        rf"^\s*{_NAME}{_EXTRAS}\s*(?P<op>[=<>!~]=?=?){_VERSION}",
+        rf"^\s*{_NAME}{_EXTRAS}\s*[=<>!~]=?=?{_VERSION}",
     ),
     (
         r"(?:^|/)(?:pyproject\.toml|Pipfile|setup\.cfg|setup\.py)$",
@@ -139,9 +139,7 @@ def _pins(path: str, data: bytes) -> dict[str, _Pin]:
     else:
         pattern = next((line for where, line in _COMPILED if where.search(path)), None)
         places = () if pattern is None else pattern.finditer(text)
-        found = [
-            (m["name"], (m.groupdict().get("op") or _operator(m)) + m["version"].strip()) for m in places
-        ]
+        found = [(m["name"], _operator(m) + m["version"].strip()) for m in places]
     return {name: _Pin(name, version, _floor(version)) for name, version in found if name not in _OWN}
 
 

@@ -74,10 +74,10 @@ _LAX = re.compile(
 )
 _IGNORES = re.compile(
     r"(?:^|/)(?:ignore|extend-ignore|ignorePatterns|ignore_patterns|per-file-ignores(?:/.*)?"
-    r"|extend-per-file-ignores(?:/.*)?|exclude(?:_lines|_also|s)?|extend-exclude|omit"
+    r"|extend-per-file-ignores(?:/.*)?|exclude(?:_lines|_also|s)|extend-exclude|omit"
     r"|testPathIgnorePatterns|coveragePathIgnorePatterns|modulePathIgnorePatterns|norecursedirs"
     r"|collect_ignore\w*|disable|disable_error_code|unfixable"
-    r"|exclude-rules(?:/.*)?|skips?|ignoreErrors(?:/.*)?|excludePaths(?:/.*)?|Exclude|excluded?"
+    r"|exclude-rules(?:/.*)?|skips?|ignoreErrors(?:/.*)?|excludePaths(?:/.*)?|excluded?"
     r"|force-exclude)$",
     re.I,
 )
@@ -98,8 +98,7 @@ _TOOLS = re.compile(
     r"^(?:lib|bin|test|example|package/autotests|tool/(?:pytest|coverage|ruff|mypy|pyright|basedpyright|pylint|flake8|tox|nox|hatch|poe|pdm"
     r"|bandit|black|isort|interrogate)"
     r"|coverage|pytest|tool:pytest|mypy|flake8|pylint|tox|testenv|run|report|html|jest|eslintConfig|nyc"
-    r"|c8|scripts|lints|scripts/.*"
-    r"|mocha|vitest|ava|profile|workspace/lints|MASTER|MAIN|MESSAGES CONTROL)(?:[/\-.: ]|$)"
+    r"|c8|scripts|lints|mocha|vitest|ava|profile|workspace/lints|MASTER|MAIN|MESSAGES CONTROL)(?:[/\-.: ]|$)"
 )
 _MIXED = re.compile(
     r"(?:^|/)(?:pyproject\.toml|setup\.cfg|package\.json|composer\.json|Cargo\.toml|tox\.(?:ini|toml))$"
@@ -108,24 +107,13 @@ _GENERATED = re.compile(
     r"generated|vendor|node_modules|third_party|migrations|_pb2|\.pb\.|build|dist|\.venv|\bout\b|snapshots",
     re.I,
 )
+_USUAL = ("E501", "W503", "E203", "coverage")  # what a formatter takes over, and reports
 _RANK = (  # from lax to strict
-    *("off", "none", "false", "0", "allow", "ignore", "info", "information", "hint", "1", "warn", "warning"),
-    *(
-        "warnings",
-        "basic",
-        "standard",
-        "2",
-        "deny",
-        "error",
-        "forbid",
-        "true",
-        "strict",
-        "all",
-        "recommended",
-    ),
-)
+    "off", "none", "false", "0", "allow", "ignore", "info", "information", "hint", "1", "warn", "warning",
+    "warnings", "basic", "standard", "2", "deny", "error", "forbid", "true", "strict", "all", "recommended",
+)  # fmt: skip
 _SEVERITY = re.compile(
-    r"rules?/|report[A-Z]\w+$|typeCheckingMode|(?:^|/)lints/|severity|(?:^|/)[A-Z]\w+/\w+/Enabled$|/Enabled$",
+    r"rules?/|report[A-Z]\w+$|typeCheckingMode|(?:^|/)lints/|severity|/Enabled$",
     re.I,
 )
 
@@ -292,18 +280,13 @@ def _ignores(key: str, old: tuple[str, ...], new: tuple[str, ...], fresh: Sequen
     was checked before is left out."""
     fresh_entries, known = entries(new) - entries(old), entries(old) - entries(new)
     for entry in sorted(fresh_entries):
-        moved = any(_leaf(entry) == _leaf(other) for other in known)
+        start = entry.strip("*/.")
         harmless = (
-            moved
+            entry in _USUAL
             or _GENERATED.search(entry)
-            or any(
-                path.startswith(entry.strip("*/.")) or _is_rule(entry, path)
-                for path in fresh
-                if entry.strip("*/.")
-            )
+            or any(_leaf(entry) == _leaf(other) for other in known)
+            or any(start and (path.startswith(start) or _is_rule(entry, path)) for path in fresh)
         )
-        if entry in ("E501", "W503", "E203", "node_modules", "dist", "coverage"):
-            harmless = True
         yield ("flag" if harmless else "block"), f"{key} leaves out {entry}"
 
 

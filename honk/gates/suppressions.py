@@ -17,7 +17,7 @@ _WHOLE_FILE = re.compile(
     r"@ts-nocheck|/\*\s*eslint-disable\s*\*/|#\s*mypy:\s*ignore-errors|#\s*(?:ruff|flake8):\s*noqa\s*$"
     r"|^#\s*type:\s*ignore\s*$"
     r"|#\s*pylint:\s*(?:skip-file|disable=all)|#!\[allow\([^\]]*\b(?:warnings|clippy::all)\b"
-    r"|#\s*rubocop:disable\s+all|#pragma warning disable\s*$|@phpcs:ignoreFile|phpcs:ignoreFile"
+    r"|#\s*rubocop:disable\s+all|#pragma warning disable\s*$|@?phpcs:ignoreFile"
     r"|^\s*#\s*pyright:\s*(?:ignore|basic|off)|biome-ignore-all",
     re.M,
 )
