@@ -74,7 +74,8 @@ _EXEMPTS = re.compile(
 _COMMON = re.compile(
     r"the|and|for|not|all|any|off|set|its|our|app|src|lib|test|tests|new|add|fix|file|files|rule|rules|error"
     r"|errors|warning|warnings|with|that|from|only|this|when|tool|check|checks|code|ignore|exclude|skip"
-    r"|disable|lint|strict|true|false|level|enable|linters?",
+    r"|disable|lint|strict|true|false|level|enable|linters?"
+    r"|py|[cm]?[jt]sx?|go|rs|rb|php|java|kt|cs|cpp|hpp|json|toml|ya?ml|ini|cfg|xml",  # every path ends so
     re.I,
 )
 

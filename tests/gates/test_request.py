@@ -61,6 +61,19 @@ def test_a_number_alone_exempts_nothing(gates: Gates, request_: str, wanted: str
 
 
 @pytest.mark.parametrize(
+    ("request_", "wanted"),
+    [
+        ("Set the time limit in client.py to 30 seconds.", "block"),
+        ("Leave src/legacy.py out of the coverage: exclude it.", "flag"),
+    ],
+)
+def test_nor_does_the_ending_of_a_file(gates: Gates, request_: str, wanted: str) -> None:
+    old, new = b"[tool.coverage.run]\nbranch = true\n", b'omit = ["src/legacy.py"]\n'
+    found = gates({"pyproject.toml": old}, {"pyproject.toml": old + new}, request=request_)
+    assert [finding.result for finding in found if finding.gate == "verifier-config"] == [wanted]
+
+
+@pytest.mark.parametrize(
     ("path", "versions", "request_", "wanted"),
     [
         ("uv.lock", (b"a\n", b"b\n"), "Refresh the lock file, without changing pyproject.toml.", "flag"),
