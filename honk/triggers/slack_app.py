@@ -22,7 +22,6 @@ from slack_sdk.signature import SignatureVerifier
 
 from honk.core.errors import HonkError
 from honk.triggers.slack_api import Message, SlackError
-from honk.triggers.slack_approve import approve
 from honk.triggers.slack_blocks import APPROVE, ASK, CANCEL, MODAL, OPEN, REPOSITORY, REQUEST, RESUME, said
 from honk.triggers.slack_follow import Follower
 from honk.triggers.slack_talk import Asked, Talk
@@ -183,7 +182,7 @@ class SlackApp:
         self._press(body, respond, self._talk.cancel)
 
     def _approve(self, body: Body, respond: Respond) -> None:
-        self._press(body, respond, lambda asked, value: approve(self._talk, asked, value))
+        self._press(body, respond, self._talk.approve)
 
     def _resume(self, body: Body, respond: Respond) -> None:
         self._press(body, respond, self._talk.resume)

@@ -124,12 +124,21 @@ class Talk:
 
     def cancel(self, asked: Asked, run_id: str) -> None:
         """The button. What follows is seen in the run's message."""
-        member = self.about(asked, run_id)
+        member = self._about(asked, run_id)
         self.desk.cancel(run_id, f"Cancelled by {member.name} in Slack.")
 
     def resume(self, asked: Asked, run_id: str) -> None:
-        self.about(asked, run_id)
+        self._about(asked, run_id)
         self.desk.resume(run_id)
+
+    def approve(self, asked: Asked, value: str) -> None:
+        """The button of a plan, whose value is the run's id and the turns that there were at that plan."""
+        run_id, _, turns = value.partition(" ")
+        member = self._about(asked, run_id)
+        state = fold(self.events.read(run_id))
+        if state.ended is not None and str(state.turns) != turns:
+            raise UserError("This is not the plan any more.", "Look at the newest one, and approve that.")
+        self.desk.approve(run_id, (), f"{member.name or member.id} in Slack")
 
     def member(self, asked: Asked) -> Member:
         """Who asks, if that person may. Raises UserError, SlackError."""
@@ -160,7 +169,7 @@ class Talk:
         email = f"{login}@users.noreply.github.com" if login else member.email
         return f"{name} <{email}>" if email else name
 
-    def about(self, asked: Asked, run_id: str) -> Member:
+    def _about(self, asked: Asked, run_id: str) -> Member:
         """Who pressed the button of a run in its own channel, if that person may. Raises UserError."""
         state = fold(self.events.read(run_id))
         member = self.member(asked)
