@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from honk.core.cancel import Cancel
@@ -14,6 +13,7 @@ from honk.core.fates import Fate, Key, Tidings, key
 from honk.core.types import RepoRef
 from honk.server.context import Runs
 from honk.settings import Settings
+from honk.wiring.repeating import every
 from honk.wiring.repositories import open_forge
 from honk.wiring.stores import Stores
 
@@ -114,20 +114,6 @@ def open_lookout(
     if not settings.github.configured:
         yield
         return
-    stop = threading.Event()
-    lookout = Lookout(settings, stores, runs, note)
-
-    def work() -> None:
-        while not stop.wait(LOOK_SECONDS):
-            try:
-                lookout.look(datetime.now(UTC))
-            except HonkError as error:  # the database, for a moment
-                note(f"Looking for pull requests: {error}")
-
-    thread = threading.Thread(target=work, name="lookout", daemon=True)
-    thread.start()
-    try:
+    look = Lookout(settings, stores, runs, note).look
+    with every(LOOK_SECONDS, look, "Looking for pull requests", note):
         yield
-    finally:
-        stop.set()
-        thread.join()

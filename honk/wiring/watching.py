@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from urllib.parse import unquote
 
-from honk.core.errors import HonkError
 from honk.core.events import Head, RunEnded
 from honk.core.operator import Webhook
 from honk.core.state import fold
 from honk.runs.result import result
 from honk.settings import Settings
+from honk.wiring.repeating import every
 from honk.wiring.stores import Stores
 
 Note = Callable[[str], None]
@@ -110,20 +109,5 @@ def open_herald(settings: Settings, stores: Stores, note: Note) -> Iterator[None
 
     for hook in settings.webhooks:
         secret_bytes(hook.secret.get_secret_value())  # a wrong one is told at the start
-    stop = threading.Event()
-    herald = Herald(settings, stores, note)
-
-    def work() -> None:
-        while not stop.wait(LOOK_SECONDS):
-            try:
-                herald.look(datetime.now(UTC))
-            except HonkError as error:
-                note(f"Webhooks: {error}")
-
-    thread = threading.Thread(target=work, name="webhooks", daemon=True)
-    thread.start()
-    try:
+    with every(LOOK_SECONDS, Herald(settings, stores, note).look, "Webhooks", note):
         yield
-    finally:
-        stop.set()
-        thread.join()
