@@ -7,7 +7,7 @@ import hashlib
 import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -89,11 +89,8 @@ def link(settings: Settings, run_id: str) -> str:
 
 @contextmanager
 def _opened(settings: Settings, stores: Stores, name: str, note: Note) -> Iterator[InstalledHub]:
-    forge = open_forge(settings, cancel=Cancel(), notice=note)
-    try:
+    with closing(open_forge(settings, cancel=Cancel(), notice=note)) as forge:
         yield InstalledHub(settings, stores, forge, github_repo(name, settings))
-    finally:
-        forge.close()
 
 
 @dataclass(frozen=True)

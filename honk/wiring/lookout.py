@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -53,12 +53,9 @@ class Lookout:
                 due.setdefault(key(repo, number)[0], (repo, []))[1].append(number)
         if not due:
             return
-        forge = open_forge(self._settings, cancel=Cancel(), notice=self._note)
-        try:
+        with closing(open_forge(self._settings, cancel=Cancel(), notice=self._note)) as forge:
             for repo, numbers in due.values():
                 self._visit(forge, repo, numbers, fates, now)
-        finally:
-            forge.close()
 
     def _published(self, now: datetime) -> Iterator[tuple[RepoRef, int]]:
         seen: set[Key] = set()

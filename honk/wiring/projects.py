@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -50,10 +50,5 @@ class InstalledProjects:
                 return run_id
         return None
 
-    @contextmanager
-    def _github(self) -> Iterator[GitHubForge]:
-        forge = open_forge(self.settings, cancel=Cancel(), notice=self.note)
-        try:
-            yield forge
-        finally:
-            forge.close()
+    def _github(self) -> closing[GitHubForge]:
+        return closing(open_forge(self.settings, cancel=Cancel(), notice=self.note))
