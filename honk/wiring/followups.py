@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from honk.core.events import FollowedUp
+from honk.core.fates import key
 from honk.core.reviews import Reviews
 from honk.core.state import RunState, fold
 from honk.core.types import RepoRef, Request
@@ -14,8 +15,7 @@ LINK = "followup"
 
 def place(repo: RepoRef, number: int) -> str:
     """A pull request as the runs that follow it up are filed under."""
-    name = repo.name.lower() if repo.forge == "github" else repo.name
-    return f"{name}#{number}"
+    return "{}#{}".format(*key(repo, number))
 
 
 def link(stores: Stores, request: Request, run_id: str) -> None:
