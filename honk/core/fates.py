@@ -9,6 +9,9 @@ from typing import Literal
 from honk.core.base import Frozen
 from honk.core.types import RepoRef
 
+BRANCHES = "honk/"
+"""What the names of honk's branches begin with."""
+
 _REVERTS = re.compile(r"^Reverts (?:([\w.-]+/[\w.-]+))?#(\d{1,9})\b", re.MULTILINE)
 _UNDONE = re.compile(r"\bThis reverts commit ([0-9a-f]{40})\b")
 
@@ -70,7 +73,13 @@ def undone(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_UNDONE.findall(text)))
 
 
-def undoing(fate: Fate, title: str, body: str) -> Undoing | None:
+def tidings(fate: Fate, branch: str, title: str, body: str) -> Tidings:
+    """What a pull request on ``branch`` tells: its own fate if it is honk's, and whose merge it undid."""
+    own = branch.startswith(BRANCHES)
+    return Tidings(fate=fate if own else None, undoing=_undoing(fate, title, body))
+
+
+def _undoing(fate: Fate, title: str, body: str) -> Undoing | None:
     """What a pull request takes back, once it is merged: that of GitHub's own button ("Reverting a pull
     request", GitHub Docs), which is called ``Revert "…"`` and says ``Reverts owner/name#12``, or one
     whose description quotes git's words."""

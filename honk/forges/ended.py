@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from honk.core.fates import Fate, Tidings, undoing
+from honk.core.fates import Fate, Tidings, tidings
 from honk.core.types import RepoRef
 from honk.forges.reviews import GitHubReviews
-
-_BRANCHES = "honk/"
 
 
 def ended(reviews: GitHubReviews, repo: RepoRef, since: datetime) -> Iterator[Tidings]:
@@ -42,5 +40,4 @@ def _tidings(repo: RepoRef, item: dict[str, Any]) -> Tidings:
         merge_sha=item["merge_commit_sha"] if merged else None,  # else that of a trial
         told_by="look",
     )
-    own = str(item["head"]["ref"]).startswith(_BRANCHES)
-    return Tidings(fate=fate if own else None, undoing=undoing(fate, item["title"], item["body"] or ""))
+    return tidings(fate, item["head"]["ref"], item["title"], item["body"] or "")

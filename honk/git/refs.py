@@ -12,9 +12,9 @@ from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 from honk.core.errors import UserError
+from honk.core.fates import BRANCHES
 from honk.core.types import RepoRef
 
-PREFIX = "honk/"
 _SLUG_LENGTH = 40
 # git-check-ref-format(1): no control characters, space, ~ ^ : ? * [ \, "..", "@{", "//"
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//")
@@ -47,9 +47,9 @@ def check_branch(name: str) -> str:
 
 def check_own_branch(name: str) -> str:
     """Return ``name`` if it is a branch that honk may write: ``honk/…``."""
-    if not name.startswith(PREFIX):
+    if not name.startswith(BRANCHES):
         raise UserError(
-            f"honk pushes to {PREFIX}… only, not to {name!r}.", "Report this as a defect of honk."
+            f"honk pushes to {BRANCHES}… only, not to {name!r}.", "Report this as a defect of honk."
         )
     return check_branch(name)
 
@@ -64,7 +64,7 @@ def branch_name(slug_source: str, run_id: str) -> str:
     slug = re.sub(r"[^a-z0-9]+", "-", plain)[:_SLUG_LENGTH].strip("-") or "change"
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}", run_id):
         run_id = hashlib.sha256(run_id.encode("utf-8", "surrogatepass")).hexdigest()[:12]
-    return f"{PREFIX}{slug}-{run_id}"
+    return f"{BRANCHES}{slug}-{run_id}"
 
 
 @dataclass(frozen=True)

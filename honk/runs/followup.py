@@ -13,6 +13,7 @@ from typing import Literal
 
 from honk.core.errors import GitError, UserError
 from honk.core.events import Checkpointed, FollowedUp, Moved
+from honk.core.fates import BRANCHES
 from honk.core.followup import FailedCheck, FollowUp, Remark, Standing
 from honk.core.types import Base, Change, Finding, Outcome, PullRequest, PushAccess
 from honk.prompts import render
@@ -35,7 +36,7 @@ def reach(run: Run, services: Services) -> PushAccess | Ending:
     if standing.state != "open":
         reason = f"Pull request {asked.number} is {standing.state}; it is left alone."
         return Ending(Outcome.SKIPPED, reason)
-    if not standing.branch.startswith("honk/"):
+    if not standing.branch.startswith(BRANCHES):
         raise UserError(
             f"Pull request {asked.number} is not honk's: its branch is {standing.branch}.",
             "honk follows up on pull requests from its own branches (honk/…) only.",

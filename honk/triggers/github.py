@@ -16,12 +16,11 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from honk.core.base import Frozen
-from honk.core.fates import Tidings
+from honk.core.fates import BRANCHES, Tidings
 from honk.core.followup import Remark
 from honk.triggers import github_fates
 
 OWN_MARK = "<!-- honk -->"
-BRANCHES = "honk/"
 EVENTS = (
     "issues",
     "issue_comment",

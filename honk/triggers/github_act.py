@@ -7,9 +7,10 @@ from typing import Protocol
 
 from honk.core.desk import Desk
 from honk.core.errors import HonkError, UserError
+from honk.core.fates import BRANCHES
 from honk.core.followup import FollowUp, Standing
 from honk.core.order import Order, Origin
-from honk.triggers.github import BRANCHES, Place, Wish
+from honk.triggers.github import Place, Wish
 
 
 @dataclass(frozen=True)

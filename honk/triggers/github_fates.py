@@ -6,9 +6,8 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from honk.core.fates import Fate, Tidings, Undoing, undoing, undone
+from honk.core.fates import Fate, Tidings, Undoing, tidings, undone
 
-BRANCHES = "honk/"
 EVENTS = ("pull_request", "push")
 
 _HEADS = "refs/heads/"
@@ -82,11 +81,8 @@ def _ended(payload: _Ended) -> Tidings | str:
         merge_sha=pull.merge_commit_sha if merged else None,  # else that of a trial
         told_by="webhook",
     )
-    taken_back = undoing(fate, pull.title, pull.body or "")
-    own = pull.head.ref.startswith(BRANCHES)
-    if not own and taken_back is None:
-        return "the pull request is not honk's"
-    return Tidings(fate=fate if own else None, undoing=taken_back)
+    told = tidings(fate, pull.head.ref, pull.title, pull.body or "")
+    return "the pull request is not honk's" if told == Tidings() else told
 
 
 def _push(payload: _Push) -> Tidings | str:
