@@ -71,7 +71,7 @@ class GitHubReviews:
         )
         found = []
         for kind, path in sources:
-            for item in self._list(repo, path):
+            for item in self.items(repo, path):
                 remark = _remark(kind, item)
                 new = remark is not None and (since is None or remark.at > since)
                 if remark is not None and new and self._listened_to(repo, item):
@@ -95,11 +95,19 @@ class GitHubReviews:
 
     def comments(self, repo: RepoRef, number: int) -> Iterator[dict[str, Any]]:
         """The comments on an issue or pull request, oldest first, as GitHub describes them."""
-        yield from self._list(repo, f"/issues/{number}/comments")
+        yield from self.items(repo, f"/issues/{number}/comments")
 
-    def items(self, repo: RepoRef, path: str, **parameters: str) -> Iterator[dict[str, Any]]:
-        """A list of the repository's, as GitHub describes its items."""
-        yield from self._list(repo, path, **parameters)
+    def items(
+        self, repo: RepoRef, path: str, inside: str | None = None, **parameters: str
+    ) -> Iterator[dict[str, Any]]:
+        """A list of the repository's, as GitHub describes its items; ``inside`` is the member of the
+        answer that has them, if it is not the answer itself. A thousand are the most."""
+        for page in range(1, _PAGES + 1):
+            data = self._get(repo, path, f"reading {path[1:]}", per_page=_PAGE, page=page, **parameters)
+            items = data if inside is None else data[inside]
+            yield from items
+            if len(items) < _PAGE:
+                return
 
     def may_write(self, repo: RepoRef, login: str) -> bool:
         """Whether a person may write to the repository, as GitHub says now."""
@@ -124,16 +132,6 @@ class GitHubReviews:
         )
         return data
 
-    def _list(
-        self, repo: RepoRef, path: str, inside: str | None = None, **parameters: str
-    ) -> Iterator[dict[str, Any]]:
-        for page in range(1, _PAGES + 1):
-            data = self._get(repo, path, f"reading {path[1:]}", per_page=_PAGE, page=page, **parameters)
-            items = data if inside is None else data[inside]
-            yield from items
-            if len(items) < _PAGE:
-                return
-
     def _listened_to(self, repo: RepoRef, item: dict[str, Any]) -> bool:
         user = item["user"] or {"login": "ghost", "type": "User"}
         login = str(user["login"])
@@ -145,7 +143,7 @@ class GitHubReviews:
 
     def check_runs(self, repo: RepoRef, commit: str) -> Iterator[dict[str, Any]]:
         """The check runs of a commit, as the API has them."""
-        return self._list(repo, f"/commits/{commit}/check-runs", "check_runs")
+        return self.items(repo, f"/commits/{commit}/check-runs", "check_runs")
 
     def _check_runs(self, repo: RepoRef, commit: str) -> Iterator[FailedCheck]:
         for item in self.check_runs(repo, commit):
@@ -154,7 +152,7 @@ class GitHubReviews:
                 yield FailedCheck(name=item["name"], url=item["html_url"] or "", log=log)
 
     def _statuses(self, repo: RepoRef, commit: str) -> Iterator[FailedCheck]:
-        for item in self._list(repo, f"/commits/{commit}/status", "statuses"):
+        for item in self.items(repo, f"/commits/{commit}/status", "statuses"):
             if item["state"] in ("failure", "error"):
                 url, text = item["target_url"] or "", item["description"] or item["state"]
                 yield FailedCheck(name=item["context"], url=url, log=text)
