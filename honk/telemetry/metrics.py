@@ -28,7 +28,7 @@ from honk.core.fates import Key, key
 from honk.core.judging import GOOD
 from honk.core.ports import EventStore, Leases
 from honk.core.types import RepoRef
-from honk.telemetry.pulls import Fates, families
+from honk.telemetry.pulls import Fates, families, histogram
 
 __all__ = ["FORMAT", "Metrics"]
 
@@ -149,7 +149,8 @@ class Metrics(Collector):
             turns.add_metric([model], self._turns[model])
         yield dollars
         yield turns
-        yield self._histogram()
+        told = "Wall clock that runs had used when they ended, pauses left out."
+        yield histogram("honk_run_seconds", told, BUCKETS, self._durations, self._seconds)
         gates = CounterMetricFamily("honk_gate_vetoes", "Changes that a gate blocked.", labels=["gate"])
         for gate, count in sorted(self._gates.items()):
             gates.add_metric([gate], count)
@@ -165,11 +166,3 @@ class Metrics(Collector):
         told = "Vetoes that a person overruled."
         yield CounterMetricFamily("honk_judge_overruled", told, self._overruled)
         yield from families(self._pulls, self._fates())
-
-    def _histogram(self) -> HistogramMetricFamily:
-        total, buckets = 0, []
-        for limit, count in zip([*map(str, BUCKETS), "+Inf"], self._durations, strict=True):
-            total += count
-            buckets.append((limit, float(total)))
-        told = "Wall clock that runs had used when they ended, pauses left out."
-        return HistogramMetricFamily("honk_run_seconds", told, buckets=buckets, sum_value=self._seconds)

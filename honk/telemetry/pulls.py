@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import accumulate
 
 from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
 
@@ -40,9 +41,14 @@ def families(
     yield opened
     told = "Merged ones on GitHub that were taken back."
     yield GaugeMetricFamily("honk_pull_requests_reverted", told, value=reverted["github"])
-    total, buckets = 0, []
-    for limit, count in zip([*map(str, BUCKETS), "+Inf"], durations, strict=True):
-        total += count
-        buckets.append((limit, float(total)))
     told = "From a pull request's opening to its merge."
-    yield HistogramMetricFamily("honk_merge_seconds", told, buckets=buckets, sum_value=seconds)
+    yield histogram("honk_merge_seconds", told, BUCKETS, durations, seconds)
+
+
+def histogram(
+    name: str, told: str, limits: Sequence[float], counts: Sequence[int], seconds: float
+) -> HistogramMetricFamily:
+    """``counts``: how many were up to each limit but above the one before; the last, above all."""
+    upto = map(float, accumulate(counts))
+    buckets = list(zip([*map(str, limits), "+Inf"], upto, strict=True))
+    return HistogramMetricFamily(name, told, buckets=buckets, sum_value=seconds)
