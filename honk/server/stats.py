@@ -50,8 +50,8 @@ class Fact:
 class Figures:
     """Sums over runs. Money in dollars, time in hours; None where nothing was merged.
 
-    A reverted pull request counts as merged too. ``known`` pull requests are those whose fate
-    honk knows: from its own forge (``local``), from webhooks (``heard``), from looking (``seen``).
+    A reverted pull request counts as merged too. What became of one honk knows from its own forge
+    (``local``), from webhooks (``heard``), or from looking (``seen``).
     ``judge_recoveries``: runs that passed the judge after a veto; ``overruled``:
     those that people published, or merged, against its word.
     """
@@ -59,7 +59,6 @@ class Figures:
     name: str
     attempts: int
     opened: int
-    known: int
     local: int
     heard: int
     seen: int
@@ -74,6 +73,11 @@ class Figures:
     merge_hours: float | None
     merged_cost_usd: float | None
 
+    @property
+    def known(self) -> int:
+        """Pull requests of which honk knows what became of them."""
+        return self.local + self.heard + self.seen
+
 
 def figures(name: str, facts: Sequence[Fact]) -> Figures:
     def count(*fates: str) -> int:
@@ -87,7 +91,6 @@ def figures(name: str, facts: Sequence[Fact]) -> Figures:
         name=name,
         attempts=len(facts),
         opened=pulls,
-        known=pulls - count("unknown"),
         local=sum(fact.told_by == "forge" for fact in facts),
         heard=sum(fact.told_by == "webhook" for fact in facts),
         seen=sum(fact.told_by == "look" for fact in facts),
