@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -114,30 +115,37 @@ class GitHubDoor:
         return known == [mark, mark]
 
     def act(self, wish: Wish, delivery: str) -> None:
-        """Have a wish carried out; the outcome goes to the operator's log."""
-        self.threads.submit(self._act, wish, delivery)
+        """Have a wish carried out."""
+        self._later(delivery, partial(self._act, wish, delivery))
 
-    def _act(self, wish: Wish, delivery: str) -> None:
-        try:
-            with _opened(self.settings, self.stores, wish.repo, self.note) as hub:
-                said = safely(wish, delivery, hub, self.desk, self.settings.github.rounds)
-        except HonkError as error:
-            said = str(error)
-        self.note(f"github {delivery}: {said}")
+    def _act(self, wish: Wish, delivery: str) -> str:
+        with _opened(self.settings, self.stores, wish.repo, self.note) as hub:
+            return safely(wish, delivery, hub, self.desk, self.settings.github.rounds)
 
     def learn(self, told: Tidings, delivery: str) -> None:
         """Have it written down what became of a pull request."""
-        self.threads.submit(self._learn, told, delivery)
+        self._later(delivery, partial(self._learn, told))
 
-    def _learn(self, told: Tidings, delivery: str) -> None:
-        try:
-            self.stores.fates.learn(told)
-        except HonkError as error:
-            return self.note(f"github {delivery}: {error}")
-        if told.fate is not None:
-            self.note(f"github {delivery}: {told.fate.repo}#{told.fate.number} is {told.fate.state}")
-        if told.undoing is not None:
-            self.note(f"github {delivery}: {told.undoing.repo}: {told.undoing.by} takes a change back")
+    def _learn(self, told: Tidings) -> str:
+        self.stores.fates.learn(told)
+        fate, undoing = told.fate, told.undoing
+        ended = f"{fate.repo}#{fate.number} is {fate.state}" if fate else ""
+        undone = f"{undoing.repo}: {undoing.by} takes a change back" if undoing else ""
+        return "; ".join(filter(None, (ended, undone)))
+
+    def _later(self, delivery: str, work: Callable[[], str]) -> None:
+        """Have it done; what came of it goes to the operator's log, a defect too, since nobody else waits."""
+
+        def done() -> None:
+            try:
+                said = work()
+            except HonkError as error:
+                said = str(error)
+            except Exception as error:
+                said = f"honk has a defect: {error!r}"
+            self.note(f"github {delivery}: {said}")
+
+        self.threads.submit(done)
 
 
 @contextmanager

@@ -12,13 +12,16 @@ from typing import Any
 
 import httpx2
 import pytest
+from pydantic import SecretStr
 
 from honk.core.events import BaseResolved, RunEnded
+from honk.core.fates import Fate, Tidings
 from honk.core.types import Base, Outcome, RepoRef, Request
 from honk.runs.run import Run
 from honk.testing.github_state import Pull, Repo
 from honk.testing.scripted import Call, ScriptedModel, Turn
 from honk.wiring import enlist, open_stores
+from honk.wiring.server import open_service
 from tests.e2e.hub import Hub
 from tests.e2e.installed import Installed, Installer, until
 from tests.server.conftest import Served, serve
@@ -271,3 +274,21 @@ def test_what_became_of_a_pull_request_is_written_down_once_and_its_revert(
         ("acme/app", 2): ("merged", "e" * 40, 7200),
     }
     assert sender.runs() == []
+
+
+# ---- what goes wrong behind the answer ---------------------------------------------------
+
+
+def test_a_defect_behind_an_acknowledged_delivery_is_in_the_operators_log(install: Installer) -> None:
+    honk, notes = install(), list[str]()
+    secrets = {"webhook_secret": SecretStr(SECRET), "token": SecretStr("ghp_x")}
+    github = honk.settings.github.model_copy(update=secrets)
+    settings = honk.settings.model_copy(update={"github": github})
+    fate = Fate(
+        repo="acme/app", number=1, state="closed", base="\ud800", opened_at=None, told_by="webhook"
+    )  # fmt: skip
+    with open_stores(settings) as stores, open_service(settings, stores, notes.append) as service:
+        assert service.github is not None
+        service.github.learn(Tidings(fate=fate), "a-delivery")  # no database takes half a character
+    [said] = notes
+    assert said.startswith("github a-delivery: honk has a defect: UnicodeEncodeError")
