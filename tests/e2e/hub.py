@@ -116,6 +116,17 @@ class Hub:
         return [e for e in self.fake.journal if e.method == method and e.path.endswith(path)]
 
 
+def pull_of(repo: Repo, branch: str, title: str = "Hello", body: str = "") -> Pull:
+    """A pull request that is open on GitHub, with one commit on ``branch``."""
+    repo.commit(branch, title, parent=repo.head("main"))
+    pull = Pull(
+        number=len(repo.pulls) + 1, title=title, body=body, base="main", head_repo=repo, head_ref=branch,
+        author="ada", draft=True, maintainer_can_modify=False,
+    )  # fmt: skip
+    repo.pulls.append(pull)
+    return pull
+
+
 @contextmanager
 def open_hub(root: Path) -> Iterator[Hub]:
     served = root / "hub"

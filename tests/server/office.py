@@ -16,13 +16,13 @@ from honk import settings as settings_module
 from honk.core.events import BaseResolved, Event, Published, Recorded, RunEnded
 from honk.core.state import RunState, fold
 from honk.core.types import Base, Outcome, PullRequest
-from honk.runs.run import Run
 from honk.server.app import create_app
 from honk.settings import Settings
 from honk.testing.slack import FakeSlack, Posted
 from honk.wiring import Stores, open_stores
 from honk.wiring.server import open_service
 from tests.e2e.installed import until
+from tests.server.conftest import record
 
 ADA, CHANNEL = "U0ADA00001", "C0GENERAL1"
 LOG = Path(__file__).resolve().parents[1] / "fixtures" / "logs" / "v1.jsonl"
@@ -93,11 +93,7 @@ class Office:
         return found[0]
 
     def record(self, run_id: str, *new: Event) -> None:
-        fence = self.stores.leases.claim(run_id, "test")
-        run = Run(run_id, self.stores.events, fence, self.stores.events.read(run_id))
-        for event in new:
-            run.record(event)
-        self.stores.leases.release(run_id, fence)
+        record(self.stores, run_id, *new)
 
     def publish(self, run_id: str, number: int, branch: str = "honk/say-hello-1") -> None:
         """Let a run end with a pull request of its own repository."""

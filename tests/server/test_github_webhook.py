@@ -17,14 +17,13 @@ from pydantic import SecretStr
 from honk.core.events import BaseResolved, RunEnded
 from honk.core.fates import Fate, Tidings
 from honk.core.types import Base, Outcome, RepoRef, Request
-from honk.runs.run import Run
-from honk.testing.github_state import Pull, Repo
+from honk.testing.github_state import Repo
 from honk.testing.scripted import Call, ScriptedModel, Turn
 from honk.wiring import enlist, open_stores
 from honk.wiring.server import open_service
-from tests.e2e.hub import Hub
+from tests.e2e.hub import Hub, pull_of
 from tests.e2e.installed import Installed, Installer, until
-from tests.server.conftest import Served, serve
+from tests.server.conftest import Served, record, serve
 from tests.world import APPROVE, FINISH, GREET, bash, git
 
 SECRET = "It's a Secret to Everybody"
@@ -41,20 +40,12 @@ def seeded() -> Callable[[Installed, Repo], str]:
             ref = RepoRef(forge="github", name=repo.full_name, url=f"https://localhost/{repo.full_name}.git")
             request = Request(text="say hello", repo=ref, model="replay:x")
             run_id = enlist(stores, request)
-            fence = stores.leases.claim(run_id, "test")
-            run = Run(run_id, stores.events, fence, stores.events.read(run_id))
             sha = repo.head("main") or ""
             base = Base(repo=ref, branch="main", sha=sha, default_branch="main")
             branch = f"honk/say-hello-{run_id}"
-            run.record(BaseResolved(base=base, branch=branch, verify=()))
-            run.record(RunEnded(outcome=Outcome.PUBLISHED, reason="Pull request opened.", seconds=1))
-            stores.leases.release(run_id, fence)
-        repo.commit(branch, "x", parent=sha)
-        pull = Pull(
-            number=1, title="Hello", body="", base="main", head_repo=repo, head_ref=branch, author="ada",
-            draft=True, maintainer_can_modify=False,
-        )  # fmt: skip
-        repo.pulls.append(pull)
+            end = RunEnded(outcome=Outcome.PUBLISHED, reason="Pull request opened.", seconds=1)
+            record(stores, run_id, BaseResolved(base=base, branch=branch, verify=()), end)
+        pull_of(repo, branch)
         return branch
 
     return make

@@ -9,23 +9,12 @@ from pydantic import SecretStr
 from honk.core.events import BaseResolved, Published, RunEnded
 from honk.core.followup import FollowUp
 from honk.core.types import Base, Outcome, PullRequest, RepoRef, Request
-from honk.runs.run import Run
 from honk.server.context import Runs
-from honk.testing.github_state import Pull, Repo
 from honk.wiring import Stores, enlist, open_stores
 from honk.wiring.lookout import TAKEN_BACK, Lookout
-from tests.e2e.hub import Hub
+from tests.e2e.hub import Hub, pull_of
 from tests.e2e.installed import Installer
-
-
-def pull_of(repo: Repo, branch: str, title: str = "Hello", body: str = "") -> Pull:
-    repo.commit(branch, title, parent=repo.head("main"))
-    pull = Pull(
-        number=len(repo.pulls) + 1, title=title, body=body, base="main", head_repo=repo, head_ref=branch,
-        author="ada", draft=False, maintainer_can_modify=False,
-    )  # fmt: skip
-    repo.pulls.append(pull)
-    return pull
+from tests.server.conftest import record
 
 
 def published(stores: Stores, name: str, number: int, followup: FollowUp | None = None) -> None:
@@ -33,14 +22,15 @@ def published(stores: Stores, name: str, number: int, followup: FollowUp | None 
     repo = RepoRef(forge="github", name=name, url=f"https://localhost/{name}.git")
     text = "" if followup else "say hello"
     run_id = enlist(stores, Request(text=text, repo=repo, model="replay:x", followup=followup))
-    fence = stores.leases.claim(run_id, "test")
-    run = Run(run_id, stores.events, fence, stores.events.read(run_id))
     base = Base(repo=repo, branch="main", sha="1" * 40, default_branch="main")
-    run.record(BaseResolved(base=base, branch="honk/say-hello-1", verify=()))
     pull = PullRequest(number=number, url=f"https://x/{number}", draft=False, created=followup is None)
-    run.record(Published(pull_request=pull, title="Hello", body=""))
-    run.record(RunEnded(outcome=Outcome.PUBLISHED, reason="Opened.", seconds=1))
-    stores.leases.release(run_id, fence)
+    record(
+        stores,
+        run_id,
+        BaseResolved(base=base, branch="honk/say-hello-1", verify=()),
+        Published(pull_request=pull, title="Hello", body=""),
+        RunEnded(outcome=Outcome.PUBLISHED, reason="Opened.", seconds=1),
+    )
 
 
 def test_each_end_is_seen_and_what_is_settled_is_not_asked_for_again(install: Installer, hub: Hub) -> None:

@@ -26,12 +26,11 @@ from honk.core.events import (
 from honk.core.order import Order
 from honk.core.types import Finding, Outcome, RepoRef, Request
 from honk.queue.engine import RunQueue, queue_url
-from honk.runs.run import Run
 from honk.settings import Settings
 from honk.testing.scripted import Call, Hang, Turn
 from honk.wiring import open_stores
 from tests.e2e.installed import Installer, make_repo, until
-from tests.server.conftest import serve
+from tests.server.conftest import record, serve
 from tests.world import APPROVE, FINISH, GREET, bash, git
 
 
@@ -225,13 +224,14 @@ def refused_run(settings: Settings, folder: Path) -> str:
     repo = RepoRef(forge="local", name=str(origin), url=origin.as_uri())
     finding = Finding(gate="protected-path", result="block", path=WORKFLOW, detail="It is CI.")
     with open_stores(settings) as stores:
-        fence = stores.leases.claim(run_id, "test")
-        run = Run(run_id, stores.events, fence, [])
         asked = Request(text="say hello", repo=repo, model="anthropic:claude-sonnet-5-5")
-        run.record(RunRequested(honk="0", request=asked))
-        run.record(Gated(commit="c" * 40, findings=(finding,)))
-        run.record(RunEnded(outcome=Outcome.REFUSED, reason="It is CI.", seconds=1))
-        stores.leases.release(run_id, fence)
+        record(
+            stores,
+            run_id,
+            RunRequested(honk="0", request=asked),
+            Gated(commit="c" * 40, findings=(finding,)),
+            RunEnded(outcome=Outcome.REFUSED, reason="It is CI.", seconds=1),
+        )
     return run_id
 
 

@@ -13,11 +13,10 @@ from honk.core.events import RunEnded
 from honk.core.followup import FollowUp
 from honk.core.pulls import PullRequestRecord
 from honk.core.types import Outcome, Request
-from honk.testing.github_state import Pull, Repo
 from honk.testing.scripted import Call, ScriptedModel, Turn
 from honk.testing.slack import FakeSlack, Posted
 from honk.wiring import enlist
-from tests.e2e.hub import Hub
+from tests.e2e.hub import Hub, pull_of
 from tests.e2e.installed import Installer, make_repo, until
 from tests.server.conftest import Served, serve
 from tests.server.office import CHANNEL, FORM, JSON, Office, make_settings, opened, workspace
@@ -46,17 +45,6 @@ def at_github(stack: ExitStack, root: Path, slack: FakeSlack, hub: Hub, more: st
     token = hub.fake.add_token("ada", scopes=("repo",))
     settings = make_settings(root, slack, "acme/app", more, GITHUB_TOKEN=token, **hub.address)
     return opened(stack, settings, slack)
-
-
-def pull_of(repo: Repo, branch: str = BRANCH) -> Pull:
-    """A pull request of honk's on GitHub."""
-    repo.commit(branch, "x", parent=repo.head("main"))
-    pull = Pull(
-        number=1, title="Hello", body="", base="main", head_repo=repo, head_ref=branch, author="ada",
-        draft=True, maintainer_can_modify=False,
-    )  # fmt: skip
-    repo.pulls.append(pull)
-    return pull
 
 
 def local_pull(office: Office, run_id: str, state: str) -> None:
@@ -144,7 +132,7 @@ def test_on_github_it_is_asked_how_the_pull_request_stands(
         repo.roles["bob"] = "write"
         office.send(slack.command("say hello", user=BOB))
         run_id = the_other(office)
-        pull = pull_of(repo)
+        pull = pull_of(repo, BRANCH)
         office.publish(run_id, 1)
         thread = office.shows(run_id, "Pull request ready").ts
         office.send(slack.mention("and greet Bob", thread=thread, user=BOB))
