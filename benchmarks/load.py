@@ -14,6 +14,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -78,7 +80,7 @@ def queue_cost(site: Site, scale: Scale) -> Iterator[Figure]:
     worker = site.worker()
     wall, cpu = trivial_run(site, worker, scale.alone)
     site.stop(worker)
-    empty = empty_items(scale.items)
+    empty = empty_items(scale.items, site.root)
     yield Figure("trivial run in a worker", "s", wall)
     yield Figure("CPU of a trivial run in a worker", "ms", cpu * 1e3)
     yield Figure("CPU of an item in the queue", "ms", empty * 1e3)
@@ -108,13 +110,16 @@ def under_load(site: Site, scale: Scale, page: Page, wrong: list[str]) -> Iterat
     argv = [sys.executable, str(Path(__file__).with_name("traffic.py"))]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as traffic:
         assert traffic.stdin is not None and traffic.stdout is not None
-        traffic.stdin.write(json.dumps(vars(plan)) + "\n")
-        traffic.stdin.flush()
-        assert traffic.stdout.readline().strip() == "ready"
-        spent, began = cpu_of(site.server), time.monotonic()
-        shown = lines_on_page(site, page, watched, scale)
-        seen = json.loads(traffic.stdout.readline())
-        share = (cpu_of(site.server) - spent) / (time.monotonic() - began)
+        try:
+            traffic.stdin.write(json.dumps(vars(plan)) + "\n")
+            traffic.stdin.flush()
+            assert traffic.stdout.readline().strip() == "ready"
+            spent, began = cpu_of(site.server), time.monotonic()
+            shown = lines_on_page(site, page, watched, scale)
+            seen = json.loads(traffic.stdout.readline())
+            share = (cpu_of(site.server) - spent) / (time.monotonic() - began)
+        finally:
+            traffic.kill()  # after its last line it has nothing to do; before, nobody listens
     wrong += [f"{what} ({count} times)" for what, count in seen["wrong"].items()]
     if seen["opened"] != scale.streams:
         wrong.append(f"{seen['opened']} of {scale.streams} streams were opened")
@@ -231,6 +236,13 @@ def stages(site: Site, scale: Scale, chosen: list[str], wrong: list[str]) -> Ite
         browser.close()
 
 
+def interrupted(number: int, _frame: object) -> None:
+    """End in order: what was started ends on the way out, however often the signal comes."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
+    raise SystemExit(128 + number)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -247,13 +259,17 @@ def main() -> int:
     given = {n: getattr(options, n) for n in ("runs", "streams", "watched", "seconds", "rate")}
     changes = {n: v for n, v in given.items() if v is not None}
     scale = replace(SMALL if options.small else Scale(), **changes)
-    root = Path(tempfile.mkdtemp(prefix="honk-load-", dir=options.scratch))
-    bench = Bench(scratch=root, peers=None, image="", repeat=1)
+    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell lets its background jobs ignore it
+        signal.signal(number, interrupted)
     wrong: list[str] = []
     missed = False
-    print(f"{scale}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}, in {root}\n")
-    print("| figure | value | range | at most | kept |\n| --- | --- | --- | --- | --- |", flush=True)
     with ExitStack() as stack:
+        root = Path(tempfile.mkdtemp(prefix="honk-load-", dir=options.scratch))
+        if options.scratch is None:
+            stack.callback(shutil.rmtree, root)
+        bench = Bench(scratch=root, peers=None, image="", repeat=1)
+        print(f"{scale}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}, in {root}\n")
+        print("| figure | value | range | at most | kept |\n| --- | --- | --- | --- | --- |", flush=True)
         site = stack.enter_context(open_site(bench, root, repository(bench), options.database))
         for figure in stages(site, scale, options.stages or ["cost", "page", "load"], wrong):
             print(row(figure), flush=True)

@@ -13,7 +13,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -151,6 +151,11 @@ class Site:
         git = ["git", "-C", str(self.origin), "for-each-ref", "--format=%(refname)", "refs/heads/honk/"]
         return subprocess.run(git, check=True, capture_output=True, text=True).stdout.split()
 
+    def sweep(self) -> None:
+        """Remove what a worker that was killed left in Docker. Nobody works on anything any more."""
+        with closing(Engine(self.settings, print)) as engine:
+            engine.sweep(MemoryStore())
+
     def containers(self) -> list[str]:
         label = f"label={SCOPE_LABEL}={Engine(self.settings, print).scope}"
         docker = ["docker", "ps", "-aq", "--filter", label]
@@ -194,9 +199,10 @@ def open_site(bench: Bench, root: Path, origin: Path, database: str | None) -> I
             f'[server]\nrepositories = ["/**", "acme/*"]\n[slack]\napi_url = "{slack.api_url}"\n'
             f'channels.{CHANNEL} = "{origin}"\n'
         )
+        (sockets := root / "tmp").mkdir()  # where a killed worker leaves the folder of its package proxy
         secret = "a secret of sixteen or more"
         environment = bench.environment(
-            HONK_HOME=str(root / "home"), ANTHROPIC_API_KEY="none",
+            HONK_HOME=str(root / "home"), TMPDIR=str(sockets), ANTHROPIC_API_KEY="none",
             ANTHROPIC_BASE_URL=url, GITHUB_API_URL=github.url, GITHUB_TOKEN=github.add_token("ada"),
             HONK_GITHUB_WEBHOOK_SECRET=secret, SLACK_BOT_TOKEN=slack.token,
             SLACK_SIGNING_SECRET=slack.secret, **({"HONK_DATABASE_URL": database} if database else {}),
@@ -204,6 +210,7 @@ def open_site(bench: Bench, root: Path, origin: Path, database: str | None) -> I
         settings = settings_module.load(config, environment)
         stores = stack.enter_context(open_stores(settings))
         site = Site(root, origin, environment, settings, stores, slack, secret, stack)
+        stack.callback(site.sweep)
         site.serve()
         yield site
 
@@ -229,11 +236,9 @@ def trivial_run(site: Site, worker: subprocess.Popen[bytes], count: int) -> tupl
     return statistics.median(ends), (cpu_of(worker.pid) - before) / count
 
 
-def empty_items(count: int) -> float:
+def empty_items(count: int, folder: Path) -> float:
     """Seconds of CPU of an item that is put, taken and finished, and does nothing."""
-    import tempfile
-
-    url, left, done = queue_url("sqlite:///", Path(tempfile.mkdtemp())), count, threading.Event()
+    url, left, done = queue_url("sqlite:///", folder), count, threading.Event()
     lock = threading.Lock()
 
     def execute(run_id: str, seq: int, cancel: object) -> None:
