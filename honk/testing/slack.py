@@ -174,10 +174,22 @@ class FakeSlack:
         )  # fmt: skip
 
     def submit(
-        self, view: Mapping[str, Any], values: Mapping[str, str], *, user: str = "U0ADA00001"
+        self,
+        view: Mapping[str, Any],
+        values: Mapping[str, str],
+        *,
+        ticked: bool = False,
+        user: str = "U0ADA00001",
     ) -> bytes:
-        """The form of a submission of a modal with ``values`` by block id."""
+        """The form of a submission of a modal with ``values`` by block id, and all its boxes
+        ``ticked`` or none."""
+        state: dict[str, Any]
         state = {name: {name: {"type": "plain_text_input", "value": v}} for name, v in values.items()}
+        for block in view["blocks"]:
+            if block["element"]["type"] == "checkboxes":
+                chosen = block["element"]["options"] if ticked else []
+                given = {"type": "checkboxes", "selected_options": chosen}
+                state[block["block_id"]] = {block["element"]["action_id"]: given}
         return self._interaction("view_submission", user, view={**view, "state": {"values": state}})
 
     def _interaction(self, kind: str, user: str, **fields: Any) -> bytes:
@@ -303,6 +315,11 @@ def _good(block: Mapping[str, Any]) -> bool:
             )
         case "input":
             element = block["element"]
+            if element["type"] == "checkboxes":
+                options, chosen = element["options"], element.get("initial_options")
+                # https://docs.slack.dev/reference/block-kit/composition-objects/option-object
+                fits = 0 < len(options) <= 10 and all(0 < len(o["text"]["text"]) <= 75 for o in options)
+                return fits and (chosen is None or (bool(chosen) and all(c in options for c in chosen)))
             return element["type"] == "plain_text_input" and len(element.get("initial_value", "")) <= 3000
         case _:
             return False

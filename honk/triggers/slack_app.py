@@ -22,7 +22,18 @@ from slack_sdk.signature import SignatureVerifier
 
 from honk.core.errors import HonkError
 from honk.triggers.slack_api import Message, SlackError
-from honk.triggers.slack_blocks import APPROVE, ASK, CANCEL, MODAL, OPEN, REPOSITORY, REQUEST, RESUME, said
+from honk.triggers.slack_blocks import (
+    APPROVE,
+    ASK,
+    CANCEL,
+    MODAL,
+    OPEN,
+    PLAN,
+    REPOSITORY,
+    REQUEST,
+    RESUME,
+    said,
+)
 from honk.triggers.slack_follow import Follower
 from honk.triggers.slack_talk import Asked, Talk
 from honk.triggers.slack_words import words
@@ -168,6 +179,7 @@ class SlackApp:
         channel = about["channel"]
         values = view["state"]["values"]
         repo, request = (str(values[name][name].get("value") or "").strip() for name in (REPOSITORY, REQUEST))
+        plan = bool(values[PLAN][PLAN].get("selected_options"))
         asked = Asked(f"view {view['id']}", user, channel, about["thread"])
 
         def tell(message: Message) -> None:
@@ -176,7 +188,7 @@ class SlackApp:
             except SlackError:  # the app is not in the channel, perhaps; it may always write to people
                 self._talk.api.post(user, message)
 
-        self._do(asked, lambda: self._talk.order(asked, repo, request), tell)
+        self._do(asked, lambda: self._talk.order(asked, repo, request, plan), tell)
 
     def _cancel(self, body: Body, respond: Respond) -> None:
         self._press(body, respond, self._talk.cancel)

@@ -15,10 +15,12 @@ from slack_sdk.models.blocks import (
     ActionsBlock,
     Block,
     ButtonElement,
+    CheckboxesElement,
     ContextBlock,
     InputBlock,
     InteractiveElement,
     MarkdownTextObject,
+    Option,
     PlainTextInputElement,
     PlainTextObject,
     SectionBlock,
@@ -35,7 +37,7 @@ from honk.triggers.slack_words import escaped
 CANCEL, RESUME, OPEN, ASK = "honk_cancel", "honk_resume", "honk_open", "honk_ask"  # action ids
 APPROVE = "honk_approve"
 MODAL = "honk_order"
-REPOSITORY, REQUEST = "repository", "request"  # blocks of the modal, and their one element each
+REPOSITORY, REQUEST, PLAN = "repository", "request", "plan"  # blocks of the modal, with one element each
 
 VALUE_LIMIT = 2000  # characters of a button's value
 INPUT_LIMIT = 3000  # characters of a plain_text_input, and of a view's private_metadata
@@ -75,6 +77,7 @@ class Modal:
     thread: str | None = None
     repo: str = ""
     request: str = ""
+    plan: bool = False
 
 
 def own(text: str) -> SectionBlock:
@@ -156,6 +159,8 @@ def modal(about: Modal) -> View:
         )
         return InputBlock(block_id=name, label=label, hint=hint, element=element)
 
+    first = Option(value=PLAN, label="Propose a plan first, and wait for its approval")
+    box = CheckboxesElement(action_id=PLAN, options=[first], initial_options=[first] if about.plan else None)
     return View(
         type="modal",
         callback_id=MODAL,
@@ -166,6 +171,7 @@ def modal(about: Modal) -> View:
         blocks=[
             field(REPOSITORY, "Repository", about.repo, "owner/name", lines=False),
             field(REQUEST, "Change request", about.request, "The end state; when not to act.", lines=True),
+            InputBlock(block_id=PLAN, label="Plan", element=box, optional=True),
         ],
     )
 

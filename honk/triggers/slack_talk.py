@@ -16,7 +16,7 @@ from honk.core.types import Outcome, RepoRef
 from honk.triggers.projects import Projects, permit
 from honk.triggers.slack_api import Me, Member, Message, SlackApi
 from honk.triggers.slack_blocks import Modal, modal, opening, question, resumable, said
-from honk.triggers.slack_words import split
+from honk.triggers.slack_words import wanted
 
 FORMER_LIMIT = 8_000
 """Characters of a former request that a follow-up quotes."""
@@ -54,25 +54,26 @@ class Talk:
     rounds: int
 
     def command(self, asked: Asked, text: str, trigger: str) -> None:
-        """``/honk [owner/name] change request``; a modal asks for what is left out."""
+        """``/honk [--plan] [owner/name] change request``; a modal asks for what is left out."""
         member = self.member(asked)
-        named, request = split(text)
-        repo = named or self.settings.channels.get(asked.channel, "")
-        if not repo or not request:
-            self.api.open(trigger, modal(Modal(asked.channel, repo=repo, request=request)))
+        want = wanted(text)
+        repo = want.repo or self.settings.channels.get(asked.channel, "")
+        if not repo or not want.request:
+            about = Modal(asked.channel, repo=repo, request=want.request, plan=want.plan)
+            self.api.open(trigger, modal(about))
             return
-        self._start(asked, member, repo, request)
+        self._start(asked, member, repo, want.request, plan=want.plan)
 
     def ask(self, asked: Asked, text: str, trigger: str) -> None:
         """The button under the question that a mention led to."""
         self.member(asked)
-        named, request = split(text)
-        repo = named or self.settings.channels.get(asked.channel, "")
-        self.api.open(trigger, modal(Modal(asked.channel, asked.thread, repo, request)))
+        want = wanted(text)
+        repo = want.repo or self.settings.channels.get(asked.channel, "")
+        self.api.open(trigger, modal(Modal(asked.channel, asked.thread, repo, want.request, want.plan)))
 
-    def order(self, asked: Asked, repo: str, request: str) -> None:
+    def order(self, asked: Asked, repo: str, request: str, plan: bool) -> None:
         """The modal, filled in."""
-        self._start(asked, self.member(asked), repo, request)
+        self._start(asked, self.member(asked), repo, request, plan=plan)
 
     def mention(self, asked: Asked, ts: str, text: str, tell: Tell) -> None:
         """Words to honk in a thread, or in the channel: message ``ts`` then begins the thread."""
@@ -80,11 +81,11 @@ class Talk:
         found = self.runs_of(f"{asked.channel}/{asked.thread}") if asked.thread else []
         if found:
             return self._carry_on(asked, member, found, text, tell)
-        named, request = split(text)
-        repo = named or self.settings.channels.get(asked.channel)
-        if not repo or not request:
+        want = wanted(text)
+        repo = want.repo or self.settings.channels.get(asked.channel)
+        if not repo or not want.request:
             return tell(question(text))
-        self._start(replace(asked, thread=asked.thread or ts), member, repo, request)
+        self._start(replace(asked, thread=asked.thread or ts), member, repo, want.request, plan=want.plan)
 
     def _start(
         self,
@@ -93,12 +94,14 @@ class Talk:
         repo: str,
         request: str,
         *,
+        plan: bool = False,
         former: RunState | None = None,
         pull: Standing | None = None,
     ) -> None:
         """Start a run whose status stands in a new message, which begins a thread if there is none.
 
-        ``former`` is a run whose request it takes up again, ``pull`` the pull request that it continues.
+        Without ``plan`` the operator's settings decide whether it plans first. ``former`` is a run
+        whose request it takes up again, ``pull`` the pull request that it continues.
         """
         permit(self.settings, self.projects, member.id, self.projects.find(repo))
         ts = self.api.post(asked.channel, opening(repo, request, pull), asked.thread)
@@ -114,6 +117,7 @@ class Talk:
             repo=repo,
             base=former.request.base if former and not pull else None,
             requester=self._requester(member),
+            plan=plan or None,
             followup=FollowUp(number=pull.number, rounds=self.rounds) if pull else None,
             origin=origin,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from honk.core.plain import clean
 
@@ -11,6 +12,7 @@ SECTION_LIMIT = 3000
 
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _MARK = re.compile(r"<([@#!]?)([^<>|]*)(?:\|([^<>]*))?>")
+_PLAN = re.compile(r"\s*(?:--|[–—])plan(?:\s|$)")  # Slack's clients may make a dash of two hyphens
 _REPOSITORY = re.compile(r"`?([A-Za-z0-9](?:[A-Za-z0-9-]{0,38})/[A-Za-z0-9._-]{1,100})`?(?:\s|$)")
 
 
@@ -48,7 +50,23 @@ def words(text: str, bot: str = "") -> str:
     return clean(text).strip()
 
 
-def split(text: str) -> tuple[str | None, str]:
-    """``[owner/name] change request``: the repository, if one is named, and the rest."""
+@dataclass(frozen=True)
+class Wanted:
+    """What a command asks for: the repository, if it names one, and whether to plan first."""
+
+    repo: str | None
+    request: str
+    plan: bool = False
+
+
+def wanted(text: str) -> Wanted:
+    """``[--plan] [owner/name] change request``, the option also behind the repository."""
+    text, early = _planned(text)
     found = _REPOSITORY.match(text)
-    return (found[1], text[found.end() :].strip()) if found else (None, text.strip())
+    text, late = _planned(text[found.end() :] if found else text)
+    return Wanted(found[1] if found else None, text, early or late)
+
+
+def _planned(text: str) -> tuple[str, bool]:
+    found = _PLAN.match(text)
+    return text[found.end() if found else 0 :].strip(), found is not None

@@ -146,16 +146,27 @@ def test_a_modal_asks_for_what_is_missing(tmp_path: Path, slack: FakeSlack) -> N
             assert office.send(slack.command(text)) == 200
             view = until(lambda n=number: slack.views[n] if len(slack.views) > n else None)  # type: ignore[misc]
             values = [block["element"].get("initial_value") for block in view["blocks"]]
-            assert values == [repo, request]
+            assert values == [repo, request, None]
+            assert "initial_options" not in view["blocks"][2]["element"]
         assert office.runs() == []
         origin = make_repo(tmp_path / "o")
-        body = slack.submit(slack.views[-1], {"repository": str(origin), "request": "say hello"})
+        filled = {"repository": str(origin), "request": "say hello"}
+        body = slack.submit(slack.views[-1], filled)
         assert office.send(body) == 200
         run_id = until(lambda: office.runs() or None)[0]
         assert office.send(body) == 200
         assert office.state(run_id).request.repo.name == str(origin)
         office.shows(run_id, "Waiting for a worker")
         assert len(office.runs()) == 1
+        assert not office.state(run_id).request.plan
+        assert office.send(slack.command("—plan bump logging")) == 200
+        view = until(lambda: slack.views[3] if len(slack.views) > 3 else None)
+        assert [block["element"].get("initial_value") for block in view["blocks"]][1] == "bump logging"
+        [box] = view["blocks"][2]["element"]["initial_options"]
+        assert box in view["blocks"][2]["element"]["options"]
+        assert office.send(slack.submit(view, filled, ticked=True)) == 200
+        planned = until(lambda: set(office.runs()) - {run_id} or None).pop()
+        assert office.state(planned).request.plan
 
 
 def test_what_may_not_be_asked_is_refused_with_what_to_do(tmp_path: Path, slack: FakeSlack) -> None:
@@ -275,7 +286,8 @@ def test_a_mention_that_leaves_out_the_repository_is_asked_for_it(tmp_path: Path
         assert "Which repository" in asked.shown and asked.thread is not None
         assert office.send(slack.press(asked, "honk_ask")) == 200
         view = until(lambda: slack.views or None)[0]
-        assert [block["element"].get("initial_value") for block in view["blocks"]] == [None, "bump & test"]
+        values = [block["element"].get("initial_value") for block in view["blocks"]]
+        assert values == [None, "bump & test", None]
         filled = {"repository": str(make_repo(tmp_path / "o")), "request": "bump & test"}
         assert office.send(slack.submit(view, filled)) == 200
         run_id = until(lambda: office.runs() or None)[0]

@@ -17,7 +17,7 @@ from honk.core.types import Outcome
 from honk.testing.slack import TEXT_LIMITS, wrong_blocks
 from honk.triggers.slack_api import Message
 from honk.triggers.slack_blocks import Modal, modal, opening, outcome, question, said, status
-from honk.triggers.slack_words import escaped, split, words
+from honk.triggers.slack_words import Wanted, escaped, wanted, words
 
 LOG = Path(__file__).resolve().parents[1] / "fixtures" / "logs" / "v1.jsonl"
 EVIL = [
@@ -82,7 +82,23 @@ def test_words_of_a_message_are_what_people_read(text: str, found: str) -> None:
     ],
 )
 def test_a_repository_is_the_first_word_or_none(text: str, found: tuple[str | None, str]) -> None:
-    assert split(text) == found
+    repo, request = found
+    assert wanted(text) == Wanted(repo, request)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("--plan bump logging", Wanted(None, "bump logging", plan=True)),
+        ("—plan acme/shop bump", Wanted("acme/shop", "bump", plan=True)),
+        ("acme/shop --plan bump", Wanted("acme/shop", "bump", plan=True)),
+        ("--plan", Wanted(None, "", plan=True)),
+        ("--planes fly", Wanted(None, "--planes fly")),
+        ("add an option --plan", Wanted(None, "add an option --plan")),
+    ],
+)
+def test_an_option_before_the_request_asks_for_a_plan(text: str, found: Wanted) -> None:
+    assert wanted(text) == found
 
 
 def check(message: Message) -> None:
