@@ -19,6 +19,10 @@ from honk.settings import Settings
 ADMIN = "admin"
 TOKEN_FILE = "admin-token"
 
+YIELDS = 10
+"""How nice a worker is (nice(2)): on a machine that it shares with the server, whoever asks something
+is answered first. Where it is alone that costs nothing."""
+
 
 def _needs_extra() -> UserError:
     return UserError("The service's packages are not installed.", "Run `pip install 'honk[server]'`.")
@@ -84,6 +88,7 @@ def worker_command(workers: int | None, config: Path | None) -> int:
     with wiring.open_stores(settings) as stores, ExitStack() as stack:
         stop = stack.enter_context(_signals())
         note = _log(settings)
+        os.nice(YIELDS)
         stack.enter_context(open_worker(settings, stores, note))
         note(f"Working on up to {settings.server.workers} runs at once.")
         stop.wait()

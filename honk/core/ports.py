@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -203,8 +203,8 @@ class EventStore(Protocol):
         """Ids of all runs, newest first."""
         ...
 
-    def heads(self) -> list[Head]:
-        """The newest event of each run, in no order."""
+    def heads(self, of: Collection[str] | None = None) -> list[Head]:
+        """The newest event of each run, or of each one named, in no order."""
         ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -116,5 +116,5 @@ class _Memory:
     def runs(self) -> list[str]:
         return []
 
-    def heads(self) -> list[Head]:
+    def heads(self, of: Collection[str] | None = None) -> list[Head]:
         return []

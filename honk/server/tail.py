@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from honk.core.events import Recorded, RunEnded
 from honk.core.ports import EventStore
 
-LOOK_SECONDS = 0.25
+LOOK_SECONDS = 0.1
 QUEUE_LIMIT = 1000  # events that a slow reader may lag behind before it is cut off
 
 
@@ -29,11 +29,8 @@ class Tail:
                 self._hand_out(await asyncio.to_thread(self._look, dict(self._seen)))
 
     def _look(self, seen: dict[str, int]) -> dict[str, list[Recorded]]:
-        found = {}
-        for run_id, after in seen.items():
-            if new := self._events.read(run_id, after):
-                found[run_id] = new
-        return found
+        grown = [head.run_id for head in self._events.heads(seen) if head.seq > seen[head.run_id]]
+        return {run_id: self._events.read(run_id, seen[run_id]) for run_id in grown}
 
     def _hand_out(self, found: dict[str, list[Recorded]]) -> None:
         for run_id, new in found.items():

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, bindparam, exists, func, insert, select
+from sqlalchemy import Connection, Select, Subquery, bindparam, exists, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from honk.core.errors import StaleWriter, StoreError
@@ -40,10 +41,17 @@ _RUNS = (
     .where(exists().where(events.c.run_id == runs.c.run_id))
     .order_by(runs.c.created_at.desc(), runs.c.run_id.desc())
 )
-_newest = select(events.c.run_id, func.max(events.c.seq).label("seq")).group_by(events.c.run_id).subquery()
-_HEADS = select(events.c.run_id, events.c.seq, events.c.kind, events.c.at).join(
-    _newest, (events.c.run_id == _newest.c.run_id) & (events.c.seq == _newest.c.seq)
-)
+_NEWEST = select(events.c.run_id, func.max(events.c.seq).label("seq")).group_by(events.c.run_id)
+
+
+def _heads(newest: Subquery) -> Select[str, int, str, str]:
+    return select(events.c.run_id, events.c.seq, events.c.kind, events.c.at).join(
+        newest, (events.c.run_id == newest.c.run_id) & (events.c.seq == newest.c.seq)
+    )
+
+
+_HEADS = _heads(_NEWEST.subquery())
+_HEADS_OF = _heads(_NEWEST.where(events.c.run_id.in_(bindparam("of", expanding=True))).subquery())
 
 
 class SqlEventStore:
@@ -82,10 +90,11 @@ class SqlEventStore:
         with self._db.single() as connection:
             return list(connection.scalars(_RUNS))
 
-    def heads(self) -> list[Head]:
-        """The newest event of each run, in no order."""
+    def heads(self, of: Collection[str] | None = None) -> list[Head]:
+        """The newest event of each run, or of each one in ``of``, in no order."""
+        query = _HEADS if of is None else _HEADS_OF.params(of=list(of))
         with self._db.single() as connection:
-            rows = connection.execute(_HEADS).all()
+            rows = connection.execute(query).all()
         return [Head(run_id, seq, kind, datetime.fromisoformat(at)) for run_id, seq, kind, at in rows]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -46,9 +46,10 @@ class MemoryStore:
         with self._lock:
             return [run_id for run_id in reversed(self._fences) if self._logs.get(run_id)]
 
-    def heads(self) -> list[Head]:
+    def heads(self, of: Collection[str] | None = None) -> list[Head]:
         with self._lock:
-            newest = [log[-1] for log in self._logs.values() if log]
+            logs = (log for run_id, log in self._logs.items() if of is None or run_id in of)
+            newest = [log[-1] for log in logs if log]
         return [Head(last.run_id, last.seq, last.event.kind, last.at) for last in newest]
 
     def claim(self, run_id: str, owner: str) -> int:

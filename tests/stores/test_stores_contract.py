@@ -111,6 +111,8 @@ def test_heads_are_the_newest_events(stores: Any) -> None:
         "r2": (1, "instructed"),
     }
     assert heads["r2"].at == last.at
+    assert [(head.run_id, head.seq) for head in stores.log.heads(["r1", "r3", "unknown"])] == [("r1", 3)]
+    assert stores.log.heads([]) == []
 
 
 def test_a_live_lease_keeps_others_out_and_names_its_owner(stores: Any) -> None:
