@@ -93,6 +93,7 @@ def queue_cost(site: Site, scale: Scale) -> Iterator[Figure]:
 
 def under_load(site: Site, scale: Scale, page: Page, wrong: list[str]) -> Iterator[Figure]:
     watched = [site.watched(f"watched {n}") for n in range(scale.watched)]
+    before = site.ended()  # before the workers: they end runs while others are still being ordered
     workers = [site.worker(), site.worker()]
     ordered = [site.order(f"order-{n}") for n in range(scale.runs)]
     again = [site.order(f"order-{n}") for n in range(scale.runs)]
@@ -103,7 +104,6 @@ def under_load(site: Site, scale: Scale, page: Page, wrong: list[str]) -> Iterat
         rate=scale.rate, starting=STARTING, github_secret=site.github_secret,
         slack_secret=site.slack.secret, slack_url=site.slack.url,
     )  # fmt: skip
-    before = site.ended()
     killer = threading.Thread(target=kill_one, args=(site, workers, scale, before), daemon=True)
     if scale.runs:
         killer.start()

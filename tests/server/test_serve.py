@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from pathlib import Path
 
@@ -145,6 +146,7 @@ def test_another_worker_carries_on_where_one_died_or_was_stopped(
     first = honk.start("worker")
     run_id = served.order(origin).json()["run_id"]
     assert honk.service.hanging.wait(100)
+    assert os.getpriority(os.PRIO_PROCESS, first.process.pid) > os.getpriority(os.PRIO_PROCESS, 0)
     first.process.send_signal(number)
     code = first.process.wait(60)
     assert code == (0 if number is signal.SIGTERM else -number)
