@@ -31,7 +31,8 @@ lint: setup
 
 # What tests leave among the system's temporary files (runs that they kill, pytest's own folders) is
 # in one folder, which goes when all of them passed. Its path is short, for sockets.
-TESTS := scratch=$$(mktemp -d /tmp/honk-XXXXXX) && TMPDIR=$$scratch \
+# Other users may pass it: PostgreSQL has one of its own.
+TESTS := scratch=$$(mktemp -d /tmp/honk-XXXXXX) && chmod 711 $$scratch && TMPDIR=$$scratch \
 	$(VENV)/bin/pytest -n $(JOBS) --dist loadgroup
 
 test: lint engine

@@ -144,5 +144,5 @@ def obeyed(log: str) -> list[tuple[str, str]]:
 
 def environment(extra: Mapping[str, str]) -> dict[str, str]:
     """A job's environment: little of this process's own."""
-    kept = ("PATH", "HOME", "LANG", "DOCKER_HOST", "PIP_CERT", "PIP_CONFIG_FILE", "SSL_CERT_FILE")
+    kept = ("PATH", "HOME", "TMPDIR", "LANG", "DOCKER_HOST", "PIP_CERT", "PIP_CONFIG_FILE", "SSL_CERT_FILE")
     return {name: os.environ[name] for name in kept if name in os.environ} | dict(extra)

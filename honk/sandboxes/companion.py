@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _READY_SECONDS = 60.0
 _SEED_SECONDS = 1800.0  # 50,000 files on a slow disk take minutes
 _ANSWER_SECONDS = 600.0
+_LAST_SECONDS = 60.0  # for what keeps the work of a run that was cancelled
 
 
 def command(*, proxy: bool, quota: int) -> list[str]:
@@ -83,6 +84,9 @@ class Companion:
         self._buffer = bytearray()
         self._control = attach(api, container, stdin=True, stdout=True, stderr=False)
         self._notices = attach(api, container, stdin=False, stdout=False, stderr=True)
+        self._seeding = True
+        self._late = threading.Timer(_LAST_SECONDS, self._wake)
+        self._late.daemon = True
         self._listener = threading.Thread(target=self._listen, name="honk-companion", daemon=True)
         self._listener.start()
 
@@ -95,6 +99,7 @@ class Companion:
 
         Raises SandboxError with git's words if the packs do not hold what is asked for.
         """
+        self._seeding = True
         try:
             self._put(*seed_request(spec.packs, spec.shallow, spec.head, spec.checkout, spec.submodules))
             self._answer(_SEED_SECONDS)
@@ -102,6 +107,7 @@ class Companion:
             raise SandboxError(
                 f"The repository could not be put into the sandbox: {error.message}"
             ) from error
+        self._seeding = False
 
     def scan(self) -> TreeChanges:
         """What changed since the last scan. Raises HandOverError for a tree beyond all bounds."""
@@ -193,11 +199,19 @@ class Companion:
                 self._over_quota(int(data.split()[1]))
 
     def interrupt(self) -> None:
-        """Wake a reader, from any thread."""
+        """The run is cancelled: wake whoever seeds, from any thread. A scan or an export may end, and
+        others may follow for a while: they keep what the interrupted turn changed."""
+        if self._seeding:
+            self._wake()
+        else:
+            self._late.start()
+
+    def _wake(self) -> None:
         self._control.interrupt()
         self._notices.interrupt()
 
     def close(self) -> None:
+        self._late.cancel()
         self._notices.interrupt()
         self._listener.join()
         self._notices.close()

@@ -189,7 +189,8 @@ class Installer:
         root = self._root / f"i{self._count}"
         root.mkdir()
         service = self._stack.enter_context(ScriptedModel(turns, judge))
-        kept = ("PATH", "DOCKER_HOST", "LANG", "PIP_CONFIG_FILE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+        machine = ("PATH", "TMPDIR", "LANG", "DOCKER_HOST")
+        kept = (*machine, "PIP_CONFIG_FILE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
         env = {name: os.environ[name] for name in kept if name in os.environ}
         env |= {
             "HOME": str(root),

@@ -13,6 +13,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from honk.core.types import Outcome
+from honk.sandboxes.profile import REPO
 from honk.testing.scripted import Hang
 from tests.e2e.installed import Done, Installed, Installer, docker_client, make_repo, until
 from tests.world import APPROVE, FILES, FINISH, GREET, bash, git
@@ -24,7 +25,7 @@ WAIT = bash("touch begun; exec sleep 600")
 
 
 def patched(honk: Installed, run_id: str) -> Done:
-    """What `honk diff` prints; it must hold the finished turn's work."""
+    """What `honk diff` prints; it must hold the turns' work."""
     done = honk.honk("diff", run_id)
     assert done.code == 0
     assert "+echo hello" in done.out, done.err
@@ -88,9 +89,12 @@ def test_ctrl_c_while_the_model_streams_keeps_the_work_and_resume_finishes_it(in
 def test_a_signal_while_a_command_runs_ends_the_run_in_order(
     install: Installer, number: signal.Signals
 ) -> None:
-    honk = install([GREET, WAIT])
+    honk = install([bash("sed -i 's/bye/hello/' greet.sh; touch begun; sleep 600")])
     started = honk.start(REQUEST, "--repo", str(make_repo(honk.root / "o")), "--json")
-    until(lambda: honk.turns(2))
+    container = until(honk.container)
+    with docker_client() as client:
+        inside = client.containers.get(container)
+        until(lambda: inside.exec_run(["test", "-e", f"{REPO}/begun"]).exit_code == 0 or None)
     started.signal(number)
     done = started.end()
     assert (done.code, done.result.outcome) == (130, "cancelled")
