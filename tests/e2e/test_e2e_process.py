@@ -32,6 +32,14 @@ def patched(honk: Installed, run_id: str) -> Done:
     return done
 
 
+def begun(honk: Installed) -> None:
+    """Wait until the command that does not end has made its file."""
+    container = until(honk.container)
+    with docker_client() as client:
+        inside = client.containers.get(container)
+        until(lambda: inside.exec_run(["test", "-e", f"{REPO}/begun"]).exit_code == 0 or None)
+
+
 def validated(honk: Installed, name: str, values: list[object]) -> None:
     schema = json.loads(honk.honk("schema", name).out)
     Draft202012Validator.check_schema(schema)
@@ -91,10 +99,7 @@ def test_a_signal_while_a_command_runs_ends_the_run_in_order(
 ) -> None:
     honk = install([bash("sed -i 's/bye/hello/' greet.sh; touch begun; sleep 600")])
     started = honk.start(REQUEST, "--repo", str(make_repo(honk.root / "o")), "--json")
-    container = until(honk.container)
-    with docker_client() as client:
-        inside = client.containers.get(container)
-        until(lambda: inside.exec_run(["test", "-e", f"{REPO}/begun"]).exit_code == 0 or None)
+    begun(honk)
     started.signal(number)
     done = started.end()
     assert (done.code, done.result.outcome) == (130, "cancelled")
@@ -128,6 +133,7 @@ def test_cancel_from_another_process_ends_a_live_run_that_logs_follow(install: I
     assert (not_ended.code, not_ended.out) == (2, "")
     patched(honk, run_id)  # of a running one
     assert honk.honk("resume", run_id).code == 40, "another process has it"
+    begun(honk)
     assert honk.honk("cancel", run_id[:6]).code == 0
     done = started.end()
     assert (done.code, done.result.outcome) == (130, "cancelled")
@@ -135,6 +141,7 @@ def test_cancel_from_another_process_ends_a_live_run_that_logs_follow(install: I
     followed = follow.end()
     assert followed.code == 0
     assert followed.out.rstrip().endswith("cancelled: Cancelled by `honk cancel`.")
+    assert "begun" in patched(honk, run_id).out, "what the interrupted turn did"
     twice = honk.honk("cancel", run_id)
     assert (twice.code, twice.err.count("has ended: cancelled")) == (2, 1)
 

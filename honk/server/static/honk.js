@@ -1,12 +1,15 @@
 // What HTML and htmx cannot say: local times, a running clock, following the end of a log.
 "use strict";
 (() => {
+  const formats = {  // made once: each costs more than all of its uses
+    entry: new Intl.DateTimeFormat([], { timeStyle: "medium" }),
+    other: new Intl.DateTimeFormat([], { dateStyle: "short", timeStyle: "short" }),
+  };
   const localise = (root) => {
     for (const time of root.querySelectorAll("time:not([title])")) {
       const at = new Date(time.dateTime);
       time.title = time.textContent;
-      const style = time.closest(".entry") ? { timeStyle: "medium" } : { dateStyle: "short", timeStyle: "short" };
-      time.textContent = at.toLocaleString([], style);
+      time.textContent = (time.closest(".entry") ? formats.entry : formats.other).format(at);
     }
   };
   const clock = (seconds) => {
