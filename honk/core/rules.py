@@ -21,6 +21,7 @@ GateName = Literal[
     "mode",
     "binary",
     "junk",
+    "change-size",
     "file-size",
     "tests-changed",
 ]

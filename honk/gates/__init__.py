@@ -11,6 +11,7 @@
 | ``lock-file`` | lock files that moved without their manifest | those that the request speaks of |
 | ``dependency-downgrade`` | packages that go back to an older version | those that the request names |
 | ``file-size`` | above 10 MB | above 1 MB |
+| ``change-size`` | | more files or lines than a pull request shows |
 | ``submodule``, ``symlink`` | submodules; links out of the repository | other links |
 | ``binary``, ``mode``, ``tests-changed`` | | binary content, executable bits, edited tests |
 | ``suppression`` | | new words in the code that silence a linter or type checker |
@@ -26,7 +27,7 @@ from collections.abc import Iterator
 from honk.core.ports import Source
 from honk.core.types import Change, Finding
 from honk.gates.content import Content, contents
-from honk.gates.dependencies import downgrades, locks
+from honk.gates.dependencies import downgrades, is_lock, locks
 from honk.gates.expected import expected_output
 from honk.gates.fresh import Base
 from honk.gates.hidden import hidden_characters, scan_hidden, visible
@@ -36,7 +37,7 @@ from honk.gates.paths import protected_paths, tests_changed
 from honk.gates.policy import DEFAULTS, GatePolicy, apply, can_permit, combined, matches
 from honk.gates.request import asked, wanted
 from honk.gates.secrets import mask, scan_secrets, secrets
-from honk.gates.shape import shape
+from honk.gates.shape import change_size, shape
 from honk.gates.suite import Suite
 from honk.gates.suppressions import suppressions
 from honk.gates.weakened import weakened
@@ -60,11 +61,14 @@ def _inspect(change: Change, source: Source, policy: GatePolicy) -> Iterator[Fin
     base = _base(change, source)
     folders = _folders(change, base)
     added = tuple(file.path for file in change.files if file.status == "A")
+    lines = 0
     for content in contents(change, source):
+        lines += 0 if is_lock(content.file.path) else len(content.added) + len(content.removed)
         suite.take(content)
         yield from _file(content, policy)
         yield from downgrades(content, words)
         yield from junk(content, folders)
+    yield from change_size(len(change.files), lines)
     yield from lowered(suite.configs, added, base, request)
     yield from locks(change.files, words)
     yield from weakened(suite.tests, suite.gone(), request)

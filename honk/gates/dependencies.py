@@ -47,6 +47,11 @@ _ASKED_BACK = re.compile(
 )
 
 
+def is_lock(path: str) -> bool:
+    """Whether a package manager writes ``path``, and nobody reads it."""
+    return path.rpartition("/")[2] in _LOCKS
+
+
 def locks(files: Sequence[FileChange], request: str) -> Iterator[Finding]:
     """Lock files that changed although no manifest did; blocked unless the request speaks of it. Here as
     below the request comes without what it forbids."""

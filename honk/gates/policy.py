@@ -24,6 +24,7 @@ DEFAULTS: Mapping[GateName, GateMode] = {
     "junk": "block",
     "lock-file": "block",
     "dependency-downgrade": "block",
+    "change-size": "flag",
     "tests-changed": "flag",
     "suppression": "flag",
     "binary": "flag",

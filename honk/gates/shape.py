@@ -10,6 +10,9 @@ from honk.core.types import Finding
 from honk.gates.content import BLOCKED_BYTES, Content, is_binary
 
 FLAGGED_BYTES = 1_000_000
+FLAGGED_FILES, FLAGGED_LINES = 300, 20_000
+"""What a pull request on GitHub shows of its files and of their lines, at most ("Limits for viewing
+content and diffs in a repository", GitHub Docs): nobody sees there what is beyond."""
 _LINK, _SUBMODULE, _EXECUTABLE = "120000", "160000", "100755"
 
 
@@ -17,6 +20,15 @@ def shape(content: Content) -> Iterator[Finding]:
     """All findings about the form of one changed path."""
     yield from _size(content)
     yield from _mode(content)
+
+
+def change_size(files: int, lines: int) -> Iterator[Finding]:
+    """Of the whole change; ``lines``: those added and removed, lock files left out."""
+    if files > FLAGGED_FILES or lines > FLAGGED_LINES:
+        detail = (
+            f"{files:,} files, {lines:,} lines: a pull request shows {FLAGGED_FILES} and {FLAGGED_LINES:,}"
+        )
+        yield Finding(gate="change-size", result="flag", path="all files", detail=detail)
 
 
 def _found(

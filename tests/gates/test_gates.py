@@ -345,6 +345,20 @@ def test_size_blocks_above_ten_megabytes(gates: Gates) -> None:
     assert found(gates({"a": big}, {"a": big + b"y\n"}), "file-size") == ["flag"]
 
 
+def test_a_change_larger_than_a_pull_request_shows_is_flagged(gates: Gates) -> None:
+    many = {f"d/{n}.txt": b"x\n" for n in range(301)}
+    assert found(gates({}, many), "change-size") == ["flag"]
+    assert gates({}, dict(list(many.items())[:300])) == ()
+    long = text(*(f"line {n}" for n in range(12_000)))
+    assert found(gates({"a": long}, {"b": text(*(f"row {n}" for n in range(12_000)))}), "change-size")
+    assert gates({}, {"a": long}) == ()
+    lock = {"poetry.lock": long + long, "pyproject.toml": b"[project]\nname = 'a'\n"}
+    assert found(gates({}, lock), "change-size") == []
+    assert found(gates({}, many, modes={"change-size": "block"}), "change-size") == ["block"]
+    allowed = gates({}, many, modes={"change-size": "block"}, allow=("/all files",))
+    assert found(allowed, "change-size") == ["flag"]
+
+
 def test_kinds_of_entries(gates: Gates) -> None:
     assert found(gates({}, {"a.png": b"\x89PNG\0\0"}), "binary") == ["flag"]
     assert found(gates({"a.sh": b"x\n"}, {"a.sh": ("100755", b"x\n")}), "mode") == ["flag"]
