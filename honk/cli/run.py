@@ -16,6 +16,7 @@ from honk import settings as settings_module
 from honk import wiring
 from honk.cli import ci, plan
 from honk.cli.places import only, open_place
+from honk.cli.signals import on_stop
 from honk.cli.view import View
 from honk.core.cancel import Cancel
 from honk.core.ci import CiJob
@@ -122,22 +123,17 @@ def order_of(options: Options, job: CiJob | None = None) -> Order:
 
 @contextmanager
 def interrupts(cancel: Cancel) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM ends the run in order; a second Ctrl-C ends honk at once."""
+    """The first Ctrl-C, SIGTERM or SIGHUP ends the run in order; a second Ctrl-C ends honk at once."""
 
-    def stop(number: int, frame: object) -> None:
-        if cancel.is_set() and number == signal.SIGINT:
+    def stop(number: signal.Signals) -> None:
+        if cancel.is_set() and number is signal.SIGINT:
             raise KeyboardInterrupt
         # Closing a container takes a moment, and a signal handler must not wait for locks
         # that the interrupted thread may hold.
-        reason = f"Stopped by {signal.Signals(number).name}."
-        threading.Thread(target=cancel.set, args=(reason,), daemon=True).start()
+        threading.Thread(target=cancel.set, args=(f"Stopped by {number.name}.",), daemon=True).start()
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with on_stop(stop):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def elsewhere(settings: Settings, remote: str | None) -> str | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from honk import settings as settings_module
 from honk import wiring
+from honk.cli.signals import on_stop
 from honk.core.errors import UserError
 from honk.settings import Settings
 
@@ -111,15 +112,16 @@ def mcp_command(workers: int | None, config: Path | None) -> int:
 
 @contextmanager
 def _signals() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set; neither then ends the process by itself."""
+    """An event that SIGINT, SIGTERM and SIGHUP set; none then ends the process by itself."""
     stop = threading.Event()
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in numbers}
-    try:
+
+    def end(number: signal.Signals) -> None:
+        if number is signal.SIGHUP:  # of which the web server does not know
+            signal.raise_signal(signal.SIGTERM)
+        stop.set()
+
+    with on_stop(end):
         yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def token_command(name: str, role: str, *, revoke: bool, config: Path | None) -> int:

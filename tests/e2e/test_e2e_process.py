@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 import tempfile
 import tomllib
 from pathlib import Path
@@ -93,7 +94,7 @@ def test_ctrl_c_while_the_model_streams_keeps_the_work_and_resume_finishes_it(in
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_while_a_command_runs_ends_the_run_in_order(
     install: Installer, number: signal.Signals
 ) -> None:
@@ -106,6 +107,19 @@ def test_a_signal_while_a_command_runs_ends_the_run_in_order(
     assert number.name in done.result.reason
     assert honk.leftovers() == []
     patched(honk, done.result.run_id)
+
+
+@pytest.mark.full
+def test_a_run_under_nohup_outlives_a_hangup(install: Installer) -> None:
+    honk = install([GREET, Hang(), FINISH])
+    origin = make_repo(honk.root / "o")
+    program = ("nohup", sys.executable, "-m", "honk")
+    started = honk.start(REQUEST, "--repo", str(origin), "--json", program=program)
+    assert honk.service.hanging.wait(100)
+    started.signal(signal.SIGHUP)
+    started.signal(signal.SIGTERM)  # that the run hears this one shows that it lived on
+    done = started.end()
+    assert (done.code, done.result.outcome, done.result.reason) == (130, "cancelled", "Stopped by SIGTERM.")
 
 
 @pytest.mark.full

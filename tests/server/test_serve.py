@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx2
@@ -12,7 +14,7 @@ import pytest
 
 from honk.core.events import EVENT
 from honk.testing.scripted import Hang
-from tests.e2e.installed import Installer, make_repo
+from tests.e2e.installed import Installed, Installer, make_repo, until
 from tests.server.conftest import serve
 from tests.world import FINISH, GREET, git
 
@@ -159,6 +161,33 @@ def test_another_worker_carries_on_where_one_died_or_was_stopped(
     branches = git(origin, "for-each-ref", "--format=%(refname:short)", "refs/heads/honk/").split()
     assert branches == [result["branch"]]
     assert honk.leftovers() == []
+
+
+@pytest.mark.full
+def test_a_closed_terminal_ends_the_service_in_order(install: Installer) -> None:
+    honk = install()
+    served = serve(honk, "--workers", "0")
+    worker, mcp = honk.start("worker"), start_mcp(honk)
+    until(lambda: True if "Working on" in worker.err.read_text() else None)
+    for process in (served.started.process, worker.process, mcp):
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(60) == 0
+
+
+def start_mcp(honk: Installed) -> subprocess.Popen[bytes]:
+    """`honk mcp` that has answered once and whose standard input stays open."""
+    process = honk.stack.enter_context(
+        subprocess.Popen(
+            [sys.executable, "-m", "honk", "mcp", "--workers", "0"],
+            cwd=honk.root, env=honk.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )
+    )  # fmt: skip
+    honk.stack.callback(process.kill)
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.write(b'{"jsonrpc": "2.0", "id": 1, "method": "ping"}\n')
+    process.stdin.flush()
+    assert b'"id":1' in process.stdout.readline()
+    return process
 
 
 def test_words_of_a_person_reach_the_model_before_its_next_turn(install: Installer) -> None:
