@@ -370,13 +370,15 @@ def schema(
 
 def main() -> None:
     """Entry point. Every expected error ends as one message and its exit code."""
+    from honk.cli.streams import standard_streams
     from honk.core.errors import HonkError, UserError
 
     # Imports make hundreds of thousands of objects that all stay: looking through them
     # again and again for garbage takes an eighth of the time to the first request.
     gc.set_threshold(20_000, 20, 20)
     try:
-        app(args=with_command(sys.argv[1:]), prog_name="honk")
+        with standard_streams():
+            app(args=with_command(sys.argv[1:]), prog_name="honk")
     except HonkError as error:
         from honk.core.plain import clean
 
@@ -386,5 +388,3 @@ def main() -> None:
         sys.exit(2 if isinstance(error, UserError) else 40)
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:
-        sys.exit(0)

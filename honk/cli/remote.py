@@ -9,6 +9,7 @@ from pathlib import Path
 from honk.cli import plan
 from honk.cli.places import There, connect
 from honk.cli.run import Options, further, heard, look_further, order_of, waiting
+from honk.cli.streams import print_result
 from honk.cli.view import View
 from honk.client import Client
 from honk.core.errors import InfrastructureError, UserError
@@ -92,7 +93,7 @@ def _look_on(client: Client, run_id: str, after: int, view: View, *, json: bool)
         )
         return DETACHED
     if json:
-        print(client.result(run_id).model_dump_json())
+        print_result(client.result(run_id).model_dump_json())
     else:
         look_further(further(run_id, ended), waiting(ended))
     return EXIT_CODES[ended.outcome]

@@ -17,6 +17,7 @@ from honk import wiring
 from honk.cli import ci, plan
 from honk.cli.places import only, open_place
 from honk.cli.signals import on_stop
+from honk.cli.streams import print_result
 from honk.cli.view import View
 from honk.core.cancel import Cancel
 from honk.core.ci import CiJob
@@ -276,7 +277,7 @@ def finish(done: wiring.Executed, stores: wiring.Stores, *, json: bool) -> int:
     run, ended = done.run, done.ended
     code = USAGE if done.usage else EXIT_CODES[ended.outcome]
     if json:
-        print(result(run.id, run.state, stores.artifacts).model_dump_json())
+        print_result(result(run.id, run.state, stores.artifacts).model_dump_json())
         return code
     more = further(run.id, ended)
     if run.state.base is not None and run.state.pushed is not None:

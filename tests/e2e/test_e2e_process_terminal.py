@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from honk.testing.scripted import Call, Turn
+from honk.testing.scripted import Call, Hang, Turn
 from tests.e2e.installed import Installed, Installer, make_repo
 from tests.world import FILES, FINISH, GREET, bash
 
@@ -47,6 +47,26 @@ def on_terminal(honk: Installed, *arguments: str, answers: tuple[str, ...] = ())
         os.close(leader)
         honk.stack.callback(process.kill)
     return process.wait(60), seen.decode("utf-8", "replace")
+
+
+@pytest.mark.full
+def test_a_terminal_that_closes_ends_the_run_in_order(install: Installer) -> None:
+    honk = install([GREET, Hang()])
+    origin = make_repo(honk.root / "o")
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "honk", "say hello", "--repo", str(origin)],
+        cwd=honk.root, env={**honk.env, "TERM": "xterm"}, preexec_fn=lambda: os.login_tty(follower),
+    )  # fmt: skip
+    honk.stack.callback(process.kill)
+    os.close(follower)
+    assert honk.service.hanging.wait(100)
+    os.close(leader)  # the kernel sends SIGHUP, and whatever is written from now on fails
+    assert process.wait(60) == 130
+    shown = honk.honk("show", honk.run_id()).out
+    assert "(cancelled)" in shown and "Stopped by SIGHUP." in shown
+    assert "+echo hello" in honk.honk("diff", honk.run_id()).out
+    assert honk.leftovers() == []
 
 
 def evil_honk(install: Installer) -> tuple[Installed, list[str]]:
