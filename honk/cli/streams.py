@@ -53,28 +53,41 @@ class _Output(io.FileIO):
 
 @contextmanager
 def standard_streams() -> Iterator[None]:
-    """From here to its end the process writes to standard streams of the kind above.
+    """From here to its end the process has three standard streams, whichever it was started with,
+    and writes to them as above. Characters that the encoding of standard output lacks become
+    question marks, with which JSON stays JSON.
 
     Raises OutputLost, or exits with CUT_SHORT where nobody reads any more.
     """
-    sys.stdout, sys.stderr = _opened(sys.stdout, 1), _opened(sys.stderr, 2)
+    for descriptor in range(3):  # a closed one would be that of the next file opened, a database say
+        _ensure_open(descriptor)
+    sys.stdin = sys.stdin or open(0, closefd=False)  # noqa: SIM115 - as long as the process
+    sys.stdout, sys.stderr = _opened(sys.stdout, 1, "replace"), _opened(sys.stderr, 2, "backslashreplace")
     try:
         try:
             yield
         finally:
-            print(end="", flush=True)
+            sys.stdout.flush()
     except OutputLost as lost:
         if lost.unread:
             sys.exit(CUT_SHORT)
         raise
 
 
-def _opened(before: TextIO, descriptor: int) -> TextIO:
-    if not isinstance(before, io.TextIOWrapper):  # None: it was closed
-        return before
-    by_line = before.line_buffering or before.write_through
+def _ensure_open(descriptor: int) -> None:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest free one is this one
+
+
+def _opened(before: TextIO | None, descriptor: int, errors: str) -> TextIO:
+    """``before``: Python's own stream, None if it was closed."""
     to = io.BufferedWriter(_Output(descriptor))
-    return io.TextIOWrapper(to, before.encoding, before.errors, line_buffering=by_line)
+    if not isinstance(before, io.TextIOWrapper):
+        return io.TextIOWrapper(to, "utf-8", errors)
+    by_line = before.line_buffering or before.write_through
+    return io.TextIOWrapper(to, before.encoding, errors, line_buffering=by_line)
 
 
 def print_result(text: str) -> None:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import pytest
 
-from honk.core.events import RunEnded
+from honk.core.events import RunEnded, RunRequested
+from honk.core.types import Outcome, RepoRef, Request
 from honk.testing.scripted import Hang
+from honk.wiring import open_stores
 from tests.e2e.installed import Done, Installed, Installer, make_repo, until
+from tests.server.conftest import record
 from tests.world import FINISH, GREET
 
-FULL = "/dev/full"
+RUN = "0123456789"
+WORDS = "hello … 🦢"
+PATCH = f"--- a/greet.sh\n+++ b/greet.sh\n@@ -1 +1 @@\n-bye\n+{WORDS}\n"
+
+FULL, CLOSED = "/dev/full", "&-"
 UNREAD = """
 import os, sys
 reader, writer = os.pipe()
@@ -42,7 +50,14 @@ def buffered(install: Installer, *turns: Hang) -> Installed:
 
 
 @pytest.mark.docker
-@pytest.mark.parametrize("program", [unread(2), to(2, FULL)], ids=["unread", "full"])
+@pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param(unread(2), id="unread"),
+        pytest.param(to(2, FULL), id="full", marks=pytest.mark.full),
+        pytest.param(to(2, CLOSED), id="closed", marks=pytest.mark.full),
+    ],
+)
 def test_a_run_that_cannot_tell_of_itself_goes_on_to_its_own_end(
     install: Installer, program: tuple[str, ...]
 ) -> None:
@@ -54,6 +69,7 @@ def test_a_run_that_cannot_tell_of_itself_goes_on_to_its_own_end(
 
 
 @pytest.mark.docker
+@pytest.mark.full
 def test_the_exit_code_of_a_run_is_its_own_where_its_result_cannot_be_written(install: Installer) -> None:
     honk = buffered(install)
     arguments = ("run", "say hello", "--repo", str(make_repo(honk.root / "o")), "--base", "nope", "--json")
@@ -78,3 +94,47 @@ def test_a_reader_that_leaves_a_run_costs_it_nothing(install: Installer) -> None
     assert until(lambda: code.read_text() if code.exists() else None) == "130\n"
     assert "+echo hello" in honk.honk("diff", honk.run_id()).out
     assert honk.leftovers() == []
+
+
+# ---- views ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def viewed(install: Installer) -> Installed:
+    """honk with one run in its log that ended with a patch."""
+    honk = buffered(install)
+    repo = RepoRef(forge="local", name="/srv/o", url="file:///srv/o")
+    asked = Request(text=f"say {WORDS}", repo=repo, model="anthropic:claude-sonnet-5-5")
+    with open_stores(honk.settings) as stores:
+        patch = stores.artifacts.put(PATCH.encode())
+        ended = RunEnded(outcome=Outcome.UNVERIFIED, reason="No.", patch=patch, seconds=1)
+        record(stores, RUN, RunRequested(honk="0", request=asked), ended)
+    return honk
+
+
+VIEWS = [("show", RUN), ("show", RUN, "--json"), ("runs",), ("logs", RUN), ("diff", RUN)]
+
+
+@pytest.mark.parametrize(
+    "view", [("--help",), *(pytest.param(view, marks=pytest.mark.full) for view in VIEWS)], ids=" ".join
+)
+def test_a_view_that_cannot_be_written_ends_as_other_tools_do(
+    viewed: Installed, view: tuple[str, ...]
+) -> None:
+    assert viewed.start(*view, program=unread(1)).end() == Done(141, "", "")
+    assert viewed.start(*view, program=to(1, CLOSED)).end() == Done(0, "", "")
+    full = viewed.start(*view, program=to(1, FULL)).end()
+    assert full.code == 40
+    assert full.err.splitlines() == [
+        "honk: Standard output cannot be written: No space left on device.",
+        "      Write it elsewhere.",
+    ]
+
+
+@pytest.mark.full
+def test_characters_that_the_encoding_lacks_are_replaced(viewed: Installed) -> None:
+    viewed.env["PYTHONIOENCODING"] = "ascii"
+    shown = viewed.honk("show", RUN)
+    assert (shown.code, "request   say hello ? ?" in shown.out) == (0, True), shown.err
+    assert json.loads(viewed.honk("show", RUN, "--json").out)["outcome"] == "unverified"
+    assert viewed.honk("diff", RUN).out == PATCH, "a patch is applied byte for byte"
