@@ -26,7 +26,8 @@ class LocalRepository:
     objects (shared by linked work trees). ``origin`` is the URL of the remote ``origin``
     after ``url.….insteadOf`` (paths made absolute), None without one. ``branch`` is checked
     out (None: detached or none). ``dirty`` names the first of ``dirty_count`` changed or untracked files.
-    ``unpushed`` counts the base branch's commits that no branch of origin has.
+    ``unpushed`` counts the base branch's commits that no branch of origin has (0 where none of
+    origin's branches are kept, as in a bare clone: nobody knows there).
     ``config_uncommitted`` says that ``.honk.yml`` is there in another form than in HEAD.
     """
 
@@ -140,7 +141,8 @@ def _dirty(git: Git, top: Path) -> list[str]:
 
 
 def _unpushed(git: Git, branch: str) -> int:
-    if not branch:
+    kept = git.attempt("config", "--get-all", "remote.origin.fetch").out
+    if not branch or b":refs/remotes/origin/" not in kept:
         return 0
     ref = f"refs/heads/{check_branch(branch)}"
     result = git.attempt("rev-list", "--count", ref, "--not", "--remotes=origin", "--")

@@ -60,6 +60,22 @@ def test_commits_that_origin_does_not_have_are_counted(origin: Repo, tmp_path: P
     assert describe(clone.path).origin == str(origin.path)
 
 
+@pytest.mark.parametrize("how", ["--bare", "--mirror"])
+def test_of_a_clone_that_keeps_no_branches_of_origin_nothing_is_said(
+    origin: Repo, tmp_path: Path, how: str
+) -> None:
+    origin.commit()
+    origin.git("clone", "--quiet", how, str(origin.path), str(tmp_path / "q.git"))
+    found = describe(tmp_path / "q.git")
+    assert (found.bare, found.origin, found.unpushed) == (True, str(origin.path), 0)
+
+
+def test_what_was_never_pushed_is_counted(origin: Repo) -> None:
+    origin.commit()
+    origin.git("remote", "add", "origin", "https://git.example/never/pushed.git")
+    assert describe(origin.path).unpushed == 1
+
+
 def test_the_users_short_forms_of_addresses_are_expanded(origin: Repo, tmp_path: Path) -> None:
     config = tmp_path / "gitconfig"
     config.write_text('[url "https://github.com/"]\n\tinsteadOf = gh:\n')
