@@ -225,7 +225,12 @@ def stages(site: Site, scale: Scale, chosen: list[str], wrong: list[str]) -> Ite
     if "cost" in chosen:
         yield from queue_cost(site, scale)  # before Playwright, whose event loop DBOS would take for its own
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=site.chromium, args=["--no-sandbox"])
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
+        browser = playwright.chromium.launch(
+            executable_path=site.chromium,
+            args=["--no-sandbox"],
+            env={**kept, "HOME": str(site.root)},  # not that of whoever measures
+        )
         context = browser.new_context(viewport={"width": 1280, "height": 900})
         context.add_cookies([{"name": "honk_token", "value": site.token, "url": site.url}])
         page = context.new_page()

@@ -28,9 +28,8 @@ def _browser() -> None:
             command = [*sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", *step]
             done = subprocess.run(command, capture_output=True, text=True)
             why = (done.stderr.strip() or "apt-get failed").splitlines()[-1] if done.returncode else ""
-    print(
-        f"The tests of the pages are skipped, for want of chromium: {why}." if why else "Installed chromium."
-    )
+    skipped = f"The tests of the pages are skipped, for want of chromium: {why}. Install it to run them."
+    print(skipped if why else "Installed chromium.")
 
 
 def main() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,13 +22,26 @@ expect.set_options(timeout=30_000)  # milliseconds; a busy machine is no failure
 NO_BROWSER = "chromium is not installed and could not be (scripts/test_prepare.py says why)"
 
 
+def private(home: Path) -> dict[str, str | float | bool]:
+    """The environment of a browser that leaves nothing in the home of whoever runs the tests."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
+    return {**kept, "HOME": str(home)}
+
+
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def browser_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("browser")
+
+
+@pytest.fixture(scope="session")
+def browser(browser_home: Path) -> Iterator[Browser]:
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
         pytest.skip(NO_BROWSER)
     with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        found = playwright.chromium.launch(
+            executable_path=program, args=["--no-sandbox"], env=private(browser_home)
+        )
         yield found
         found.close()
 

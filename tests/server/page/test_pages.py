@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import time
 from pathlib import Path
 
 import httpx2
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from honk.core.events import (
     Judged,
@@ -30,6 +32,18 @@ from tests.world import make_origin
 
 RUN = "0a1b2c3d4e"
 FOLLOWED = Path(__file__).parents[2] / "fixtures" / "logs" / "v1-followup.jsonl"
+
+
+def test_the_browser_has_a_home_of_its_own(browser: Browser, browser_home: Path) -> None:
+    """It would leave reports of crashes and a cache in that of whoever runs the tests."""
+    homes = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # ended meanwhile, or somebody else's
+            parent = (process / "stat").read_text().rpartition(")")[2].split()[1]
+            driver = (Path("/proc") / parent / "stat").read_text().rpartition(")")[2].split()[1]
+            if driver == str(os.getpid()) and b"--headless" in (process / "cmdline").read_bytes():
+                homes |= {v for v in (process / "environ").read_bytes().split(b"\0") if v[:5] == b"HOME="}
+    assert homes == {f"HOME={browser_home}".encode()}
 
 
 def test_signing_in_and_out(site: Site, reader: Readers) -> None:
