@@ -22,12 +22,16 @@ from honk.cli.options import (
     MaxCost,
     MaxTurns,
     Model,
+    PathArgument,
+    PathOption,
     Plan,
     Record,
     Remote,
     Repo,
     Report,
     RunId,
+    TextArgument,
+    TextOption,
     Timeout,
     Verify,
 )
@@ -66,21 +70,21 @@ def _root(
 def run(
     request: Annotated[str, typer.Argument(metavar="CHANGE_REQUEST", help="What to change; - reads stdin.")],
     repo: Repo = None,
-    base: Annotated[str | None, typer.Option("--base", "-b", help="Branch to change.")] = None,
+    base: Annotated[str | None, TextOption("--base", "-b", help="Branch to change.")] = None,
     model: Model = None,
     verify: Verify = None,
-    image: Annotated[str | None, typer.Option("--image", help="Sandbox image.")] = None,
+    image: Annotated[str | None, TextOption("--image", help="Sandbox image.")] = None,
     draft: Annotated[bool, typer.Option("--draft/--ready", help="State of the pull request.")] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Everything but push and pull request.")] = False,
     max_cost: MaxCost = None,
     max_turns: MaxTurns = None,
     timeout: Timeout = None,
     untested: Annotated[
-        str, typer.Option("--untested", help="refuse or draft: what to do where nothing verifies.")
+        str, TextOption("--untested", help="refuse or draft: what to do where nothing verifies.")
     ] = "refuse",
     allow: Allow = None,
     broken_base: Annotated[
-        str, typer.Option("--broken-base", help="continue or skip where the base fails its own verifiers.")
+        str, TextOption("--broken-base", help="continue or skip where the base fails its own verifiers.")
     ] = "continue",
     depth: Depth = 50,
     fork: Annotated[
@@ -132,7 +136,7 @@ def approve(
     run_id: RunId,
     globs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[GLOB]...", help="Paths to permit; none: all that the gates refused."),
+        TextArgument(metavar="[GLOB]...", help="Paths to permit; none: all that the gates refused."),
     ] = None,
     json: Json = False,
     config: Config = None,
@@ -147,7 +151,7 @@ def approve(
 @app.command()
 def followup(
     pull_request: Annotated[
-        str, typer.Argument(metavar="PR", help="Number, URL, or owner/name#12 of a pull request of honk's.")
+        str, TextArgument(metavar="PR", help="Number, URL, or owner/name#12 of a pull request of honk's.")
     ],
     words: Annotated[
         str, typer.Argument(metavar="[WORDS]", help="What else to do in it; - reads stdin.")
@@ -240,7 +244,7 @@ def diff(run_id: RunId, config: Config = None, remote: Remote = None) -> None:
 
 @app.command()
 def init(
-    path: Annotated[Path, typer.Argument(help="A repository.")] = Path("."),
+    path: Annotated[Path, PathArgument(help="A repository.")] = Path("."),
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
     """Write .honk.yml from what the repository contains."""
@@ -259,9 +263,9 @@ def doctor(repo: Repo = None, json: Json = False, config: Config = None) -> None
 
 @app.command("eval")
 def evaluate(
-    suite: Annotated[str, typer.Argument(metavar="gates|judge", help="Which suite.")],
+    suite: Annotated[str, TextArgument(metavar="gates|judge", help="Which suite.")],
     corpus: Annotated[
-        Path | None, typer.Option("--corpus", help="Folder of labelled cases; honk's own by default.")
+        Path | None, PathOption("--corpus", help="Folder of labelled cases; honk's own by default.")
     ] = None,
     model: Model = None,
     max_cost: MaxCost = None,
@@ -291,7 +295,7 @@ def say(
 
 @app.command()
 def serve(
-    host: Annotated[str | None, typer.Option("--host", help="Address to listen on. [127.0.0.1]")] = None,
+    host: Annotated[str | None, TextOption("--host", help="Address to listen on. [127.0.0.1]")] = None,
     port: Annotated[int | None, typer.Option("--port", help="Port. [8417]", min=0, max=65535)] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", help="Runs at once in this process; 0: none. [2]", min=0)
@@ -330,8 +334,8 @@ def mcp(
 
 @app.command()
 def token(
-    name: Annotated[str, typer.Argument(help="Whose token it is.")],
-    role: Annotated[str, typer.Option("--role", help="viewer, runner or admin.")] = "runner",
+    name: Annotated[str, TextArgument(help="Whose token it is.")],
+    role: Annotated[str, TextOption("--role", help="viewer, runner or admin.")] = "runner",
     revoke: Annotated[bool, typer.Option("--revoke", help="Make the token worthless.")] = False,
     config: Config = None,
 ) -> None:
@@ -344,7 +348,7 @@ def token(
 @app.command()
 def prune(
     older_than: Annotated[
-        str, typer.Option("--older-than", help="Remove what was not used for so long: 12h, 30d.")
+        str, TextOption("--older-than", help="Remove what was not used for so long: 12h, 30d.")
     ] = "30d",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")
@@ -360,7 +364,7 @@ def prune(
 
 @app.command()
 def schema(
-    name: Annotated[str, typer.Argument(metavar="run|config|events|settings", help="Which format.")],
+    name: Annotated[str, TextArgument(metavar="run|config|events|settings", help="Which format.")],
 ) -> None:
     """Print the JSON Schema of a format."""
     from honk.cli.doctor import schema_command

@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from honk.cli.options import Config, Remote, Repo
+from honk.cli.options import Config, PathOption, Remote, Repo, TextArgument
 
 app = typer.Typer()
 
 COMMANDS = frozenset({"evidence", "verify-evidence", "reproduce"})
 
 File = Annotated[
-    str, typer.Argument(metavar="FILE", help="A signed statement, or a text that has one in it; - is stdin.")
+    str, TextArgument(metavar="FILE", help="A signed statement, or a text that has one in it; - is stdin.")
 ]
 
 
@@ -35,10 +35,10 @@ def evidence(
 def verify_evidence(
     file: File,
     key: Annotated[
-        Path | None, typer.Option("--key", help="Public key in PEM. [default: this installation's own]")
+        Path | None, PathOption("--key", help="Public key in PEM. [default: this installation's own]")
     ] = None,
     repo: Annotated[
-        Path | None, typer.Option("--repo", "-r", help="A clone in which to look for the commits.")
+        Path | None, PathOption("--repo", "-r", help="A clone in which to look for the commits.")
     ] = None,
     config: Config = None,
 ) -> None:
@@ -52,7 +52,7 @@ def verify_evidence(
 def reproduce(
     source: Annotated[
         str,
-        typer.Argument(
+        TextArgument(
             metavar="RUN|PR|FILE",
             help="A run; a pull request (URL, owner/name#12, or with --repo its number or branch);"
             " a file with the evidence, or - for stdin.",

@@ -313,7 +313,7 @@ def test_unusual_local_repositories_get_their_branch(
     assert git(target, "show", f"{done.result.branch}:greet.sh") == "echo hello\n"
 
 
-@pytest.mark.parametrize("age", ["soon", "5m", "0d", "-1d", ""])
+@pytest.mark.parametrize("age", ["soon", "5m", "0d", "-1d"])
 def test_an_age_that_is_none_prunes_nothing(install: Installer, age: str) -> None:
     honk = install()
     says(honk.honk("prune", f"--older-than={age}"), 2, "30d" if age == "5m" else "Write it like")
