@@ -145,7 +145,12 @@ class View:
         if tail:
             status.append(tail[-1][-100:] + "\n", style="italic")
         status.append(f"{self._phase}  ", style="bold cyan")
-        status.append(f"{seconds // 60}:{seconds % 60:02d} of {self._limits.timeout_seconds / 60:g}m  ")
+        limit = int(self._limits.timeout_seconds)
+        status.append(f"{_clock(seconds)} of {_clock(limit)}  ")
         status.append(f"turn {self._turns} of {self._limits.max_turns}  ")
         status.append(f"${self._cost:.2f} of ${self._limits.max_cost_usd:g}")
         return status
+
+
+def _clock(seconds: int) -> str:
+    return f"{seconds // 60}:{seconds % 60:02d}"

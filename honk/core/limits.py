@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from honk.core.base import Frozen
+from honk.core.plain import duration
 
 if TYPE_CHECKING:
     from honk.core.state import RunState
@@ -50,7 +51,7 @@ class Limits(Frozen):
         """Why nothing more may begin, or None: time alone, for what costs no money."""
         if seconds < self.timeout_seconds:
             return None
-        return f"The time limit of {self.timeout_seconds / 60:g} minutes is reached."
+        return f"The time limit of {duration(self.timeout_seconds)} is reached."
 
     def nearly(self, state: RunState, seconds: float, share: float = 0.85) -> bool:
         """Whether ``share`` of any limit is used up: time to tell the model to wrap up."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from posixpath import basename, normpath
 
+from honk.core.plain import duration
 from honk.core.repoconfig import RepoConfig
 from honk.core.types import Check, CommandResult, Report, VerifyCommand
 from honk.verifiers import reports
@@ -97,7 +98,7 @@ def check(command: VerifyCommand, run: Callable[[str, float], CommandResult], se
 def _heading(result: CommandResult, seconds: float, *, no_tests: bool) -> str:
     """What the log itself does not say."""
     if result.timed_out:
-        return f"Not finished after {_duration(seconds)}; it was stopped."
+        return f"Not finished after {duration(seconds)}; it was stopped."
     if no_tests:
         return "It ended without an error, but no test ran."
     return "It was killed before it ended." if result.exit_code is None else ""
@@ -183,7 +184,3 @@ def _cut(text: str, size: int) -> str:
     head = text[: size * 2 // 3].rpartition("\n")[0] or text[: size * 2 // 3]
     tail = text[len(text) - (size - len(head) - 3) :].partition("\n")[2]
     return f"{head}\n…\n{tail}"[:size]
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:g} seconds" if seconds < 120 else f"{seconds / 60:g} minutes"
