@@ -71,6 +71,8 @@ class Recorder:
         self._path = path
         self._own: dict[str, str] = {}  # what each line says of its model, if it is not the header's
         said = {"model": header.model, "wire": header.wire}
+        if path.is_dir():
+            raise UserError(f"{path} cannot be written: it is a folder.", "Give --record a file in it.")
         try:
             if not path.exists() or not path.stat().st_size:
                 path.write_text(_line(format=FORMAT, **said), encoding="utf-8")

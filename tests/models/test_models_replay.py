@@ -193,3 +193,8 @@ def test_files_that_cannot_be_used_are_named(tmp_path: Path) -> None:
         ReplayModel(tmp_path / "binary")
     with pytest.raises(UserError, match="cannot be written"):
         Recorder(tmp_path / "no" / "folder.jsonl", Header("chat", "openai:m"))
+
+
+def test_a_recording_into_a_folder_is_refused_as_that(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot be written: it is a folder"):
+        Recorder(tmp_path, Header("anthropic", "anthropic:m"))
