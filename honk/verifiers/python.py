@@ -84,7 +84,7 @@ def _tested(tree: Tree, config: _Config, tests: list[str]) -> Detection:
     folders = {path.split("/")[0] for path in below}
     found = len(folders) == 1 and all("/" not in path or tree.has(f"{path}/__init__.py") for path in below)
     if re.search(r"\bpytest\b", sample + config.all_text) or "unittest" not in sample or not found:
-        return _pytest(tree, f"{tests[0]} and {len(tests) - 1} other test files: pytest runs them.")
+        return _pytest(tree, f"{_some(tests)}: pytest runs {'them' if tests[1:] else 'it'}.")
     [folder] = folders
     line = "python3 -m unittest discover"
     if folder:
@@ -92,8 +92,13 @@ def _tested(tree: Tree, config: _Config, tests: list[str]) -> Detection:
         line += " -t ." if tree.has(f"{folder}/__init__.py") else ""
     if not any(path.rpartition("/")[2].startswith("test") for path in tests):
         line += " -p '*_test.py'"
-    reason = f"{tests[0]} and {len(tests) - 1} other test files use unittest, and nothing names pytest."
+    reason = f"{_some(tests)} use{'' if tests[1:] else 's'} unittest, and nothing names pytest."
     return Detection((tree.command("unittest", line),), reasons=(tree.reason(reason),))
+
+
+def _some(tests: list[str]) -> str:
+    others = len(tests) - 1
+    return f"{tests[0]} and {others} other test file{'s'[: others != 1]}" if others else tests[0]
 
 
 class _Config:

@@ -617,3 +617,19 @@ def test_other_files_are_none(path: str) -> None:
 def test_a_command_that_is_empty_is_refused(text: str) -> None:
     with pytest.raises(UserError, match=r"(verify\.tests|setup\.0): .*at least 1 character"):
         parse_repo_config(text)
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ({"test_a.py": ""}, "test_a.py: pytest runs it."),
+        ({"test_a.py": "", "test_b.py": ""}, "test_a.py and 1 other test file: pytest runs them."),
+        ({"test_a.py": UNIT}, "test_a.py uses unittest, and nothing names pytest."),
+        (
+            {"test_a.py": UNIT, "test_b.py": UNIT, "test_c.py": UNIT},
+            "test_a.py and 2 other test files use unittest, and nothing names pytest.",
+        ),
+    ],
+)
+def test_the_reason_counts_the_files_as_people_do(files: dict[str, str], reason: str) -> None:
+    assert look(files).reasons == (reason,)
