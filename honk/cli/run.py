@@ -191,6 +191,7 @@ def resume_command(
         return resume_there(settings, url, prefix, given, json=json)
     with wiring.open_stores(settings) as stores:
         run_id = only(prefix, stores.events.runs())
+        wiring.check_free(stores, run_id)
         limits = _raised(max_cost, max_turns, timeout)
         done = go_on(settings, stores, run_id, limits=limits, record=record)
         if not json:

@@ -6,7 +6,7 @@ from honk.wiring.models import open_model
 from honk.wiring.repositories import open_mirror, open_submodules, target
 from honk.wiring.requests import make_request
 from honk.wiring.services import assemble, services
-from honk.wiring.stores import Stores, check_resumable, new_run_id, open_stores
+from honk.wiring.stores import Stores, check_free, check_resumable, new_run_id, open_stores
 
 __all__ = [
     "Executed",
@@ -17,6 +17,7 @@ __all__ = [
     "begin",
     "cancel_run",
     "carry_on",
+    "check_free",
     "check_resumable",
     "enlist",
     "make_request",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from honk.core.desk import Offer
-from honk.core.errors import StaleWriter, UserError
+from honk.core.errors import StaleWriter
 from honk.core.order import Order
 from honk.core.state import RunState
 from honk.queue.engine import RunQueue
@@ -11,7 +11,7 @@ from honk.settings import Settings
 from honk.wiring.approval import approve, offer
 from honk.wiring.execution import cancel_run, enlist, say, send_words
 from honk.wiring.requests import make_request
-from honk.wiring.stores import Stores, check_resumable, new_run_id
+from honk.wiring.stores import Stores, check_free, check_resumable, new_run_id
 
 
 class QueueDesk:
@@ -37,8 +37,7 @@ class QueueDesk:
         return run_id
 
     def resume(self, run_id: str, words: str = "") -> None:
-        if self._stores.leases.live(run_id):
-            raise UserError(f"Run {run_id} is being worked on.", "Wait for it, or cancel it.")
+        check_free(self._stores, run_id)
         recorded = self._stores.events.read(run_id)
         check_resumable(run_id, recorded, self._stores.artifacts)
         if words:

@@ -81,6 +81,15 @@ def open_stores(settings: Settings) -> Stores:
     )
 
 
+def check_free(stores: Stores, run_id: str) -> None:
+    """Raise UserError while somebody works on the run."""
+    if stores.leases.live(run_id):
+        raise UserError(
+            f"Run {run_id} is being worked on.",
+            f"Follow it with `honk logs -f {run_id}`, or stop it with `honk cancel {run_id}`.",
+        )
+
+
 def check_resumable(run_id: str, recorded: list[Recorded], artifacts: Artifacts) -> None:
     """Raise UserError if there is nothing to go on with."""
     state = fold(recorded)
