@@ -12,6 +12,7 @@ from honk.core.errors import UserError
 from honk.core.events import Recorded, ToolReturned
 from honk.core.judgement import sentences
 from honk.core.judging import judging
+from honk.core.limits import OVERTIME
 from honk.core.lines import lines
 from honk.core.plain import clean
 from honk.core.state import RunState, fold
@@ -114,6 +115,8 @@ def _plan(state: RunState) -> list[str]:
 def _ended(check: Check) -> str:
     """How a check ended on the change, and on the base if that is known."""
     said = [f"{'passed' if check.passed else 'failed'} in {check.seconds:.1f}s"]
+    if check.timed_out:
+        said.append(OVERTIME)
     if check.compared and check.compared.before:
         said.append(f"{check.compared.before} on the base")
     if check.tests:

@@ -13,6 +13,9 @@ from honk.core.plain import duration
 if TYPE_CHECKING:
     from honk.core.state import RunState
 
+OVERTIME = "stopped after its limit, verify_seconds"
+"""How a check ended that took too long; people and the model read it, and which setting it was."""
+
 
 class Limits(Frozen):
     """``max_cost_usd`` in dollars, ``timeout_seconds`` of wall clock over all attempts."""

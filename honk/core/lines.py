@@ -31,6 +31,7 @@ from honk.core.events import (
     Verified,
 )
 from honk.core.judgement import sentences
+from honk.core.limits import OVERTIME
 from honk.core.messages import ToolCall
 from honk.core.plain import clean
 from honk.core.types import Check
@@ -129,7 +130,8 @@ def _lines(recorded: Recorded) -> list[str]:  # noqa: C901 -- one case for each 
 def _check(check: Check) -> list[str]:
     """How a check ended, and what differs from the base; names of tests are cut short."""
     took = "known from an earlier run" if check.known else f"in {check.seconds:.1f}s"
-    said = [f"{check.name} {'passed' if check.passed else 'FAILED'} {took}"]
+    late = f": {OVERTIME}" if check.timed_out else ""
+    said = [f"{check.name} {'passed' if check.passed else 'FAILED'} {took}{late}"]
     found = check.compared
     if found is not None and found.blocks != (not check.passed):
         said.append(f"{check.name}: {found.reason}")

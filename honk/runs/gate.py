@@ -10,6 +10,7 @@ from __future__ import annotations
 from honk.core.errors import Exhausted, HandOverError, ModelError
 from honk.core.events import ChangeFrozen, Gated, Instructed, Judged
 from honk.core.judgement import Verdict
+from honk.core.limits import OVERTIME
 from honk.core.types import Change, Finding, Outcome, Report
 from honk.prompts import render
 from honk.runs.followup import merges, parents, unresolved
@@ -90,7 +91,7 @@ def _verify(run: Run, services: Services, plan: Plan, workshop: Workshop) -> End
         _note_weakened(run, services, report)
         return _blocked(run)
     feedback = services.feedback(report)
-    failed = ", ".join(c.name for c in report.checks if c.blocks)
+    failed = ", ".join(f"{c.name} ({OVERTIME})" if c.timed_out else c.name for c in report.checks if c.blocks)
     reason = f"Verification fails: {failed}." if failed else _nothing_passes(report)
     ending = Ending(Outcome.UNVERIFIED, reason)
     return _send_back(run, "verify", render("verify_feedback.md", feedback=feedback), ending)

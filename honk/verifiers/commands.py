@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from posixpath import basename, normpath
 
+from honk.core.limits import OVERTIME
 from honk.core.plain import duration
 from honk.core.repoconfig import RepoConfig
 from honk.core.types import Check, CommandResult, Report, VerifyCommand
@@ -98,7 +99,7 @@ def check(command: VerifyCommand, run: Callable[[str, float], CommandResult], se
 def _heading(result: CommandResult, seconds: float, *, no_tests: bool) -> str:
     """What the log itself does not say."""
     if result.timed_out:
-        return f"Not finished after {duration(seconds)}; it was stopped."
+        return f"Not finished after its limit (verify_seconds) of {duration(seconds)}: it was stopped."
     if no_tests:
         return "It ended without an error, but no test ran."
     return "It was killed before it ended." if result.exit_code is None else ""
@@ -162,7 +163,7 @@ def _names(names: Sequence[str], room: int) -> str:
 
 def _ending(check: Check) -> str:
     if check.timed_out:
-        return "timed out"
+        return OVERTIME
     if check.no_tests:
         return "no test ran"
     return "killed" if check.exit_code is None else f"exit code {check.exit_code}"

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
+from honk.core.events import Event, Recorded, Verified
 from honk.core.limits import Limits
+from honk.core.lines import lines
+from honk.core.types import Check, Report
 
 
 @pytest.mark.parametrize(
@@ -21,3 +26,15 @@ from honk.core.limits import Limits
 )
 def test_a_limit_of_time_is_told_in_plain_words(seconds: float, words: str) -> None:
     assert Limits(timeout_seconds=seconds).late(seconds) == f"The time limit of {words} is reached."
+
+
+def recorded(event: Event) -> Recorded:
+    return Recorded(run_id="r", seq=1, at=datetime(2026, 11, 26, tzinfo=UTC), event=event)
+
+
+def test_a_check_that_its_limit_stopped_is_told_as_that() -> None:
+    slow = Check(name="slow", command="make", exit_code=None, seconds=5.2, summary="", timed_out=True)
+    event = Verified(stage="final", commit=None, image="i", report=Report(checks=(slow,)))
+    assert lines(recorded(event)) == [
+        "verified outside: slow FAILED in 5.2s: stopped after its limit, verify_seconds"
+    ]

@@ -8,6 +8,7 @@ from pathlib import Path
 import docker
 import pytest
 
+from honk.core.limits import Limits
 from honk.core.operator import SandboxCeiling
 from honk.core.types import Check, Outcome
 from honk.runs.run import Run
@@ -127,3 +128,12 @@ def test_in_docker_no_check_meets_what_another_left_running(
     run = world.run()
     assert [(check.passed, check.summary) for check in report(run) if not check.passed] == []
     assert outcome(run) is Outcome.PUBLISHED
+
+
+@pytest.mark.full
+def test_a_check_that_its_limit_stopped_is_the_reason_as_that(worlds: Worlds) -> None:
+    world = worlds([GREET, FINISH], files=config("grep -q bye greet.sh || sleep 600"))
+    run = world.run(limits=Limits(verify_seconds=2, max_attempts=1))
+    assert outcome(run) is Outcome.UNVERIFIED
+    assert run.state.ended is not None
+    assert run.state.ended.reason == "Verification fails: check1 (stopped after its limit, verify_seconds)."

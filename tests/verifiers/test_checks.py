@@ -50,7 +50,9 @@ def test_failure_is_distilled(tmp_path: Path) -> None:
 def test_a_command_that_does_not_end_fails_and_shows_its_last_words(tmp_path: Path) -> None:
     result = verify("echo waiting for the database; sleep 60", tmp_path, seconds=0.5)
     assert result.timed_out and not result.passed
-    assert result.summary.startswith("Not finished after 0.5 seconds; it was stopped.")
+    assert result.summary.startswith(
+        "Not finished after its limit (verify_seconds) of 0.5 seconds: it was stopped."
+    )
     assert "waiting for the database" in result.summary
 
 
@@ -135,7 +137,11 @@ def test_feedback_has_what_fails_first_and_stays_short() -> None:
     assert len(text) < LIMIT + 500
     assert text.startswith("`pytest` fails (exit code 1):\n```\na.py:0: error: wrong\n")
     assert text.count("80 failed in 1s") == 2
-    for part in ("`build` fails (killed)", "`slow` fails (timed out)", "`none` fails (no test ran)"):
+    for part in (
+        "`build` fails (killed)",
+        "`slow` fails (stopped after its limit, verify_seconds)",
+        "`none` fails (no test ran)",
+    ):
         assert part in text
     assert text.endswith("\n\n`lint` passes: fine")
 
