@@ -13,7 +13,7 @@ from honk.core.events import Recorded, ToolReturned
 from honk.core.judgement import sentences
 from honk.core.judging import judging
 from honk.core.limits import OVERTIME
-from honk.core.lines import lines
+from honk.core.lines import finding_line, lines
 from honk.core.plain import clean
 from honk.core.state import RunState, fold
 from honk.core.types import Check
@@ -85,7 +85,7 @@ def _describe(run_id: str, state: RunState, word: str) -> list[str]:
         text.append(f"check     {check.name}: {_ended(check)} ({check.command})")
         text += [f"          {what}: {', '.join(names)}" for what, names in differences(check)]
     for finding in state.last_findings.findings if state.last_findings else ():
-        text.append(f"gate      {finding.result} {finding.path}: {finding.detail}")
+        text.append(f"gate      {finding.result} {finding_line(finding)}")
     if state.last_verdict is not None:
         said, *more = sentences(state.last_verdict.verdict, state.last_verdict.mode)
         text += [f"judge     {said}", *(f"          {line}" for line in more)]

@@ -34,7 +34,7 @@ from honk.core.judgement import sentences
 from honk.core.limits import OVERTIME
 from honk.core.messages import ToolCall
 from honk.core.plain import clean
-from honk.core.types import Check
+from honk.core.types import Check, Finding
 
 
 def call_line(call: ToolCall, width: int = 110) -> str:
@@ -51,6 +51,11 @@ def call_line(call: ToolCall, width: int = 110) -> str:
 def _short(text: str, width: int) -> str:
     line = clean(" ".join(text.split()))
     return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def finding_line(finding: Finding) -> str:
+    """What a gate says; the whole tree has no path."""
+    return f"{finding.path}: {finding.detail}" if finding.path else finding.detail
 
 
 def lines(recorded: Recorded) -> list[str]:
@@ -99,7 +104,7 @@ def _lines(recorded: Recorded) -> list[str]:  # noqa: C901 -- one case for each 
             count = f"{len(files)} file{'s'[: len(files) != 1]}"
             return [f"handed over {event.change.head[:12]}: {count}, +{added} -{removed}"]
         case Gated():
-            return [f"gate {f.result}: {f.path} {f.detail}" for f in event.findings] or ["gates: nothing"]
+            return [f"gate {f.result}: {finding_line(f)}" for f in event.findings] or ["gates: nothing"]
         case PathsAllowed():
             who = f" by {event.by}" if event.by else ""
             return [f"permitted{who}: {', '.join(event.globs)}"]

@@ -11,6 +11,7 @@ from honk.core.errors import Exhausted, HandOverError, ModelError
 from honk.core.events import ChangeFrozen, Gated, Instructed, Judged
 from honk.core.judgement import Verdict
 from honk.core.limits import OVERTIME
+from honk.core.lines import finding_line
 from honk.core.types import Change, Finding, Outcome, Report
 from honk.prompts import render
 from honk.runs.followup import merges, parents, unresolved
@@ -73,7 +74,7 @@ def _blocked(run: Run) -> Ending | None:
     blocking = tuple(f for f in findings if f.result == "block")
     if not blocking:
         return None
-    reason = "; ".join(f"{f.path}: {f.detail}" for f in blocking)
+    reason = "; ".join(finding_line(f) for f in blocking)
     return _send_back(run, "gate", _gate_feedback(blocking), Ending(Outcome.REFUSED, reason))
 
 

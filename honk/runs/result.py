@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from honk.core.events import Gated, Judged, Overruled
 from honk.core.judgement import JudgeResult
+from honk.core.lines import finding_line
 from honk.core.ports import Artifacts
 from honk.core.state import RunState
 from honk.core.types import (
@@ -73,7 +74,7 @@ def _row(check: Check) -> VerificationResult:
 def gate_results(gated: Gated | None) -> tuple[GateResult, ...]:
     """One for each finding."""
     return tuple(
-        GateResult(name=f.gate, result=f.result, detail=f"{f.path}: {f.detail}" if f.path else f.detail)
+        GateResult(name=f.gate, result=f.result, detail=finding_line(f))
         for f in (gated.findings if gated is not None else ())
     )
 

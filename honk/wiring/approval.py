@@ -5,6 +5,7 @@ from __future__ import annotations
 from honk.core.desk import Offer
 from honk.core.errors import UserError
 from honk.core.events import Overruled, PathsAllowed, PlanApproved, Recorded, RunEnded
+from honk.core.lines import finding_line
 from honk.core.plain import clean
 from honk.core.state import RunState
 from honk.core.types import Finding, Outcome
@@ -47,7 +48,7 @@ def offer(run_id: str, state: RunState) -> Offer | None:
         return Offer("Overrule the judge and publish", verdict.grounds if verdict else ())
     if isinstance(approval, PlanApproved):
         return Offer("Start the work as planned", ())
-    what = tuple(f"{finding.path}: {finding.detail}" for finding in blocked(state))
+    what = tuple(finding_line(finding) for finding in blocked(state))
     return Offer("Permit what the gates refused", what)
 
 
@@ -114,7 +115,7 @@ def _vetoed(run_id: str, state: RunState, globs: tuple[str, ...]) -> str:
 
 
 def _list(findings: list[Finding]) -> str:
-    return "; ".join(f"{f.path}: {f.detail}" if f.path else f.detail for f in findings[:5])
+    return "; ".join(finding_line(f) for f in findings[:5])
 
 
 def _literal(path: str) -> str:

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from honk.core.events import Event, Recorded, Verified
+from honk.core.events import Event, Gated, Recorded, Verified
 from honk.core.limits import Limits
 from honk.core.lines import lines
-from honk.core.types import Check, Report
+from honk.core.types import Check, Finding, Report
+from honk.prompts import render
 
 
 @pytest.mark.parametrize(
@@ -38,3 +39,16 @@ def test_a_check_that_its_limit_stopped_is_told_as_that() -> None:
     assert lines(recorded(event)) == [
         "verified outside: slow FAILED in 5.2s: stopped after its limit, verify_seconds"
     ]
+
+
+def test_a_finding_without_a_path_has_no_colon_for_one() -> None:
+    tree = Finding(gate="hand-over", result="block", path="", detail="The tree has a device file.")
+    junk = Finding(gate="junk", result="flag", path="a.pyc", detail="is compiled")
+    event = Gated(commit="c" * 40, findings=(tree, junk))
+    assert lines(recorded(event)) == [
+        "gate block: The tree has a device file.",
+        "gate flag: a.pyc: is compiled",
+    ]
+    assert f"\n- {tree.detail} (hand-over)\n- a.pyc: is compiled (junk)\n" in render(
+        "gate_feedback.md", findings=(tree, junk)
+    )
