@@ -63,6 +63,7 @@ def test_a_request_that_is_no_text_is_wrong_usage(install: Installer) -> None:
     says(honk.honk(REQUEST, "--repo", str(origin), "--verify", "caf\udce9"), 2, "The request's verify cannot")
 
 
+@pytest.mark.full
 def test_a_request_of_many_pages_is_one_line_on_the_terminal(install: Installer) -> None:
     honk = install([GREET, FINISH])
     words = "Say hello,\nplease. " * 6_000
@@ -319,6 +320,7 @@ def test_an_age_that_is_none_prunes_nothing(install: Installer, age: str) -> Non
     says(honk.honk("prune", f"--older-than={age}"), 2, "30d" if age == "5m" else "Write it like")
 
 
+@pytest.mark.full
 def test_prune_and_doctor_tell_how_much_there_is(install: Installer) -> None:
     honk = install()
     home = Path(honk.env["HONK_HOME"])

@@ -96,6 +96,7 @@ LITTER = (
 )
 
 
+@pytest.mark.full
 def test_litter_that_is_not_ignored_is_refused_by_name(install: Installer) -> None:
     honk = install([bash(LITTER), FINISH])
     done = run(honk, repository(honk.root / "repo", {}))

@@ -28,6 +28,7 @@ def configure(honk: Installed, tools: list[str], repositories: str = "*") -> Non
     )
 
 
+@pytest.mark.full
 @pytest.mark.docker
 def test_a_session_calls_a_tool_of_the_operators_server(install: Installer) -> None:
     honk = install([ASK, GREET, FINISH])

@@ -145,6 +145,7 @@ def test_replacing_the_submodule_by_a_file_is_told_to_the_model(worlds: Worlds) 
 # ---- in Docker --------------------------------------------------------------------------
 
 
+@pytest.mark.full
 @pytest.mark.docker
 def test_in_docker_the_build_has_the_submodule_and_the_pull_request_has_not(
     worlds: Worlds, in_docker: Callable[[World], None]

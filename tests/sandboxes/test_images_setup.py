@@ -242,6 +242,7 @@ def test_setup_has_no_more_of_root_than_package_managers_need(workshop: Workshop
     ]
 
 
+@pytest.mark.full
 def test_what_is_prepared_at_the_same_time_does_not_meet(
     workshop: Workshop, client: docker.DockerClient
 ) -> None:

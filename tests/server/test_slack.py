@@ -318,6 +318,7 @@ def test_buttons_cancel_and_retry(office: Office) -> None:
     office.shows(again, "Nothing to change")
 
 
+@pytest.mark.full
 def test_the_button_approves_the_plan_that_the_message_shows(tmp_path: Path, slack: FakeSlack) -> None:
     settings = make_settings(tmp_path, slack, make_repo(tmp_path / "o"))
     with ExitStack() as stack:

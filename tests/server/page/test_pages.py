@@ -396,8 +396,15 @@ def test_a_long_run_is_usable_at_once(site: Site, reader: Readers) -> None:
 PATHS = ("/runs", f"/runs/{RUN}", "/runs/bbbbbbbbbb", "/new", "/runs/ffffffffff")
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390], ids=["desk", "phone"])
+@pytest.mark.parametrize(
+    ("width", "dark"),
+    [
+        pytest.param(1280, False, id="desk-light"),
+        pytest.param(1280, True, id="desk-dark", marks=pytest.mark.full),
+        pytest.param(390, False, id="phone-light", marks=pytest.mark.full),
+        pytest.param(390, True, id="phone-dark"),
+    ],
+)
 def test_pages_are_accessible_and_fit(site: Site, reader: Readers, dark: bool, width: int) -> None:
     asked = samples.request()
     site.begin(RUN, asked, [*samples.working(asked), *samples.published(asked)])
