@@ -28,6 +28,7 @@ def change_size(files: int, lines: int) -> Iterator[Finding]:
         detail = (
             f"{files:,} files, {lines:,} lines: a pull request shows {FLAGGED_FILES} and {FLAGGED_LINES:,}"
         )
+        # A path, though of no file: what has none could not be permitted where the gate blocks.
         yield Finding(gate="change-size", result="flag", path="all files", detail=detail)
 
 

@@ -141,12 +141,15 @@ def _dirty(git: Git, top: Path) -> list[str]:
 
 
 def _unpushed(git: Git, branch: str) -> int:
-    kept = git.attempt("config", "--get-all", "remote.origin.fetch").out
-    if not branch or b":refs/remotes/origin/" not in kept:
+    if not branch:
         return 0
     ref = f"refs/heads/{check_branch(branch)}"
     result = git.attempt("rev-list", "--count", ref, "--not", "--remotes=origin", "--")
-    return int(result.out) if result.code == 0 else 0
+    count = int(result.out) if result.code == 0 else 0
+    if not count:
+        return 0
+    kept = git.attempt("config", "--get-all", "remote.origin.fetch").out
+    return count if b":refs/remotes/origin/" in kept else 0
 
 
 def _config_uncommitted(git: Git, top: Path, dirty: list[str]) -> bool:

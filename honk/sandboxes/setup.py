@@ -55,8 +55,8 @@ def prepare(
     """Id of ``image`` after ``commands`` (``image`` itself if there are none).
 
     Found at once if the same image, commands and ``key`` (whatever else decides the result:
-    the ids of manifests, lock files and compiled sources) were prepared before; only otherwise is ``seed``
-    called. Each command starts in the repository, in a shell of its own, and may take
+    what of the commit setup uses) were prepared before; only otherwise is ``seed`` called.
+    Each command starts in the repository, in a shell of its own, and may take
     ``timeout`` seconds; its output goes to ``bench.progress``. ``proxy`` is the host folder
     with the package proxy's socket; without it pip and npm use the host's own settings.
     Raises UserError with a failed command's last lines, SandboxError, Cancelled.

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from honk.core.events import Recorded, RunEnded
 from honk.core.ports import EventStore
 
-LOOK_SECONDS = 0.1
+LOOK_SECONDS = 0.1  # one query, however many watch
 QUEUE_LIMIT = 1000  # events that a slow reader may lag behind before it is cut off
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from posixpath import basename, normpath
+from functools import lru_cache
+from posixpath import basename, join, normpath
 
 from honk.core.limits import OVERTIME
 from honk.core.plain import duration
@@ -28,6 +29,7 @@ _MANIFESTS = re.compile(
 
 _COMPILED = re.compile(r"\.(?:c|cc|cpp|cxx|h|hh|hpp|pyx|pxd|pxi|rs|f|f90|cu)$", re.I)
 _WORD = re.compile(r"[\w@%+./-]+")
+_FOLDER = re.compile(r"\s*cd\s+([\w@%+./-]+)\s*&&")
 _MAKEFILES = ("Makefile", "makefile", "GNUmakefile")
 _INSTALLS = re.compile(r"\b(?:pip|uv|poetry|pdm|npm|pnpm|yarn|bun)\b.*\b(?:install|ci|sync)\b")
 
@@ -41,9 +43,13 @@ def needs_setup(path: str, setup: Sequence[str]) -> bool:
     return _COMPILED.search(path) is not None and any(_INSTALLS.search(line) for line in setup)
 
 
-def _named(line: str) -> set[str]:
-    words = {normpath(word) for word in _WORD.findall(line)}
-    return words.union(_MAKEFILES) if "make" in words else words
+@lru_cache(maxsize=64)  # asked for each path of a repository
+def _named(line: str) -> frozenset[str]:
+    """Paths that ``line`` may mean, from the folder that it goes to first, as detected setup does."""
+    folder = _FOLDER.match(line)
+    words = _WORD.findall(line)
+    named = (*words, *_MAKEFILES) if "make" in words else words
+    return frozenset(normpath(join(folder[1] if folder else "", name)) for name in named)
 
 
 def is_manifest(path: str) -> bool:
