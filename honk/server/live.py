@@ -20,7 +20,6 @@ from honk.server.timeline import WINDOW, Timeline, entries
 
 router = APIRouter(include_in_schema=False)
 
-GATHER_SECONDS = 0.05  # what comes this close together is drawn together
 STATUS_SECONDS = 5.0  # no event says that a run's owner came or went
 BATCH = 50
 
@@ -56,7 +55,7 @@ async def _stream(drawing: Drawing, events: AsyncIterator[Recorded]) -> AsyncIte
 
 
 async def _batches(events: AsyncIterator[Recorded]) -> AsyncIterator[list[Recorded]]:
-    """Events that come close together in one list; an empty one now and then while none comes."""
+    """Events that one look at the log found in one list; an empty one now and then while none comes."""
     queue: asyncio.Queue[Recorded | None] = asyncio.Queue(BATCH)
 
     async def pump() -> None:
@@ -71,7 +70,6 @@ async def _batches(events: AsyncIterator[Recorded]) -> AsyncIterator[list[Record
             batch: list[Recorded] = []
             with suppress(TimeoutError):
                 item = await asyncio.wait_for(queue.get(), STATUS_SECONDS)
-                await asyncio.sleep(GATHER_SECONDS)
                 while item is not None:
                     batch.append(item)
                     if queue.empty() or len(batch) >= BATCH:
