@@ -18,7 +18,7 @@ class Origin(Frozen):
     ``place`` is where answers belong, as that door writes it (a Slack ``channel/thread``, a
     GitHub ``owner/name#12``, the name of a schedule); ``url`` leads people there. ``message``
     is what the door keeps up to date there for this run (a Slack message's ``ts``); ``by`` is
-    who asked, as the door names people (a Slack user id).
+    who asked, as the door names people (a Slack user id, the name of an API token).
     """
 
     kind: OriginKind = "cli"

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING
 
+from honk.core.plain import unskipped
+
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.tree import SyntaxTreeNode
@@ -34,9 +36,6 @@ _EDGES = "([{<\"'*_~,.;:!?>)]}"
 _SPECIAL = re.compile(r"[\\`*_\[\]$|~]")
 _LINE_START = re.compile(r"^[ \t]*(?:([-+=:>]|#{1,6}(?=\s|$))|(\d{1,9})([.)])(?=\s|$)|)", re.MULTILINE)
 _LANGUAGE = re.compile(r"[A-Za-z][A-Za-z0-9+#_.-]{0,29}")
-# Words that keep a CI from running: GitHub, GitLab, Azure and others look for them anywhere in
-# a commit's message, code or not, and a squashed commit's message is the pull request's text.
-_SKIP = re.compile(r"\[\s*(skip[ -]\w+|\w+[ -]skip|no[ -]ci)\s*\]|\*{3}(NO_CI)\*{3}", re.IGNORECASE)
 _RENDERED = frozenset({"mermaid", "geojson", "topojson", "stl", "math", "suggestion"})  # GitHub draws these
 
 
@@ -76,7 +75,7 @@ def sanitise_title(text: str, limit: int = TITLE_LIMIT) -> str:
     """One line of plain words, at most ``limit`` characters; may be empty."""
     line = " ".join(_untag(visible(text)).split()).replace("`", "")
     line = re.sub(r"!?\[([^\[\]]*)\](?:\([^()\s]*\)|\[[^\[\]]*\])", r"\1", line)
-    line = " ".join(_inert(word, plain=str) for word in _unskipped(line).split())
+    line = " ".join(_inert(word, plain=str) for word in unskipped(line).split())
     if len(line) <= limit:
         return line
     cut = line[: limit - 1].rstrip()
@@ -87,14 +86,10 @@ def sanitise_title(text: str, limit: int = TITLE_LIMIT) -> str:
 
 def sanitise(text: str, limit: int = 20_000) -> str:
     """Model-written Markdown, made safe; at most ``limit`` UTF-16 units."""
-    text = _unskipped(visible(text)[:limit])
+    text = unskipped(visible(text)[:limit])
     while units(out := _render(text)) > limit:
         text = text[: len(text) * 3 // 4]
     return out
-
-
-def _unskipped(text: str) -> str:
-    return _SKIP.sub(lambda m: f"({m[1] or m[2]})", text)
 
 
 def _render(text: str) -> str:

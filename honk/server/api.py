@@ -77,7 +77,8 @@ def start(
 ) -> Started:
     """Queue a run. The same ``Idempotency-Key`` of the same token starts it once."""
     key = None if idempotency_key is None else (f"api:{who.name}", idempotency_key)
-    origin = Origin(kind="api", place=clean(order.origin.place), url=clean(order.origin.url))
+    place, url = clean(order.origin.place), clean(order.origin.url)
+    origin = Origin(kind="api", place=place, url=url, by=who.name)
     followup = order.followup and FollowUp(  # rounds are the operator's, remarks the forge's to tell
         number=order.followup.number, update=order.followup.update, rounds=service.settings.github.rounds
     )

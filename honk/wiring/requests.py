@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from honk.core.errors import UserError
 from honk.core.limits import Limits
 from honk.core.order import Order
-from honk.core.plain import clean
+from honk.core.plain import clean, person
 from honk.core.types import Request
 from honk.settings import Settings
 from honk.wiring.models import default_model, judge_name
@@ -62,7 +62,7 @@ def make_request(order: Order, settings: Settings, *, remote: bool = False) -> A
                 "text": text,
                 "followup": followup,
                 "repo": found.repo,
-                "requester": order.requester or found.requester,
+                "requester": person(order.requester or found.requester),
                 "model": model,
                 "judge": judge_name(order.judge or settings.judge, model),
                 "judge_mode": order.judge_mode or settings.judge_mode,

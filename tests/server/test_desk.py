@@ -7,6 +7,7 @@ from pathlib import Path
 
 from honk import settings as settings_module
 from honk.core.order import Order
+from honk.core.state import fold
 from honk.queue.engine import RunQueue, queue_url
 from honk.wiring import open_stores
 from honk.wiring.desk import QueueDesk
@@ -40,3 +41,13 @@ def test_an_order_that_is_sent_again_is_the_same_run_even_while_that_works(tmp_p
         assert len(found) == 8 and len(set(found)) == 1  # all at once
         assert sorted(stores.events.runs()) == sorted({run_id, found[0]})
         assert queue.depth() == 2
+
+
+def test_whoever_is_named_as_the_requester_is_one_line_in_the_log(tmp_path: Path) -> None:
+    environ = {"HONK_HOME": str(tmp_path / "home"), "HOME": str(tmp_path), "ANTHROPIC_API_KEY": "k"}
+    settings = settings_module.load(environ=environ)
+    evil = Order(request="x", repo="acme/o", requester="A <a@b>\nSigned-off-by: Z <z@z>\n[skip ci]")
+    with open_stores(settings) as stores, RunQueue(queue_url(settings.database_url, settings.home)) as queue:
+        run_id = QueueDesk(settings, stores, queue).submit(evil, key=None)
+        asked = fold(stores.events.read(run_id)).request
+    assert asked.requester == "A a@b Signed-off-by: Z z@z (skip ci)"

@@ -102,11 +102,12 @@ def test_a_client_parses_what_the_service_says_and_no_more(tmp_path: Path, insta
     origin = make_repo(tmp_path / "o")
     token = served.token("r", "runner")["Authorization"].split()[1]
     with Client(served.url, token) as client:
-        order = Order(request="say hello", repo=str(origin))
+        order = Order(request="say hello", repo=str(origin), requester="Boss <boss@example.com>")
         first, again = client.start(order, key="k"), client.start(order, key="k")
         assert first == again
         summary = client.run(first.run_id)
         assert (summary.status, summary.request) == ("waiting", "say hello")
+        assert (summary.requester, summary.origin.by) == ("Boss <boss@example.com>", "r")  # who said so
         assert client.runs(prefix=first.run_id[:4]) == [summary] and client.runs(prefix="ffffffffff") == []
         assert [recorded.seq for recorded in client.events(first.run_id)] == [1]
         assert client.patch(first.run_id) == b""
