@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from honk.core.cancel import Cancel
-from honk.core.errors import HonkError
+from honk.core.errors import StoreError
 from honk.core.fates import Fate, Key, Tidings, key
 from honk.core.types import RepoRef
 from honk.server.context import Runs
 from honk.settings import Settings
-from honk.wiring.repeating import every
+from honk.wiring.repeating import every, in_words
 from honk.wiring.repositories import open_forge
 from honk.wiring.stores import Stores
 
@@ -59,10 +59,14 @@ class Lookout:
 
     def _published(self, now: datetime) -> Iterator[tuple[RepoRef, int]]:
         seen: set[Key] = set()
-        for summary in self._runs.summaries():
-            if now - summary.created_at > LONGEST:
+        for run_id in self._stores.events.runs():
+            try:
+                summary, state = self._runs.summary(run_id), self._runs.state(run_id)
+            except StoreError as error:  # an event of a newer honk, say: the other runs are looked at
+                self._note_once(str(error), str(error))
+                continue
+            if summary is not None and now - summary.created_at > LONGEST:
                 return  # newest first
-            state = self._runs.state(summary.run_id)
             if state is None or state.published is None or state.base is None:
                 continue
             repo, number = state.base.base.repo, state.published.pull_request.number
@@ -83,10 +87,9 @@ class Lookout:
                 fate = fates.get(key(repo, number))
                 if number not in known and (fate is None or (first and fate.state == "open")):
                     told.append(forge.fate(repo, number))
-        except HonkError as error:
-            if self._noted.get(name) != str(error):
-                self._noted[name] = str(error)
-                self._note(f"What became of pull requests of {repo.name} is not known: {error}")
+        except Exception as error:  # the other repositories are visited all the same
+            unknown = f"What became of pull requests of {repo.name} is not known"
+            self._note_once(name, f"{unknown}: {in_words(error)}")
             return
         for item in told:  # a merge first, then what takes it back
             self._stores.fates.learn(Tidings(fate=item.fate))
@@ -94,6 +97,11 @@ class Lookout:
             self._stores.fates.learn(Tidings(undoing=item.undoing))
         self._looked[name] = now
         self._noted.pop(name, None)
+
+    def _note_once(self, about: str, text: str) -> None:
+        if self._noted.get(about) != text:
+            self._noted[about] = text
+            self._note(text)
 
 
 def _settled(fate: Fate | None, now: datetime) -> bool:

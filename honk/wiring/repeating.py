@@ -10,21 +10,32 @@ from datetime import UTC, datetime
 from honk.core.errors import HonkError
 
 
+def in_words(error: Exception) -> str:
+    """What the operator's log says of it."""
+    return str(error) if isinstance(error, HonkError) else f"honk has a defect: {error!r}"
+
+
 @contextmanager
 def every(
     seconds: float, look: Callable[[datetime], None], what: str, note: Callable[[str], None]
 ) -> Iterator[None]:
     """While the context is open, ``look`` is called with the time in UTC after each pause, in a thread
-    of its own. What it raises as HonkError is noted (the database fails for a moment, say) and the
-    next call comes all the same; leaving waits for the call that runs."""
+    of its own. What it raises is noted once, however long it lasts (the database fails for a moment, say),
+    and the next call comes all the same: nobody would miss a thread that died. Leaving waits for the call
+    that runs."""
     stop = threading.Event()
 
     def work() -> None:
+        noted = ""
         while not stop.wait(seconds):
+            wrong = ""
             try:
                 look(datetime.now(UTC))
-            except HonkError as error:
-                note(f"{what}: {error}")
+            except Exception as error:
+                wrong = in_words(error)
+            if wrong and wrong != noted:
+                note(f"{what}: {wrong}")
+            noted = wrong
 
     thread = threading.Thread(target=work, name=what, daemon=True)
     thread.start()

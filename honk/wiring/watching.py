@@ -13,7 +13,7 @@ from honk.core.operator import Webhook
 from honk.core.state import fold
 from honk.runs.result import result
 from honk.settings import Settings
-from honk.wiring.repeating import every
+from honk.wiring.repeating import every, in_words
 from honk.wiring.stores import Stores
 
 Note = Callable[[str], None]
@@ -71,7 +71,7 @@ class Herald:
                     self._tell(hook, head, now)
 
     def _tell(self, hook: Webhook, head: Head, now: datetime) -> None:
-        from honk.telemetry.webhooks import PAUSES, delivery, send
+        from honk.telemetry.webhooks import PAUSES
 
         scope = f"webhook:{hashlib.sha256(hook.url.encode()).hexdigest()[:32]}"
         mark = (scope, f"{head.run_id}.{head.seq}")
@@ -81,22 +81,32 @@ class Herald:
         if self._stores.once.known(*mark):
             self._told.add(mark)
             return
-        state = fold(self._stores.events.read(head.run_id))
-        if not isinstance(state.ended, RunEnded):
-            return  # resumed since
-        found = result(head.run_id, state, self._stores.artifacts)
-        base = (
-            self._settings.server.url or f"http://{self._settings.server.host}:{self._settings.server.port}"
-        )
-        wrong = send(hook, delivery(found, head.seq, f"{base.rstrip('/')}/runs/{head.run_id}"), now)
+        try:
+            wrong = self._send(hook, head, now)
+        except Exception as error:  # of this run, or this receiver: the others are told all the same
+            wrong = in_words(error)
+        if wrong is None:
+            return
         if wrong:
             pause = PAUSES[min(tries, len(PAUSES) - 1)]
             self._again[mark] = (tries + 1, now + timedelta(seconds=pause))
-            self._note(f"The webhook {hook.url} was not told of run {head.run_id}: {wrong}.")
+            self._note(f"The webhook {hook.url} was not told of run {head.run_id}: {wrong.rstrip('.')}.")
             return
         self._stores.once.first(*mark, "told")
         self._told.add(mark)
         self._again.pop(mark, None)
+
+    def _send(self, hook: Webhook, head: Head, now: datetime) -> str | None:
+        """What went wrong, or empty; None if the run has not ended after all: it was resumed since."""
+        from honk.telemetry.webhooks import delivery, send
+
+        state = fold(self._stores.events.read(head.run_id))
+        if not isinstance(state.ended, RunEnded):
+            return None
+        found = result(head.run_id, state, self._stores.artifacts)
+        server = self._settings.server
+        base = (server.url or f"http://{server.host}:{server.port}").rstrip("/")
+        return send(hook, delivery(found, head.seq, f"{base}/runs/{head.run_id}"), now)
 
 
 @contextmanager

@@ -24,8 +24,8 @@ class Receiver:
 
 
 @contextmanager
-def receiver(statuses: Sequence[int] = ()) -> Iterator[Receiver]:
-    """``statuses`` are its first answers; then 200."""
+def receiver(statuses: Sequence[int] = (), encoding: str = "") -> Iterator[Receiver]:
+    """``statuses`` are its first answers; then 200. ``encoding``: what it says of a body that is not so."""
     left = list(statuses)
     found = Receiver("")
 
@@ -35,8 +35,11 @@ def receiver(statuses: Sequence[int] = ()) -> Iterator[Receiver]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             found.posted.put(Posted(self.path, headers, body))
             self.send_response(left.pop(0) if left else 200)
-            self.send_header("Content-Length", "0")
+            if encoding:
+                self.send_header("Content-Encoding", encoding)
+            self.send_header("Content-Length", "2")
             self.end_headers()
+            self.wfile.write(b"ok")
 
         def log_message(self, format: str, *arguments: object) -> None:
             pass

@@ -15,9 +15,10 @@ from honk.wiring.lookout import TAKEN_BACK, Lookout
 from tests.e2e.hub import Hub, pull_of
 from tests.e2e.installed import Installer
 from tests.server.conftest import record
+from tests.server.test_watching import spoil
 
 
-def published(stores: Stores, name: str, number: int, followup: FollowUp | None = None) -> None:
+def published(stores: Stores, name: str, number: int, followup: FollowUp | None = None) -> str:
     """The log of a run that opened a pull request, or continued it."""
     repo = RepoRef(forge="github", name=name, url=f"https://localhost/{name}.git")
     text = "" if followup else "say hello"
@@ -31,6 +32,7 @@ def published(stores: Stores, name: str, number: int, followup: FollowUp | None 
         Published(pull_request=pull, title="Hello", body=""),
         RunEnded(outcome=Outcome.PUBLISHED, reason="Opened.", seconds=1),
     )
+    return run_id
 
 
 def test_each_end_is_seen_and_what_is_settled_is_not_asked_for_again(install: Installer, hub: Hub) -> None:
@@ -54,7 +56,7 @@ def test_each_end_is_seen_and_what_is_settled_is_not_asked_for_again(install: In
         assert asked() == []  # there is nothing to look for
         for number in (1, 2, 3):
             published(stores, "Acme/App" if number == 1 else "acme/app", number)
-        published(stores, "acme/app", 3, FollowUp(number=3))
+        spoil(settings, published(stores, "acme/app", 3, FollowUp(number=3)))  # the newest one
 
         def states() -> dict[int, tuple[str, str]]:
             return {number: (f.state, f.reverted_by) for (_, number), f in stores.fates.all().items()}
@@ -62,6 +64,7 @@ def test_each_end_is_seen_and_what_is_settled_is_not_asked_for_again(install: In
         merged.close(merge=True)
         asked()
         assert states() == {1: ("merged", ""), 2: ("open", ""), 3: ("open", "")}
+        assert len(notes) == 1 and "not one that this honk knows" in notes.pop()
         fate = stores.fates.all()["acme/app", 1]
         assert (fate.merge_sha, fate.told_by) == (merged.merge_sha, "look")
         assert fate.merge_seconds is not None and fate.merge_seconds >= 0

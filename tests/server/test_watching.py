@@ -7,7 +7,10 @@ import hashlib
 import hmac
 import json
 import socket
+import sqlite3
+import threading
 from collections.abc import Iterable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +24,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
 from honk import settings as settings_module
-from honk.core.errors import UserError
+from honk.core.errors import StoreError, UserError
 from honk.core.events import (
     Event,
     Gated,
@@ -43,6 +46,7 @@ from honk.telemetry.traces import spans
 from honk.telemetry.webhooks import Delivery, secret_bytes, signature
 from honk.testing.memory_stores import MemoryStore
 from honk.wiring import Stores, open_stores
+from honk.wiring.repeating import every
 from honk.wiring.watching import Herald, trace
 from tests.e2e.installed import Installer, make_repo
 from tests.server.conftest import serve
@@ -88,6 +92,14 @@ def write(store: MemoryStore | Stores, run_id: str, log: Iterable[Recorded]) -> 
     for number, recorded in enumerate(log, start + 1):
         events.append(run_id, recorded.event, seq=number, fence=fence)
     leases.release(run_id, fence)
+
+
+def spoil(settings: Settings, *run_ids: str) -> None:
+    """Let the second event of each run be one of a newer honk, in a database that is SQLite."""
+    with closing(sqlite3.connect(settings.home / "honk.sqlite")) as database, database:
+        for run_id in run_ids:
+            change = "UPDATE events SET body = ? WHERE run_id = ? AND seq = 2"
+            assert database.execute(change, ('{"kind": "teleported"}', run_id)).rowcount == 1
 
 
 def test_metrics_count_what_the_logs_hold() -> None:
@@ -348,6 +360,47 @@ def test_a_webhook_is_given_up_after_a_day_and_a_new_end_is_news(settings: Setti
         herald.look(now)
         first, second = (verified(place.posted.get(timeout=1)) for _ in range(2))
     assert second["data"]["outcome"] == "failed" != first["data"]["outcome"]
+
+
+def test_a_receiver_whose_answer_cannot_be_read_was_told(settings: Settings) -> None:
+    said: list[str] = []
+    with receiver(encoding="gzip") as place, open_stores(settings) as stores:
+        write(stores, "a", fixture_log())
+        herald = Herald(hooked(settings, place.url), stores, said.append)
+        herald.look(datetime.now(UTC))
+        herald.look(datetime.now(UTC) + timedelta(hours=1))
+        assert place.posted.qsize() == 1
+    assert said == []
+
+
+def test_a_run_that_cannot_be_read_keeps_nobody_from_hearing_of_others(settings: Settings) -> None:
+    said: list[str] = []
+    with receiver() as place, open_stores(settings) as stores:
+        for run_id in ("a", "b", "c"):
+            write(stores, run_id, fixture_log())
+        spoil(settings, "a", "b")
+        herald = Herald(hooked(settings, place.url), stores, said.append)
+        now = datetime.now(UTC)
+        herald.look(now)
+        herald.look(now)
+        assert [verified(place.posted.get(timeout=1))["data"]["run_id"]] == ["c"]
+    assert len(said) == 2 and all("not one that this honk knows" in text for text in said)
+
+
+def test_what_is_done_again_and_again_goes_on_after_a_defect() -> None:
+    said: list[str] = []
+    failing = [ValueError("odd"), StoreError("The database is away."), ValueError("odd"), ValueError("odd")]
+    again = threading.Event()
+
+    def look(now: datetime) -> None:
+        if failing:
+            raise failing.pop(0)
+        again.set()
+
+    with every(0.001, look, "Looking", said.append):
+        assert again.wait(30)
+    defect = "Looking: honk has a defect: ValueError('odd')"
+    assert said == [defect, "Looking: The database is away.", defect]  # once, however long it lasts
 
 
 @pytest.mark.docker
