@@ -148,7 +148,9 @@ class SlackApp:
         asked = Asked(f"command {body['trigger_id']}", body["user_id"], body["channel_id"])
         text = words(body.get("text") or "")
         self._do(
-            asked, lambda: self._talk.command(asked, text, body["trigger_id"]), lambda m: _whisper(respond, m)
+            asked.key,
+            lambda: self._talk.command(asked, text, body["trigger_id"]),
+            lambda message: _whisper(respond, message),
         )
 
     def _mention(self, body: Body) -> None:
@@ -171,24 +173,30 @@ class SlackApp:
             text = words(event.get("text") or "", self._talk.me().user)
             self._talk.mention(asked, ts, text, tell)
 
-        self._do(asked, work, refuse)
+        self._do(asked.key, work, refuse)
 
     def _order(self, body: Body) -> None:
         view, user = body["view"], body["user"]["id"]
-        about = json.loads(view["private_metadata"])
-        channel = about["channel"]
-        values = view["state"]["values"]
-        repo, request = (str(values[name][name].get("value") or "").strip() for name in (REPOSITORY, REQUEST))
-        plan = bool(values[PLAN][PLAN].get("selected_options"))
-        asked = Asked(f"view {view['id']}", user, channel, about["thread"])
+        key = f"view {view['id']}"
+
+        def work() -> None:  # all of it: what an earlier honk opened may be made otherwise
+            about, values = json.loads(view["private_metadata"]), view["state"]["values"]
+            repo, request, plan = (values.get(name, {}).get(name, {}) for name in (REPOSITORY, REQUEST, PLAN))
+            self._talk.order(
+                Asked(key, user, about["channel"], about["thread"]),
+                (repo.get("value") or "").strip(),
+                (request.get("value") or "").strip(),
+                bool(plan.get("selected_options")),
+            )
 
         def tell(message: Message) -> None:
             try:
-                self._talk.api.whisper(channel, user, message)
-            except SlackError:  # the app is not in the channel, perhaps; it may always write to people
+                self._talk.api.whisper(json.loads(view["private_metadata"])["channel"], user, message)
+            except (SlackError, ValueError, KeyError):
+                # The app is not in the channel, perhaps; it may always write to people.
                 self._talk.api.post(user, message)
 
-        self._do(asked, lambda: self._talk.order(asked, repo, request, plan), tell)
+        self._do(key, work, tell)
 
     def _cancel(self, body: Body, respond: Respond) -> None:
         self._press(body, respond, self._talk.cancel)
@@ -208,27 +216,27 @@ class SlackApp:
         thread = body.get("message", {}).get("thread_ts")
         asked = Asked(key, body["user"]["id"], body["channel"]["id"], thread)
         self._do(
-            asked, lambda: work(asked, action.get("value", "")), lambda message: _whisper(respond, message)
+            key, lambda: work(asked, action.get("value", "")), lambda message: _whisper(respond, message)
         )
 
-    def _do(self, asked: Asked, work: Callable[[], None], tell: Callable[[Message], None]) -> None:
+    def _do(self, key: str, work: Callable[[], None], tell: Callable[[Message], None]) -> None:
         """Do it if nobody has; what goes wrong is told to the person, or noted for the operator."""
         mine = uuid.uuid4().hex
         try:
-            if self._first("slack-delivery", asked.key, mine) != mine:
+            if self._first("slack-delivery", key, mine) != mine:
                 return
             work()
         except HonkError as error:
-            self._tell(asked, tell, str(error))
+            self._tell(key, tell, str(error))
         except Exception as error:
-            self._note(f"Slack, {asked.key}: honk has a defect: {error!r}")
-            self._tell(asked, tell, "honk has a defect; its operator sees more.")
+            self._note(f"Slack, {key}: honk has a defect: {error!r}")
+            self._tell(key, tell, "honk has a defect; its operator sees more.")
 
-    def _tell(self, asked: Asked, tell: Callable[[Message], None], text: str) -> None:
+    def _tell(self, key: str, tell: Callable[[Message], None], text: str) -> None:
         try:
             tell(said(text))
         except Exception as error:  # respond() raises whatever urllib does
-            self._note(f"Slack, {asked.key}: {text} (and it cannot be told: {error})")
+            self._note(f"Slack, {key}: {text} (and it cannot be told: {error})")
 
     # ---- threads --------------------------------------------------------------------------
 

@@ -169,6 +169,23 @@ def test_a_modal_asks_for_what_is_missing(tmp_path: Path, slack: FakeSlack) -> N
         assert office.state(planned).request.plan
 
 
+def test_a_modal_that_an_earlier_honk_opened_is_heard(office: Office) -> None:
+    """What is in it depends on who made it, and somebody waits for word of it in any case."""
+    assert office.send(office.slack.command("")) == 200
+    view = until(lambda: office.slack.views or None)[0]
+    fields = [block for block in view["blocks"] if block["block_id"] != "plan"]
+    filled = {"repository": office.settings.slack.channels[CHANNEL], "request": "say hello"}
+    assert office.send(office.slack.submit({**view, "blocks": fields}, filled)) == 200
+    run_id = until(lambda: office.runs() or None)[0]
+    assert (office.state(run_id).request.text, office.state(run_id).request.plan) == ("say hello", False)
+    strange = {**view, "id": "V0STRANGE1", "private_metadata": "{}"}
+    assert office.send(office.slack.submit(strange, filled)) == 200
+    told = until(lambda: [m.shown for m in office.slack.messages if m.channel == ADA] or None)
+    assert "honk has a defect" in told[0]
+    assert [note for note in office.notes if "view V0STRANGE1: honk has a defect: KeyError" in note]
+    assert office.runs() == [run_id]
+
+
 def test_what_may_not_be_asked_is_refused_with_what_to_do(tmp_path: Path, slack: FakeSlack) -> None:
     with ExitStack() as stack:
         settings = make_settings(tmp_path, slack, make_repo(tmp_path / "o"), "mapped_only = false")
