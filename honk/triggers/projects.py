@@ -11,10 +11,16 @@ from honk.core.types import RepoRef
 
 
 class Projects(Protocol):
-    """Nothing is remembered between two calls. Each raises HonkError where the forge does not answer."""
+    """Nothing is remembered between two calls. Whatever asks the forge raises HonkError where that does not
+    answer."""
 
     def find(self, name: str) -> RepoRef:
         """The repository that an order names. Raises UserError if it is not open to requests."""
+        ...
+
+    def known(self, name: str) -> bool:
+        """Whether ``owner/name`` is a repository that people here are expected to name, rather than two
+        words with a slash between them. Asks nobody."""
         ...
 
     def may_write(self, repo: RepoRef, login: str) -> bool:

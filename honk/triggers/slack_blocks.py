@@ -32,7 +32,7 @@ from honk.core.messages import AssistantMessage
 from honk.core.state import RunState
 from honk.core.types import Outcome
 from honk.triggers.slack_api import Message
-from honk.triggers.slack_words import escaped
+from honk.triggers.slack_words import escaped, fits
 
 CANCEL, RESUME, OPEN, ASK = "honk_cancel", "honk_resume", "honk_open", "honk_ask"  # action ids
 APPROVE = "honk_approve"
@@ -71,13 +71,20 @@ _NEXT = {
 
 @dataclass(frozen=True)
 class Modal:
-    """What a modal is about: where it was asked for, and what is known of the order."""
+    """What a modal is about: where it was asked for, and what is known of the order. ``doubt`` is a word
+    that may be meant as the repository, or as a part of the request."""
 
     channel: str
     thread: str | None = None
     repo: str = ""
     request: str = ""
     plan: bool = False
+    doubt: str = ""
+
+    @property
+    def complete(self) -> bool:
+        """Whether nobody needs to be asked."""
+        return bool(self.repo and self.request and not self.doubt)
 
 
 def own(text: str) -> SectionBlock:
@@ -108,7 +115,11 @@ def opening(repo: str, request: str, pull: Standing | None = None) -> Message:
 def question(request: str) -> Message:
     """Asks for what a mention left out; only a button can open a modal then."""
     text = "Which repository, and what should change?"
-    button = ButtonElement(text="Fill in", action_id=ASK, value=request[:VALUE_LIMIT] or None)
+    kept = _first(request, VALUE_LIMIT)
+    if kept != request:
+        text += f" The button brings along the first {VALUE_LIMIT:,} characters of what you wrote, no more."
+        text += " Mention honk with owner/name and a space before the words, and all of them count."
+    button = ButtonElement(text="Fill in", action_id=ASK, value=kept or None)
     return Message(text=text, blocks=(own(text), ActionsBlock(elements=[button])))
 
 
@@ -123,7 +134,7 @@ def status(run_id: str, state: RunState, *, live: bool, url: str | None) -> Mess
         quoted(state.request.text, 600),
     ]
     if ended is not None:
-        blocks += _pull_request(state) or _plan(state) or [quoted(ended.reason, 1500)]
+        blocks += _pull_request(state) or _plan(run_id, state, url) or [quoted(ended.reason, 1500)]
         blocks.append(_aside(_next(run_id, ended.outcome)))
     elif last := _last_words(state):
         blocks.append(_aside(last))
@@ -154,11 +165,17 @@ def modal(about: Modal) -> View:
     """Asks for what a command left out."""
 
     def field(name: str, label: str, value: str, hint: str, *, lines: bool) -> InputBlock:
+        kept = _first(value, INPUT_LIMIT)
+        if kept != value:
+            hint = f"Cut: a form holds {INPUT_LIMIT:,} characters. /honk owner/name and the words takes more."
         element = PlainTextInputElement(
-            action_id=name, initial_value=value[:INPUT_LIMIT] or None, multiline=lines, max_length=INPUT_LIMIT
+            action_id=name, initial_value=kept or None, multiline=lines, max_length=INPUT_LIMIT
         )
         return InputBlock(block_id=name, label=label, hint=hint, element=element)
 
+    where = "owner/name"
+    if about.doubt:
+        where += f". If {about.doubt} is meant, write it here, and take it out of the request."
     first = Option(value=PLAN, label="Propose a plan first, and wait for its approval")
     box = CheckboxesElement(action_id=PLAN, options=[first], initial_options=[first] if about.plan else None)
     return View(
@@ -169,7 +186,7 @@ def modal(about: Modal) -> View:
         close="Cancel",
         private_metadata=json.dumps({"channel": about.channel, "thread": about.thread}),
         blocks=[
-            field(REPOSITORY, "Repository", about.repo, "owner/name", lines=False),
+            field(REPOSITORY, "Repository", about.repo, where, lines=False),
             field(REQUEST, "Change request", about.request, "The end state; when not to act.", lines=True),
             InputBlock(block_id=PLAN, label="Plan", element=box, optional=True),
         ],
@@ -216,10 +233,13 @@ def _buttons(run_id: str, state: RunState, url: str | None) -> list[InteractiveE
     return found
 
 
-def _plan(state: RunState) -> list[Block]:
+def _plan(run_id: str, state: RunState, url: str | None) -> list[Block]:
     if state.plan is None or state.ended is None or state.ended.outcome is not Outcome.PLANNED:
         return []
-    return [quoted(state.plan.text)]
+    if fits(state.plan.text):
+        return [quoted(state.plan.text)]
+    where = "on the run's page" if url else f"with honk show {run_id}"
+    return [quoted(state.plan.text), own(f"*The plan is longer than Slack shows: read all of it {where}.*")]
 
 
 def _pull_request(state: RunState) -> list[Block]:
@@ -261,6 +281,11 @@ def _next(run_id: str, ended: Outcome) -> str:
 
 def _replayed(state: RunState) -> bool:
     return state.requested is not None and state.requested.replayed
+
+
+def _first(text: str, limit: int) -> str:
+    """As much of the beginning as ``limit`` UTF-16 units hold: Slack may count those, or characters."""
+    return text.encode("utf-16-le", "surrogatepass")[: 2 * limit].decode("utf-16-le", "ignore")
 
 
 def _code(text: str) -> str:

@@ -56,20 +56,28 @@ class Talk:
     def command(self, asked: Asked, text: str, trigger: str) -> None:
         """``/honk [--plan] [owner/name] change request``; a modal asks for what is left out."""
         member = self.member(asked)
-        want = wanted(text)
-        repo = want.repo or self.settings.channels.get(asked.channel, "")
-        if not repo or not want.request:
-            about = Modal(asked.channel, repo=repo, request=want.request, plan=want.plan)
+        about = self._understood(asked, text)
+        if about.complete:
+            self._start(asked, member, about.repo, about.request, plan=about.plan)
+        else:
             self.api.open(trigger, modal(about))
-            return
-        self._start(asked, member, repo, want.request, plan=want.plan)
 
     def ask(self, asked: Asked, text: str, trigger: str) -> None:
         """The button under the question that a mention led to."""
         self.member(asked)
-        want = wanted(text)
-        repo = want.repo or self.settings.channels.get(asked.channel, "")
-        self.api.open(trigger, modal(Modal(asked.channel, asked.thread, repo, want.request, want.plan)))
+        self.api.open(trigger, modal(self._understood(asked, text)))
+
+    def _understood(self, asked: Asked, text: str) -> Modal:
+        """What ``text`` orders, as far as it is clear.
+
+        In a channel with a default repository a first word that only looks like one ("and/or") may
+        belong to the request: whoever asked is asked which it is, since a guess costs money.
+        """
+        want, default = wanted(text), self.settings.channels.get(asked.channel, "")
+        about = Modal(asked.channel, asked.thread, want.repo or default, want.request, want.plan)
+        if want.repo and want.request and default and not self.projects.known(want.repo):
+            return replace(about, repo=default, request=want.whole, doubt=want.repo)
+        return about
 
     def order(self, asked: Asked, repo: str, request: str, plan: bool) -> None:
         """The modal, filled in."""
@@ -81,11 +89,12 @@ class Talk:
         found = self.runs_of(f"{asked.channel}/{asked.thread}") if asked.thread else []
         if found:
             return self._carry_on(asked, member, found, text, tell)
-        want = wanted(text)
-        repo = want.repo or self.settings.channels.get(asked.channel)
-        if not repo or not want.request:
+        about = self._understood(asked, text)
+        if not about.complete:
             return tell(question(text))
-        self._start(replace(asked, thread=asked.thread or ts), member, repo, want.request, plan=want.plan)
+        self._start(
+            replace(asked, thread=asked.thread or ts), member, about.repo, about.request, plan=about.plan
+        )
 
     def _start(
         self,

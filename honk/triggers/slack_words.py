@@ -20,7 +20,7 @@ def escaped(text: str, limit: int = SECTION_LIMIT) -> str:
     """``text`` with Slack's three control characters as entities, so that nothing in it is a
     link, a mention or a broadcast; at most ``limit`` UTF-16 units, an ellipsis where it was cut."""
     text = clean(text).strip()
-    sizes = [len(_ENTITIES.get(c, c)) + (ord(c) > 0xFFFF) for c in text]
+    sizes = _sizes(text)
     if sum(sizes) > limit:
         room, kept = limit - 1, 0
         while room >= sizes[kept]:
@@ -28,6 +28,15 @@ def escaped(text: str, limit: int = SECTION_LIMIT) -> str:
             kept += 1
         text = text[:kept].rstrip() + "…"
     return "".join(_ENTITIES.get(c, c) for c in text)
+
+
+def fits(text: str, limit: int = SECTION_LIMIT) -> bool:
+    """Whether ``escaped`` keeps all of it."""
+    return sum(_sizes(clean(text).strip())) <= limit
+
+
+def _sizes(text: str) -> list[int]:
+    return [len(_ENTITIES.get(c, c)) + (ord(c) > 0xFFFF) for c in text]
 
 
 def words(text: str, bot: str = "") -> str:
@@ -52,19 +61,21 @@ def words(text: str, bot: str = "") -> str:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a command asks for: the repository, if it names one, and whether to plan first."""
+    """What a command asks for: the repository, if it names one, and whether to plan first. ``whole`` is
+    the request if the first word, though written like a repository, belongs to it ("and/or")."""
 
     repo: str | None
     request: str
     plan: bool = False
+    whole: str = ""
 
 
 def wanted(text: str) -> Wanted:
     """``[--plan] [owner/name] change request``, the option also behind the repository."""
-    text, early = _planned(text)
-    found = _REPOSITORY.match(text)
-    text, late = _planned(text[found.end() :] if found else text)
-    return Wanted(found[1] if found else None, text, early or late)
+    whole, early = _planned(text)
+    found = _REPOSITORY.match(whole)
+    text, late = _planned(whole[found.end() :] if found else whole)
+    return Wanted(found[1] if found else None, text, early or late, whole)
 
 
 def _planned(text: str) -> tuple[str, bool]:

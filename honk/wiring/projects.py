@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from honk.core.cancel import Cancel
@@ -30,6 +31,13 @@ class InstalledProjects:
     def find(self, name: str) -> RepoRef:
         check_open(name, self.settings)
         return target(name, self.settings, base=None, named=True).repo
+
+    def known(self, name: str) -> bool:
+        defaults = self.settings.slack.channels.values()
+        # Where all repositories are open, those of the owners whose repositories are some channel's.
+        owners = {f"{default.partition('/')[0]}/*" for default in defaults if not default.startswith("/")}
+        patterns = self.settings.server.repositories or owners
+        return name in defaults or any(fnmatchcase(name, pattern) for pattern in patterns)
 
     def may_write(self, repo: RepoRef, login: str) -> bool:
         with self._github() as forge:

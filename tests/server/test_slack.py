@@ -21,6 +21,7 @@ from honk.testing.slack import BOT, FakeSlack
 from honk.triggers.slack_api import SCOPES, SlackApi
 from honk.triggers.slack_follow import Follower, Pace
 from honk.wiring import open_stores
+from honk.wiring.projects import InstalledProjects
 from honk.wiring.slack import check, describe
 from tests.e2e.installed import make_repo, until
 from tests.server.office import ADA, CHANNEL, FORM, JSON, Office, events, make_settings, opened, workspace
@@ -186,6 +187,48 @@ def test_a_modal_that_an_earlier_honk_opened_is_heard(office: Office) -> None:
     assert office.runs() == [run_id]
 
 
+def test_words_with_a_slash_between_them_are_no_repository_where_there_is_one(office: Office) -> None:
+    """They may be meant as one, so nothing starts before whoever asked has said which it is."""
+    default = office.settings.slack.channels[CHANNEL]
+    assert office.send(office.slack.command("—plan and/or  is misspelt")) == 200
+    view = until(lambda: office.slack.views or None)[0]
+    repository, request, plan = view["blocks"]
+    assert repository["element"]["initial_value"] == default
+    assert "If and/or is meant, write it here" in repository["hint"]["text"]
+    assert request["element"]["initial_value"] == "and/or  is misspelt"
+    assert plan["element"]["initial_options"]
+    office.send(office.slack.mention("and/or is misspelt"))
+    asked = until(lambda: office.slack.messages or None)[0]
+    assert "Which repository" in asked.shown
+    assert office.send(office.slack.press(asked, "honk_ask")) == 200
+    view = until(lambda: office.slack.views[1:] or None)[0]
+    values = [block["element"].get("initial_value") for block in view["blocks"]]
+    assert values == [default, "and/or is misspelt", None]
+    assert office.send(office.slack.command("acme/shop bump logging")) == 200  # one that is open here
+    until(lambda: any("write to acme/shop" in text for text in office.told()) or None)
+    assert office.runs() == [] and len(office.slack.views) == 2
+
+
+@pytest.mark.parametrize(
+    ("listed", "named"),
+    [
+        ((), {"acme/shop": True, "acme/other": True, "and/or": False}),
+        (
+            ("acme/shop", "tools/*"),
+            {"acme/shop": True, "tools/x": True, "acme/other": False, "and/or": False},
+        ),
+    ],
+)
+def test_a_repository_is_known_by_what_the_operator_names(
+    tmp_path: Path, slack: FakeSlack, listed: tuple[str, ...], named: dict[str, bool]
+) -> None:
+    settings = make_settings(tmp_path, slack, "acme/shop")
+    server = settings.server.model_copy(update={"repositories": listed})
+    with open_stores(settings) as stores:
+        here = InstalledProjects(settings.model_copy(update={"server": server}), stores, print)
+        assert {name: here.known(name) for name in named} == named
+
+
 def test_what_may_not_be_asked_is_refused_with_what_to_do(tmp_path: Path, slack: FakeSlack) -> None:
     with ExitStack() as stack:
         settings = make_settings(tmp_path, slack, make_repo(tmp_path / "o"), "mapped_only = false")
@@ -193,7 +236,7 @@ def test_what_may_not_be_asked_is_refused_with_what_to_do(tmp_path: Path, slack:
 
 
 def refuses(office: Office) -> None:
-    office.send(office.slack.command("evil/corp say hello"))
+    office.send(office.slack.command("evil/corp say hello", channel="C0SECRET01"))
     until(lambda: any("not open to requests" in text for text in office.told()) or None)
     office.send(office.slack.command("say hello", channel="C0SECRET01"))
     until(lambda: office.slack.views or None)  # no default repository there

@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 
-from honk.core.events import Recorded, RunEnded
+from honk.core.events import Recorded, RunEnded, RunRequested
 from honk.core.state import RunState, fold, step
 from honk.core.types import Outcome
 from honk.testing.slack import TEXT_LIMITS, wrong_blocks
 from honk.triggers.slack_api import Message
 from honk.triggers.slack_blocks import Modal, modal, opening, outcome, question, said, status
 from honk.triggers.slack_words import Wanted, escaped, wanted, words
+from tests.server.page.samples import planned
 
 LOG = Path(__file__).resolve().parents[1] / "fixtures" / "logs" / "v1.jsonl"
 EVIL = [
@@ -82,19 +83,19 @@ def test_words_of_a_message_are_what_people_read(text: str, found: str) -> None:
     ],
 )
 def test_a_repository_is_the_first_word_or_none(text: str, found: tuple[str | None, str]) -> None:
-    repo, request = found
-    assert wanted(text) == Wanted(repo, request)
+    want = wanted(text)
+    assert ((want.repo, want.request), want.whole, want.plan) == (found, text, False)
 
 
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("--plan bump logging", Wanted(None, "bump logging", plan=True)),
-        ("—plan acme/shop bump", Wanted("acme/shop", "bump", plan=True)),
-        ("acme/shop --plan bump", Wanted("acme/shop", "bump", plan=True)),
-        ("--plan", Wanted(None, "", plan=True)),
-        ("--planes fly", Wanted(None, "--planes fly")),
-        ("add an option --plan", Wanted(None, "add an option --plan")),
+        ("--plan bump logging", Wanted(None, "bump logging", True, "bump logging")),
+        ("—plan acme/shop bump", Wanted("acme/shop", "bump", True, "acme/shop bump")),
+        ("acme/shop --plan bump", Wanted("acme/shop", "bump", True, "acme/shop --plan bump")),
+        ("--plan", Wanted(None, "", True)),
+        ("--planes fly", Wanted(None, "--planes fly", whole="--planes fly")),
+        ("add an option --plan", Wanted(None, "add an option --plan", whole="add an option --plan")),
     ],
 )
 def test_an_option_before_the_request_asks_for_a_plan(text: str, found: Wanted) -> None:
@@ -160,6 +161,37 @@ def test_words_of_others_are_no_markup_wherever_they_stand(evil: str) -> None:
     view = modal(Modal("C0GENERAL1", None, evil, evil))
     view.validate_json()
     assert not wrong_blocks([block.to_dict() for block in view.blocks or ()])
+
+
+@pytest.mark.parametrize("letter", ["x", "\U0001f600"])
+def test_a_form_that_cannot_hold_a_request_says_so(letter: str) -> None:
+    size = len(letter.encode("utf-16-le")) // 2
+    for count, cut in ((2_900 // size, False), (3_501, True)):
+        request = letter * count
+        [_, field, _] = (
+            block.to_dict() for block in modal(Modal("C0GENERAL1", request=request)).blocks or ()
+        )
+        kept = field["element"]["initial_value"]
+        assert ("Cut: a form holds 3,000 characters." in field["hint"]["text"]) is cut
+        assert request.startswith(kept) and (kept != request) is cut and units(kept) <= 3_000
+    for count, cut in ((1_900 // size, False), (2_500, True)):
+        asked = question(letter * count)
+        assert ("the first 2,000 characters" in asked.text) is cut
+        [text, buttons] = (block.to_dict() for block in asked.blocks)
+        value = buttons["elements"][0]["value"]
+        assert (len(value) < count) is cut and units(value) <= 2_000
+        assert text["text"]["text"] == asked.text
+
+
+def test_a_plan_that_is_cut_says_where_all_of_it_is() -> None:
+    asked = recorded()[0].event
+    assert isinstance(asked, RunRequested)
+    for text, cut in (("1. Greet.", False), ("x" * 3_001, True), ("<" * 1_000, True)):
+        log = [recorded()[0].model_copy(update={"event": e}) for e in (asked, *planned(asked.request, text))]
+        for page, where in (("https://honk.example/runs/r1", "on the run's page"), (None, "honk show r1")):
+            check(message := status("r1", fold(log), live=False, url=page))
+            assert ("The plan is longer than Slack shows: read all of it" in message.body) is cut
+            assert (where in message.body) is cut
 
 
 def test_the_limits_of_the_fake_are_those_of_the_sdk() -> None:
