@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from honk.core.types import Outcome
+from honk.settings import load
 
 ROOT = Path(__file__).resolve().parents[1]
 WORKFLOWS = sorted(p for p in (ROOT / "examples" / "ci").glob("*.yml") if p.name != "gitlab-ci.yml")
@@ -161,3 +162,26 @@ def test_an_unset_webhook_secret_does_not_reach_the_server_as_an_empty_one() -> 
     [container] = server["spec"]["template"]["spec"]["containers"]
     [secret] = [v for v in container["env"] if v["name"] == "HONK_GITHUB_WEBHOOK_SECRET"]
     assert secret["valueFrom"]["secretKeyRef"]["optional"] is True
+
+
+def test_compose_gives_server_and_workers_the_settings_that_the_example_shows(tmp_path: Path) -> None:
+    compose = yaml.safe_load((ROOT / "compose.yml").read_text())["services"]
+    for name in ("server", "worker"):
+        assert compose[name]["command"][-2:] == ["--config", "/etc/honk/honk.toml"]
+        [mount] = [m for m in compose[name]["volumes"] if isinstance(m, dict)]
+        assert (mount["source"], mount["target"]) == ("./honk.toml", "/etc/honk/honk.toml")
+        assert mount["read_only"] and mount["bind"] == {"create_host_path": False}
+    example = (ROOT / "honk.toml.example").read_text()
+    (whole := tmp_path / "honk.toml").write_text(re.sub(r"^# (?=\[|\w+ = )", "", example, flags=re.MULTILINE))
+    settings = load(whole, {"HOME": str(tmp_path)})
+    assert settings.slack.channels and settings.slack.users and settings.webhooks and settings.github.mention
+    assert settings.server.repositories == load(ROOT / "honk.toml.example", {"HOME": "/"}).server.repositories
+
+
+def test_the_example_of_the_environment_names_all_that_compose_reads() -> None:
+    compose = (ROOT / "compose.yml").read_text()
+    read = set(re.findall(r"\$\{(\w+)", compose)) | {"HONK_GITHUB_WEBHOOK_SECRET"}
+    named = re.findall(r"^(?:# )?([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    assert {name for name, _ in named} == read
+    # What is set to nothing is what everybody fills in; an empty webhook secret is refused.
+    assert "HONK_GITHUB_WEBHOOK_SECRET=" not in (ROOT / ".env.example").read_text().splitlines()
