@@ -185,3 +185,46 @@ def test_the_example_of_the_environment_names_all_that_compose_reads() -> None:
     assert {name for name, _ in named} == read
     # What is set to nothing is what everybody fills in; an empty webhook secret is refused.
     assert "HONK_GITHUB_WEBHOOK_SECRET=" not in (ROOT / ".env.example").read_text().splitlines()
+
+
+def _deployment(name: str) -> Any:
+    documents = yaml.safe_load_all((KUBERNETES / "base" / f"{name}.yaml").read_text())
+    [found] = [document for document in documents if document["kind"] == "Deployment"]
+    return found["spec"]["template"]["spec"]
+
+
+def test_all_workers_sign_with_the_key_that_the_secret_has() -> None:
+    """Each pod has a home of its own, which goes with it, and so would a key in there."""
+    pod = _deployment("worker")
+    [container] = pod["containers"]
+    [key] = [Path(v["value"]) for v in container["env"] if v["name"] == "HONK_EVIDENCE_KEY"]
+    [mount] = [m for m in container["volumeMounts"] if Path(m["mountPath"]) == key.parent]
+    [volume] = [v["secret"] for v in pod["volumes"] if v["name"] == mount["name"]]
+    assert (volume["secretName"], volume["items"]) == ("honk", [{"key": "evidence-key", "path": key.name}])
+    assert volume["defaultMode"] == 0o440 and mount["readOnly"]  # the pod's fsGroup is honk's
+    assert not volume.get("optional")  # without it each pod would make its own after all
+    assert "HONK_EVIDENCE_KEY" not in [v["name"] for v in _deployment("server")["containers"][0]["env"]]
+
+
+def test_every_key_of_the_secret_is_in_the_documented_command() -> None:
+    written = (ROOT / "docs" / "deployment.md").read_text()
+    [command] = re.findall(r"create secret generic honk \\\n((?:    .*\n)+)", written)
+    given = set(re.findall(r"--from-(?:literal|file)=([\w-]+)=", command))
+    needed = {"database-url", "evidence-key"}
+    for name in ("server", "worker"):
+        for v in _deployment(name)["containers"][0]["env"]:
+            if secret := v.get("valueFrom", {}).get("secretKeyRef"):
+                assert secret["key"] in needed or secret["optional"], v["name"]
+    assert needed <= given
+
+
+def test_prometheus_reaches_the_server_from_its_own_namespace() -> None:
+    documents = yaml.safe_load_all((KUBERNETES / "base" / "network.yaml").read_text())
+    [policy] = [document["spec"] for document in documents if document["metadata"]["name"] == "metrics"]
+    [rule] = policy["ingress"]
+    assert rule["from"] == [
+        {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+    ]
+    [port] = rule["ports"]
+    [served] = [p for c in _deployment("server")["containers"] for p in c["ports"]]
+    assert port["port"] == served["containerPort"]
