@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, insert, select, update
 
 from honk.stores.database import Database
 from honk.stores.schema import events, links, seen, tokens
@@ -41,6 +41,19 @@ class SqlOnce:
         where = (seen.c.scope == scope) & (seen.c.key == key)
         with self._db.single() as connection:
             return connection.execute(select(seen.c.key).where(where)).first() is not None
+
+    def value(self, scope: str, key: str) -> str | None:
+        """The value that this key has; None if it was not seen."""
+        where = (seen.c.scope == scope) & (seen.c.key == key)
+        with self._db.single() as connection:
+            found = connection.scalar(select(seen.c.value).where(where))
+        return None if found is None else str(found)
+
+    def replace(self, scope: str, key: str, old: str, new: str) -> None:
+        """Give a key a new value, as if seen now, unless its value is no longer ``old``."""
+        where = (seen.c.scope == scope) & (seen.c.key == key) & (seen.c.value == old)
+        with self._db.single() as connection:
+            connection.execute(update(seen).where(where).values(value=new, at=_now()))
 
     def forget(self, before: datetime, *, dry_run: bool = False) -> int:
         """Remove the keys that were first seen ``before`` a time (UTC); how many there are."""

@@ -8,9 +8,12 @@ from typing import Protocol
 from honk.core.desk import Desk
 from honk.core.errors import HonkError, UserError
 from honk.core.fates import BRANCHES
-from honk.core.followup import FollowUp, Standing
+from honk.core.followup import FollowUp, Remark, Standing
 from honk.core.order import Order, Origin
 from honk.triggers.github import Place, Wish
+
+SCOPE = "github"
+"""Of the keys of orders."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,18 @@ class Hub(Protocol):
         """Follow-ups of a pull request, newest first."""
         ...
 
+    def claim(self, number: int, key: str) -> str:
+        """The key of the order that a follow-up begins by at this moment: ``key``, or one that was faster."""
+        ...
+
+    def ordered(self, key: str) -> bool:
+        """Whether a run was ordered by this key before; that may have failed half-way."""
+        ...
+
+    def said(self, run_id: str) -> tuple[Remark, ...]:
+        """The remarks that a run was ordered with; none while it is being written down."""
+        ...
+
     def react(self, place: Place, content: str) -> None: ...
 
     def answer(self, number: int, key: str, text: str) -> None:
@@ -58,7 +73,7 @@ class Hub(Protocol):
 def act(wish: Wish, delivery: str, hub: Hub, desk: Desk, rounds: int) -> str:
     """Carry out ``wish``; a line for the operator's log says what became of it."""
     if wish.kind == "checks":
-        return _repair(wish, delivery, hub, desk, rounds)
+        return _repair(wish, hub, desk, rounds)
     if not hub.may_write(wish.actor):
         return f"{wish.actor} may not write to {wish.repo}"
     try:
@@ -71,7 +86,8 @@ def act(wish: Wish, delivery: str, hub: Hub, desk: Desk, rounds: int) -> str:
 
 def _serve(wish: Wish, delivery: str, hub: Hub, desk: Desk, rounds: int) -> str:
     if wish.kind == "request":
-        return _submit(wish, Order(request=wish.text, repo=wish.repo), delivery, hub, desk)
+        run_id = _submit(wish, Order(request=wish.text, repo=wish.repo), delivery, desk)
+        return _announce(wish, run_id, hub)
     standing = hub.standing(wish.number)
     if standing.state != "open":
         return f"{wish.repo}#{wish.number} is {standing.state}"
@@ -79,15 +95,30 @@ def _serve(wish: Wish, delivery: str, hub: Hub, desk: Desk, rounds: int) -> str:
         if not wish.called:
             return f"{wish.repo}#{wish.number} is not honk's"
         raise UserError("This pull request is not honk's own, so honk does not push to it.")
-    for run in hub.earlier(wish.number):
-        if run.live:
-            _say(wish, run.run_id, desk)
-            _react(wish, hub)
-            return f"said to run {run.run_id}"
+    live = [run for run in hub.earlier(wish.number) if run.live]
+    if live and not hub.ordered(delivery):
+        _say(wish, live[0].run_id, desk)
+        _react(wish, hub)
+        return f"said to run {live[0].run_id}"
     said = (wish.remark,) if wish.remark is not None else ()
-    followup = FollowUp(number=wish.number, rounds=rounds, said=said)
-    order = Order(request="", repo=wish.repo, followup=followup)
-    return _submit(wish, order, delivery, hub, desk)
+    return _follow_up(wish, FollowUp(number=wish.number, rounds=rounds, said=said), delivery, hub, desk)
+
+
+def _follow_up(wish: Wish, followup: FollowUp, key: str, hub: Hub, desk: Desk) -> str:
+    """Order a follow-up, or help whoever is ordering one at this moment: GitHub delivers a review and
+    each of its remarks by themselves, all at once.
+
+    To help is to order the same again, which is one run whoever comes first, and then to say to it
+    what it was not ordered with. So nobody waits for a process that died half-way.
+    """
+    again, holder = hub.ordered(key), hub.claim(wish.number, key)
+    run_id = _submit(wish, Order(request="", repo=wish.repo, followup=followup), holder, desk)
+    if wish.remark is not None and wish.remark.id not in {remark.id for remark in hub.said(run_id)}:
+        _say(wish, run_id, desk)
+    if holder == key and not again:
+        return _announce(wish, run_id, hub)
+    _react(wish, hub)
+    return f"{wish.repo}#{wish.number} is being followed up: run {run_id}"
 
 
 def _say(wish: Wish, run_id: str, desk: Desk) -> None:
@@ -96,18 +127,16 @@ def _say(wish: Wish, run_id: str, desk: Desk) -> None:
         desk.say(run_id, f"{wish.actor}{where}: {wish.text}"[:20_000])
 
 
-def _submit(wish: Wish, order: Order, delivery: str, hub: Hub, desk: Desk) -> str:
-    place = f"{wish.repo}#{wish.number}"
-    order = order.model_copy(
-        update={
-            "origin": Origin(kind="github", place=place, url=wish.url),
-            "requester": _requester(wish),
-        }
-    )
-    run_id = desk.submit(order, key=("github", delivery))
+def _submit(wish: Wish, order: Order, key: str, desk: Desk) -> str:
+    origin = Origin(kind="github", place=f"{wish.repo}#{wish.number}", url=wish.url)
+    order = order.model_copy(update={"origin": origin, "requester": _requester(wish)})
+    return desk.submit(order, key=(SCOPE, key))
+
+
+def _announce(wish: Wish, run_id: str, hub: Hub) -> str:
     _react(wish, hub)
     hub.answer(wish.number, run_id, f"honk is at work: run {hub.link(run_id)}.")
-    return f"{place} is run {run_id}"
+    return f"{wish.repo}#{wish.number} is run {run_id}"
 
 
 def _requester(wish: Wish) -> str:
@@ -124,7 +153,7 @@ def _react(wish: Wish, hub: Hub) -> None:
         hub.react(wish.place, "eyes")
 
 
-def _repair(wish: Wish, delivery: str, hub: Hub, desk: Desk, rounds: int) -> str:
+def _repair(wish: Wish, hub: Hub, desk: Desk, rounds: int) -> str:
     """Nobody asked: only for a branch that a run of this installation made, once for each head, and
     at most ``rounds`` times before a person speaks again."""
     if not hub.own(wish.branch):
@@ -138,7 +167,8 @@ def _repair(wish: Wish, delivery: str, hub: Hub, desk: Desk, rounds: int) -> str
     if standing.head != wish.head:
         return f"{wish.branch} has newer commits than {wish.head[:12]}"
     earlier = hub.earlier(number)
-    if any(run.live for run in earlier):
+    key = f"{wish.repo}#{number}@{wish.head}"
+    if any(run.live for run in earlier) and not hub.ordered(key):
         return f"{wish.repo}#{number} is being followed up"
     if any(run.head == wish.head and run.cause == "checks" for run in earlier):
         return f"{wish.head[:12]} had its follow-up"
@@ -150,9 +180,7 @@ def _repair(wish: Wish, delivery: str, hub: Hub, desk: Desk, rounds: int) -> str
     if in_a_row >= rounds:
         return f"{wish.repo}#{number} had {rounds} follow-ups without a person's word"
     followup = FollowUp(number=number, rounds=rounds, cause="checks")
-    order = Order(request="", repo=wish.repo, followup=followup)
-    key = f"{wish.repo}#{number}@{wish.head}"
-    return _submit(wish.model_copy(update={"number": number}), order, key, hub, desk)
+    return _follow_up(wish.model_copy(update={"number": number}), followup, key, hub, desk)
 
 
 def safely(wish: Wish, delivery: str, hub: Hub, desk: Desk, rounds: int) -> str:

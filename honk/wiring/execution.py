@@ -144,7 +144,7 @@ def enlist(stores: Stores, request: Request, run_id: str | None = None) -> str:
             run = runs.Run(run_id, stores.events, fence, [])
             replayed = request.model.startswith("replay:")
             run.record(RunRequested(honk=__version__, request=request, replayed=replayed))
-            link(stores, request, run_id)
+        link(stores, request, run_id)  # again is no second time, and whoever wrote the log may have died here
     finally:
         stores.leases.release(run_id, fence)
     return run_id

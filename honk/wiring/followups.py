@@ -29,6 +29,18 @@ def followups_of(stores: Stores, repo: RepoRef, number: int) -> list[str]:
     return stores.links.runs(LINK, place(repo, number))
 
 
+def claim(stores: Stores, scope: str, repo: RepoRef, number: int, key: str) -> str:
+    """The order, by its key among those of ``scope``, that a new follow-up of a pull request is made by:
+    ``key`` itself, or another one that was faster and whose run has not ended, nor perhaps begun."""
+    once, where = stores.once, place(repo, number)
+    while (holder := once.first(LINK, where, key)) != key:
+        run_id = once.value(scope, holder)
+        if run_id is None or fold(stores.events.read(run_id)).ended is None:
+            break
+        once.replace(LINK, where, holder, key)  # whoever else does so at this moment: one of us holds it
+    return holder
+
+
 def made(stores: Stores, repo: RepoRef, branch: str) -> RunState | None:
     """The run that made a branch, whose name ends in its id; None if it is not known here."""
     state = fold(stores.events.read(branch.rpartition("-")[2]))

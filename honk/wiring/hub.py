@@ -18,7 +18,7 @@ from honk.core.desk import Desk
 from honk.core.errors import HonkError, UserError
 from honk.core.events import FollowedUp
 from honk.core.fates import Tidings
-from honk.core.followup import Standing
+from honk.core.followup import Remark, Standing
 from honk.core.state import RunState, fold
 from honk.core.types import Outcome, RepoRef
 from honk.forges.conversation import Shown
@@ -26,8 +26,8 @@ from honk.forges.text import sanitise
 from honk.runs.result import rows
 from honk.settings import Settings
 from honk.triggers.github import Place, Rules, Wish
-from honk.triggers.github_act import Earlier, safely
-from honk.wiring.followups import followups_of, made
+from honk.triggers.github_act import SCOPE, Earlier, safely
+from honk.wiring.followups import claim, followups_of, made
 from honk.wiring.repositories import github_repo, open_forge
 from honk.wiring.stores import Stores
 
@@ -72,6 +72,17 @@ class InstalledHub:
             head = heads[0] if heads else ""
             found.append(Earlier(run_id, state.request.followup.cause, head, state.ended is None))
         return found
+
+    def claim(self, number: int, key: str) -> str:
+        return claim(self.stores, SCOPE, self.repo, number, key)
+
+    def ordered(self, key: str) -> bool:
+        return self.stores.once.known(SCOPE, key)
+
+    def said(self, run_id: str) -> tuple[Remark, ...]:
+        requested = fold(self.stores.events.read(run_id)).requested
+        followup = requested.request.followup if requested is not None else None
+        return followup.said if followup is not None else ()
 
     def react(self, place: Place, content: str) -> None:
         self.forge.conversation(self.repo).react(place.kind, place.id, content)

@@ -21,6 +21,16 @@ def test_a_key_is_known_once_it_was_claimed(url: str, open_database: Callable[[s
     assert once.known("slack", "k") and not once.known("github", "k")
 
 
+def test_a_value_is_replaced_by_whoever_knows_it(url: str, open_database: Callable[[str], Database]) -> None:
+    once = SqlOnce(open_database(url))
+    assert once.value("slack", "k") is None
+    once.first("slack", "k", "mine")
+    once.replace("slack", "k", "theirs", "ours")
+    assert once.value("slack", "k") == "mine"
+    once.replace("slack", "k", "mine", "ours")
+    assert (once.value("slack", "k"), once.value("github", "k")) == ("ours", None)
+
+
 def test_old_keys_are_forgotten(url: str, open_database: Callable[[str], Database]) -> None:
     once = SqlOnce(open_database(url))
     once.first("slack", "k", "mine")

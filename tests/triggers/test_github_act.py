@@ -53,6 +53,8 @@ class Hub:
     runs: list[Earlier] = field(default_factory=list)
     answers: list[tuple[int, str, str]] = field(default_factory=list)
     reactions: list[tuple[Place, str]] = field(default_factory=list)
+    holder: str = ""
+    orders: dict[str, tuple[Remark, ...]] = field(default_factory=dict)  # by their keys
 
     def may_write(self, login: str) -> bool:
         return login == "ada"
@@ -73,6 +75,15 @@ class Hub:
 
     def earlier(self, number: int) -> list[Earlier]:
         return self.runs
+
+    def claim(self, number: int, key: str) -> str:
+        return self.holder or key
+
+    def ordered(self, key: str) -> bool:
+        return key in self.orders
+
+    def said(self, run_id: str) -> tuple[Remark, ...]:
+        return next(iter(self.orders.values()), ())
 
     def react(self, place: Place, content: str) -> None:
         self.reactions.append((place, content))
@@ -116,6 +127,17 @@ def test_a_run_that_works_hears_the_words_instead() -> None:
     assert act(talk(), "d1", hub, desk, 3) == "said to run r0"
     assert desk.said == [("r0", "ada (at a.py:1): Louder")]
     assert desk.orders == []
+
+
+def test_who_orders_the_same_follow_up_a_moment_later_has_the_words_said_to_its_run() -> None:
+    other = Remark(id="line-2", author="ada", text="Shorter", at=datetime.now(UTC))
+    wish = talk()
+    assert wish.remark is not None
+    for known, words in ((other, [("r1", "ada (at a.py:1): Louder")]), (wish.remark, [])):
+        hub, desk = Hub(holder="d0", orders={"d0": (known,)}), Desk()
+        assert act(wish, "d1", hub, desk, 3) == "acme/app#4 is being followed up: run r1"
+        assert (desk.keys, desk.said, hub.answers) == ({("github", "d0")}, words, [])
+        assert hub.reactions == [(Place(kind="line", id=3), "eyes")]
 
 
 @pytest.mark.parametrize(
