@@ -55,6 +55,13 @@ class SqlOnce:
         with self._db.single() as connection:
             connection.execute(update(seen).where(where).values(value=new, at=_now()))
 
+    def undo(self, scope: str, key: str) -> None:
+        """Remove a key, and with it those of ``scope`` that were first seen with the same value."""
+        known = seen.alias()
+        value = select(known.c.value).where(known.c.scope == scope, known.c.key == key).scalar_subquery()
+        with self._db.single() as connection:
+            connection.execute(delete(seen).where(seen.c.scope == scope, seen.c.value == value))
+
     def forget(self, before: datetime, *, dry_run: bool = False) -> int:
         """Remove the keys that were first seen ``before`` a time (UTC); how many there are."""
         old = seen.c.at < before.isoformat()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from honk.core.desk import Desk
-from honk.core.errors import HonkError, UserError
+from honk.core.errors import InfrastructureError, UserError
 from honk.core.fates import BRANCHES
 from honk.core.followup import FollowUp, Remark, Standing
 from honk.core.order import Order, Origin
@@ -71,7 +71,10 @@ class Hub(Protocol):
 
 
 def act(wish: Wish, delivery: str, hub: Hub, desk: Desk, rounds: int) -> str:
-    """Carry out ``wish``; a line for the operator's log says what became of it."""
+    """Carry out ``wish``; a line for the operator's log says what became of it.
+
+    Raises InfrastructureError if nothing did, so that it may be delivered again.
+    """
     if wish.kind == "checks":
         return _repair(wish, hub, desk, rounds)
     if not hub.may_write(wish.actor):
@@ -87,7 +90,7 @@ def act(wish: Wish, delivery: str, hub: Hub, desk: Desk, rounds: int) -> str:
 def _serve(wish: Wish, delivery: str, hub: Hub, desk: Desk, rounds: int) -> str:
     if wish.kind == "request":
         run_id = _submit(wish, Order(request=wish.text, repo=wish.repo), delivery, desk)
-        return _announce(wish, run_id, hub)
+        return _acknowledge(wish, f"{wish.repo}#{wish.number} is run {run_id}", hub, run_id)
     standing = hub.standing(wish.number)
     if standing.state != "open":
         return f"{wish.repo}#{wish.number} is {standing.state}"
@@ -98,8 +101,7 @@ def _serve(wish: Wish, delivery: str, hub: Hub, desk: Desk, rounds: int) -> str:
     live = [run for run in hub.earlier(wish.number) if run.live]
     if live and not hub.ordered(delivery):
         _say(wish, live[0].run_id, desk)
-        _react(wish, hub)
-        return f"said to run {live[0].run_id}"
+        return _acknowledge(wish, f"said to run {live[0].run_id}", hub)
     said = (wish.remark,) if wish.remark is not None else ()
     return _follow_up(wish, FollowUp(number=wish.number, rounds=rounds, said=said), delivery, hub, desk)
 
@@ -116,9 +118,8 @@ def _follow_up(wish: Wish, followup: FollowUp, key: str, hub: Hub, desk: Desk) -
     if wish.remark is not None and wish.remark.id not in {remark.id for remark in hub.said(run_id)}:
         _say(wish, run_id, desk)
     if holder == key and not again:
-        return _announce(wish, run_id, hub)
-    _react(wish, hub)
-    return f"{wish.repo}#{wish.number} is being followed up: run {run_id}"
+        return _acknowledge(wish, f"{wish.repo}#{wish.number} is run {run_id}", hub, run_id)
+    return _acknowledge(wish, f"{wish.repo}#{wish.number} is being followed up: run {run_id}", hub)
 
 
 def _say(wish: Wish, run_id: str, desk: Desk) -> None:
@@ -133,10 +134,17 @@ def _submit(wish: Wish, order: Order, key: str, desk: Desk) -> str:
     return desk.submit(order, key=(SCOPE, key))
 
 
-def _announce(wish: Wish, run_id: str, hub: Hub) -> str:
-    _react(wish, hub)
-    hub.answer(wish.number, run_id, f"honk is at work: run {hub.link(run_id)}.")
-    return f"{wish.repo}#{wish.number} is run {run_id}"
+def _acknowledge(wish: Wish, done: str, hub: Hub, run_id: str = "") -> str:
+    """React to the wish, and say there which run it is. ``done`` is done: where GitHub does not take this,
+    the operator is told, and nothing has to be delivered again for it."""
+    try:
+        if wish.place is not None:
+            hub.react(wish.place, "eyes")
+        if run_id:
+            hub.answer(wish.number, run_id, f"honk is at work: run {hub.link(run_id)}.")
+    except InfrastructureError as error:
+        return f"{done}; that could not be said there: {error}"
+    return done
 
 
 def _requester(wish: Wish) -> str:
@@ -146,11 +154,6 @@ def _requester(wish: Wish) -> str:
         return ""
     number = f"{wish.actor_id}+" if wish.actor_id else ""
     return f"{wish.actor} <{number}{wish.actor}@users.noreply.github.com>"
-
-
-def _react(wish: Wish, hub: Hub) -> None:
-    if wish.place is not None:
-        hub.react(wish.place, "eyes")
 
 
 def _repair(wish: Wish, hub: Hub, desk: Desk, rounds: int) -> str:
@@ -181,11 +184,3 @@ def _repair(wish: Wish, hub: Hub, desk: Desk, rounds: int) -> str:
         return f"{wish.repo}#{number} had {rounds} follow-ups without a person's word"
     followup = FollowUp(number=number, rounds=rounds, cause="checks")
     return _follow_up(wish.model_copy(update={"number": number}), followup, key, hub, desk)
-
-
-def safely(wish: Wish, delivery: str, hub: Hub, desk: Desk, rounds: int) -> str:
-    """As :func:`act`; what goes wrong becomes the line for the operator, since nobody else waits."""
-    try:
-        return act(wish, delivery, hub, desk, rounds)
-    except HonkError as error:
-        return f"{wish.repo}#{wish.number}: {error}"

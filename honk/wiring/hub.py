@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from honk.core.cancel import Cancel
 from honk.core.desk import Desk
-from honk.core.errors import HonkError, UserError
+from honk.core.errors import HonkError, StoreError, UserError
 from honk.core.events import FollowedUp
 from honk.core.fates import Tidings
 from honk.core.followup import Remark, Standing
@@ -26,7 +26,7 @@ from honk.forges.text import sanitise
 from honk.runs.result import rows
 from honk.settings import Settings
 from honk.triggers.github import Place, Rules, Wish
-from honk.triggers.github_act import SCOPE, Earlier, safely
+from honk.triggers.github_act import SCOPE, Earlier, act
 from honk.wiring.followups import claim, followups_of, made
 from honk.wiring.repositories import github_repo, open_forge
 from honk.wiring.stores import Stores
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from honk.forges.github import GitHubForge
 
 Note = Callable[[str], None]
+
+DELIVERED = "github-delivery"
 
 THREADS = 4
 """That work on deliveries; others wait, acknowledged."""
@@ -122,20 +124,20 @@ class GitHubDoor:
         """Whether neither the delivery's id nor its body was seen before; the id is not signed."""
         keys = (delivery, hashlib.sha256(body).hexdigest())
         mark = secrets.token_hex(16)
-        known = [self.stores.once.first("github-delivery", key, mark) for key in keys]
+        known = [self.stores.once.first(DELIVERED, key, mark) for key in keys]
         return known == [mark, mark]
 
     def act(self, wish: Wish, delivery: str) -> None:
         """Have a wish carried out."""
-        self._later(delivery, partial(self._act, wish, delivery))
+        self._later(delivery, f"{wish.repo}#{wish.number}: ", partial(self._act, wish, delivery))
 
     def _act(self, wish: Wish, delivery: str) -> str:
         with _opened(self.settings, self.stores, wish.repo, self.note) as hub:
-            return safely(wish, delivery, hub, self.desk, self.settings.github.rounds)
+            return act(wish, delivery, hub, self.desk, self.settings.github.rounds)
 
     def learn(self, told: Tidings, delivery: str) -> None:
         """Have it written down what became of a pull request."""
-        self._later(delivery, partial(self._learn, told))
+        self._later(delivery, "", partial(self._learn, told))
 
     def _learn(self, told: Tidings) -> str:
         self.stores.fates.learn(told)
@@ -144,19 +146,28 @@ class GitHubDoor:
         undone = f"{undoing.repo}: {undoing.by} takes a change back" if undoing else ""
         return "; ".join(filter(None, (ended, undone)))
 
-    def _later(self, delivery: str, work: Callable[[], str]) -> None:
+    def _later(self, delivery: str, about: str, work: Callable[[], str]) -> None:
         """Have it done; what came of it goes to the operator's log, a defect too, since nobody else waits."""
 
         def done() -> None:
             try:
                 said = work()
-            except HonkError as error:
-                said = str(error)
             except Exception as error:
-                said = f"honk has a defect: {error!r}"
+                said = about + self._failed(delivery, error)
             self.note(f"github {delivery}: {said}")
 
         self.threads.submit(done)
+
+    def _failed(self, delivery: str, error: Exception) -> str:
+        """Forget that the delivery was seen, unless it is wrong itself; what the operator is told."""
+        said = str(error) if isinstance(error, HonkError) else f"honk has a defect: {error!r}."
+        if isinstance(error, UserError):
+            return said
+        try:
+            self.stores.once.undo(DELIVERED, delivery)
+        except StoreError as worse:
+            return f"{said} It cannot be delivered again, either: {worse}"
+        return f"{said} Redeliver it once that is over."
 
 
 @contextmanager

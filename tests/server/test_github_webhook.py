@@ -278,8 +278,27 @@ def test_a_defect_behind_an_acknowledged_delivery_is_in_the_operators_log(instal
     fate = Fate(
         repo="acme/app", number=1, state="closed", base="\ud800", opened_at=None, told_by="webhook"
     )  # fmt: skip
-    with open_stores(settings) as stores, open_service(settings, stores, notes.append) as service:
-        assert service.github is not None
-        service.github.learn(Tidings(fate=fate), "a-delivery")  # no database takes half a character
-    [said] = notes
-    assert said.startswith("github a-delivery: honk has a defect: UnicodeEncodeError")
+    with open_stores(settings) as stores:
+        with open_service(settings, stores, notes.append) as service:
+            assert service.github is not None
+            assert service.github.first("a-delivery", b"its body")
+            service.github.learn(Tidings(fate=fate), "a-delivery")  # no database takes half a character
+        [said] = notes
+        assert said.startswith("github a-delivery: honk has a defect: UnicodeEncodeError")
+        with open_service(settings, stores, notes.append) as service:
+            assert service.github is not None
+            assert service.github.first("a-delivery", b"its body")  # so it may be delivered again
+            assert not service.github.first("another", b"its body")
+
+
+def test_a_delivery_whose_work_failed_can_be_delivered_again(install: Installer, hub: Hub) -> None:
+    sender = open_sender(install(), hub, "--workers", "0")
+    payload = sender.comment("ada", "/honk say hello")
+    hub.fake.fail_next("GET .*/collaborators/ada/permission", 403)
+    assert sender.deliver("issue_comment", payload, delivery="d-1").json()["acting"]
+    assert "acme/app#7" in sender.log("Redeliver it once that is over.")
+    hub.fake.fail_next("POST .*/reactions", 403)  # what is said about a run is no reason to start another
+    assert sender.deliver("issue_comment", payload, delivery="d-1").json()["acting"]
+    sender.log("acme/app#7 is run")
+    assert not sender.deliver("issue_comment", payload, delivery="d-1").json()["acting"]
+    assert len(sender.runs()) == 1

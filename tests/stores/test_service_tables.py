@@ -31,6 +31,18 @@ def test_a_value_is_replaced_by_whoever_knows_it(url: str, open_database: Callab
     assert (once.value("slack", "k"), once.value("github", "k")) == ("ours", None)
 
 
+def test_what_was_seen_with_one_value_is_unseen_together(
+    url: str, open_database: Callable[[str], Database]
+) -> None:
+    once = SqlOnce(open_database(url))
+    for scope, key, value in (("a", "k1", "x"), ("a", "k2", "x"), ("a", "k3", "y"), ("b", "k1", "x")):
+        once.first(scope, key, value)
+    once.undo("a", "k1")
+    once.undo("a", "unknown")
+    assert [once.known("a", key) for key in ("k1", "k2", "k3")] == [False, False, True]
+    assert once.known("b", "k1")
+
+
 def test_old_keys_are_forgotten(url: str, open_database: Callable[[str], Database]) -> None:
     once = SqlOnce(open_database(url))
     once.first("slack", "k", "mine")

@@ -11,7 +11,7 @@ from honk.core.errors import ForgeError, UserError
 from honk.core.followup import Remark, Standing
 from honk.core.order import Order
 from honk.triggers.github import Place, Wish
-from honk.triggers.github_act import Earlier, act, safely
+from honk.triggers.github_act import Earlier, act
 
 BRANCH, HEAD = "honk/say-hello-1", "a" * 40
 
@@ -182,9 +182,17 @@ def test_who_calls_honk_by_name_is_told_why_it_does_not_come() -> None:
     assert hub.answers == [(4, "d1", "Not open.")]
 
 
-def test_what_github_refuses_goes_to_the_operators_log() -> None:
-    class Broken(Hub):
+def test_what_fails_before_there_is_a_run_is_an_error_and_what_fails_after_it_a_line() -> None:
+    class Away(Hub):
         def may_write(self, login: str) -> bool:
             raise ForgeError("GitHub is away.")
 
-    assert safely(talk(), "d1", Broken(), Desk(), 3) == "acme/app#4: GitHub is away."
+    with pytest.raises(ForgeError):
+        act(talk(), "d1", Away(), Desk(), 3)
+
+    class Deaf(Hub):
+        def react(self, place: Place, content: str) -> None:
+            raise ForgeError("GitHub is away.")
+
+    said = act(talk(), "d1", Deaf(), Desk(), 3)
+    assert said == "acme/app#4 is run r1; that could not be said there: GitHub is away."
