@@ -69,6 +69,7 @@ class Wish(Frozen):
     ``kind``: a new run for an issue; a follow-up of a pull request that a person talks about
     (``called``: by honk's name, so that it deserves an answer even if it is refused); the repair
     of checks that failed on ``head`` of ``branch``, where nobody asked and ``number`` may be 0.
+    ``bot``: the actor is one, and listed.
     """
 
     kind: Literal["request", "followup", "checks"]
@@ -76,6 +77,7 @@ class Wish(Frozen):
     number: int
     actor: str = ""
     actor_id: int = 0
+    bot: bool = False
     called: bool = False
     text: str = ""
     remark: Remark | None = None
@@ -93,6 +95,10 @@ class _User(_Part):
     login: str
     id: int = 0
     type: str = "User"
+
+    @property
+    def bot(self) -> bool:
+        return self.type == "Bot" or self.login.endswith("[bot]")
 
 
 class _Repo(_Part):
@@ -196,7 +202,7 @@ def read(event: str, body: bytes, rules: Rules) -> Wish | Tidings | str:
 
 
 def _ignored(user: _User, rules: Rules) -> bool:
-    return (user.type == "Bot" or user.login.endswith("[bot]")) and user.login.lower() not in rules.bots
+    return user.bot and user.login.lower() not in rules.bots
 
 
 def words(text: str, rules: Rules) -> str | None:
@@ -234,6 +240,7 @@ def _issue(payload: _Payload, rules: Rules) -> Wish | str:
         number=issue.number,
         actor=sender.login,
         actor_id=sender.id,
+        bot=sender.bot,
         called=True,
         text=_request(issue, "" if payload.action == "opened" else asked),
         place=Place(kind="issue", id=issue.number),
@@ -271,6 +278,7 @@ def _on_issue(payload: _Payload, issue: _Issue, said: _Said, asked: str | None) 
         number=issue.number,
         actor=said.user.login,
         actor_id=said.user.id,
+        bot=said.user.bot,
         called=True,
         text=_request(issue, asked),
         place=Place(kind="comment", id=said.id),
@@ -307,6 +315,7 @@ def _on_pull_request(event: str, payload: _Payload, said: _Said, asked: str | No
         number=number,
         actor=said.user.login,
         actor_id=said.user.id,
+        bot=said.user.bot,
         called=asked is not None,
         text=text,
         remark=remark,

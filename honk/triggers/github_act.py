@@ -77,7 +77,8 @@ def act(wish: Wish, delivery: str, hub: Hub, desk: Desk, rounds: int) -> str:
     """
     if wish.kind == "checks":
         return _repair(wish, hub, desk, rounds)
-    if not hub.may_write(wish.actor):
+    # Of a bot GitHub's API says `none`, or 404 "is not a user", whatever its App may: the list decides.
+    if not wish.bot and not hub.may_write(wish.actor):
         return f"{wish.actor} may not write to {wish.repo}"
     try:
         return _serve(wish, delivery, hub, desk, rounds)

@@ -104,11 +104,11 @@ def sign(secret: str, body: bytes) -> str:
     return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
-def open_sender(honk: Installed, hub: Hub, *options: str) -> Sender:
+def open_sender(honk: Installed, hub: Hub, *options: str, more: str = "") -> Sender:
     repo = hub.repo()
     hub.sign_in(honk)
     honk.env["HONK_GITHUB_WEBHOOK_SECRET"] = SECRET
-    return Sender(serve(honk, *options, repositories="acme/*"), repo)
+    return Sender(serve(honk, *options, repositories="acme/*", more=more), repo)
 
 
 def test_only_a_signed_new_delivery_of_somebody_who_may_write_starts_a_run(
@@ -289,6 +289,22 @@ def test_a_defect_behind_an_acknowledged_delivery_is_in_the_operators_log(instal
             assert service.github is not None
             assert service.github.first("a-delivery", b"its body")  # so it may be delivered again
             assert not service.github.first("another", b"its body")
+
+
+def test_a_bot_that_is_listed_is_heard_though_it_has_no_rights_of_its_own(
+    install: Installer, hub: Hub
+) -> None:
+    """GitHub says `none` of an App's account whatever the App may, and of some that they are no users."""
+    honk = install()
+    sender = open_sender(honk, hub, "--workers", "0", more='[github]\nbots = ["Helper[bot]", "mallory"]\n')
+    sender.repo.roles["helper[bot]"] = "none"
+    said = sender.comment("helper[bot]", "/honk say hello")
+    assert sender.deliver("issue_comment", said).json()["acting"]
+    sender.log("acme/app#7 is run")
+    assert not sender.deliver("issue_comment", sender.comment("other[bot]", "/honk say bye")).json()["acting"]
+    sender.deliver("issue_comment", sender.comment("mallory", "/honk say bye"))
+    sender.log("mallory may not write to acme/app")  # a person, whoever lists the name
+    assert len(sender.runs()) == 1
 
 
 def test_a_delivery_whose_work_failed_can_be_delivered_again(install: Installer, hub: Hub) -> None:

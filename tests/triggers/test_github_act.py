@@ -182,6 +182,12 @@ def test_who_calls_honk_by_name_is_told_why_it_does_not_come() -> None:
     assert hub.answers == [(4, "d1", "Not open.")]
 
 
+def test_a_listed_bot_is_not_asked_for_rights_that_github_gives_to_people_only() -> None:
+    desk = Desk()
+    act(talk(actor="helper[bot]", bot=True), "d1", Hub(), desk, 3)
+    assert len(desk.orders) == 1
+
+
 def test_what_fails_before_there_is_a_run_is_an_error_and_what_fails_after_it_a_line() -> None:
     class Away(Hub):
         def may_write(self, login: str) -> bool:
