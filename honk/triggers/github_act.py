@@ -39,8 +39,8 @@ class Hub(Protocol):
         """The open pull request from ``branch``."""
         ...
 
-    def own(self, branch: str) -> bool:
-        """Whether a run of this installation made the branch."""
+    def own(self, branch: str, number: int = 0) -> bool:
+        """Whether a run of this installation made the branch, and with ``number`` opened that one."""
         ...
 
     def earlier(self, number: int) -> list[Earlier]:
@@ -103,6 +103,9 @@ def _serve(wish: Wish, delivery: str, hub: Hub, desk: Desk, rounds: int) -> str:
     if live and not hub.ordered(delivery):
         _say(wish, live[0].run_id, desk)
         return _acknowledge(wish, f"said to run {live[0].run_id}", hub)
+    # Anybody may give a branch such a name, and in a fork even that of one which honk made.
+    if not wish.called and not hub.own(standing.branch, wish.number if standing.head_owner else 0):
+        return f"no run here opened {wish.repo}#{wish.number}"
     said = (wish.remark,) if wish.remark is not None else ()
     return _follow_up(wish, FollowUp(number=wish.number, rounds=rounds, said=said), delivery, hub, desk)
 

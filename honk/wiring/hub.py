@@ -60,8 +60,10 @@ class InstalledHub:
     def number_of(self, branch: str) -> int | None:
         return self.forge.number_of(self.repo, branch)
 
-    def own(self, branch: str) -> bool:
-        return made(self.stores, self.repo, branch) is not None
+    def own(self, branch: str, number: int = 0) -> bool:
+        state = made(self.stores, self.repo, branch)
+        opened = state.published.pull_request.number if state and state.published else 0
+        return state is not None and number in (0, opened)
 
     def earlier(self, number: int) -> list[Earlier]:
         found = []

@@ -15,19 +15,20 @@ import pytest
 from honk import settings as settings_module
 from honk.core.cancel import Cancel
 from honk.core.errors import StoreError
-from honk.core.events import RunEnded
+from honk.core.events import BaseResolved, Published, RunEnded
 from honk.core.followup import Remark, Standing
 from honk.core.state import fold
-from honk.core.types import Outcome
+from honk.core.types import Base, Outcome, PullRequest, Request
 from honk.queue.engine import RunQueue, queue_url
-from honk.runs.run import Run
 from honk.settings import Settings
 from honk.triggers.github import Place, Wish
 from honk.triggers.github_act import Earlier, act
+from honk.wiring import enlist
 from honk.wiring.desk import QueueDesk
 from honk.wiring.hub import InstalledHub
 from honk.wiring.repositories import github_repo, open_forge
 from honk.wiring.stores import Stores, open_stores
+from tests.server.conftest import record
 
 BRANCH, HEAD = "honk/say-hello-1", "a" * 40
 
@@ -54,7 +55,7 @@ class Held:
     def number_of(self, branch: str) -> int | None:
         return 4
 
-    def own(self, branch: str) -> bool:
+    def own(self, branch: str, number: int = 0) -> bool:
         return True
 
     def earlier(self, number: int) -> list[Earlier]:
@@ -129,10 +130,20 @@ def remark(number: int) -> Wish:
 FAILED = Wish(kind="checks", repo="acme/app", number=4, branch=BRANCH, head=HEAD)
 
 
-def end(stores: Stores, run_id: str) -> None:
-    run = Run(run_id, stores.events, stores.leases.claim(run_id, "test"), stores.events.read(run_id))
-    run.record(RunEnded(outcome=Outcome.PUBLISHED, reason="", seconds=1))
-    stores.leases.release(run_id, run.fence)
+def test_its_own_is_what_a_run_here_made_and_of_a_fork_only_what_it_opened(tmp_path: Path) -> None:
+    settings = settings_of(f"sqlite:///{tmp_path}/honk.sqlite", tmp_path)
+    with ExitStack() as stack:
+        server = open_server(stack, settings)
+        here, stores = server.hub.here, server.stores
+        run_id = enlist(stores, Request(text="x", repo=here.repo, model="replay:x"))
+        branch = f"honk/say-hello-{run_id}"
+        base = Base(repo=here.repo, branch="main", sha=HEAD, default_branch="main")
+        record(stores, run_id, BaseResolved(base=base, branch=branch, verify=()))
+        assert here.own(branch) and not here.own(branch, 4)
+        pull = PullRequest(url="u", number=4, draft=True, created=True)
+        record(stores, run_id, Published(pull_request=pull, title="t", body="b"))
+        assert here.own(branch, 4) and not here.own(branch, 5)
+        assert not here.own(f"honk/say-bye-{run_id}")
 
 
 def deliver(said: list[str], server: Server, wish: Wish) -> None:
@@ -165,7 +176,7 @@ def test_one_review_is_one_run_that_hears_all_of_it(
             assert len(said) == 4
             assert stores.links.runs("followup", "acme/app#4")[0] == run_id
             assert servers[0].heard(run_id) == {f"Line {n}" for n in range(first, first + 3)}
-            end(stores, run_id)
+            record(stores, run_id, RunEnded(outcome=Outcome.PUBLISHED, reason="", seconds=1))
         assert len(stores.events.runs()) == 2
 
 

@@ -50,6 +50,8 @@ class Hub:
 
     branch: str = BRANCH
     state: str = "open"
+    fork: str = ""
+    opened: int = 4
     runs: list[Earlier] = field(default_factory=list)
     answers: list[tuple[int, str, str]] = field(default_factory=list)
     reactions: list[tuple[Place, str]] = field(default_factory=list)
@@ -63,15 +65,15 @@ class Hub:
         return Standing.model_validate(
             {
                 "number": number, "url": "u", "state": self.state, "draft": True, "title": "t", "body": "",
-                "base": "main", "branch": self.branch, "head": HEAD,
+                "base": "main", "branch": self.branch, "head": HEAD, "head_owner": self.fork,
             }
         )  # fmt: skip
 
     def number_of(self, branch: str) -> int | None:
         return 4 if branch == self.branch else None
 
-    def own(self, branch: str) -> bool:
-        return branch == BRANCH
+    def own(self, branch: str, number: int = 0) -> bool:
+        return branch == BRANCH and number in (0, self.opened)
 
     def earlier(self, number: int) -> list[Earlier]:
         return self.runs
@@ -122,6 +124,14 @@ def test_a_remark_becomes_a_follow_up_with_its_words_as_they_stood() -> None:
     assert hub.answers == [(4, "r1", "honk is at work: run `r1`.")]
 
 
+def test_words_that_do_not_call_honk_count_on_what_it_opened_itself_also_from_its_fork() -> None:
+    elsewhere = "honk/of-another-installation"
+    for hub, wish in ((Hub(fork="honk-bot"), talk()), (Hub(branch=elsewhere), talk(called=True))):
+        desk = Desk()
+        act(wish, "d1", hub, desk, 3)
+        assert len(desk.orders) == 1
+
+
 def test_a_run_that_works_hears_the_words_instead() -> None:
     hub, desk = Hub(runs=[Earlier("r0", "checks", HEAD, live=True)]), Desk()
     assert act(talk(), "d1", hub, desk, 3) == "said to run r0"
@@ -147,6 +157,8 @@ def test_who_orders_the_same_follow_up_a_moment_later_has_the_words_said_to_its_
         (Hub(state="closed"), talk(called=True)),
         (Hub(state="merged"), talk()),
         (Hub(branch="feature"), talk()),
+        (Hub(branch="honk/of-somebody-else"), talk()),
+        (Hub(fork="mallory", opened=3), talk()),
         (Hub(), failed(branch="honk/of-somebody-else")),
         (Hub(), failed(head="b" * 40)),
         (Hub(state="closed"), failed()),
