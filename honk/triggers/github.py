@@ -119,6 +119,10 @@ class _Pull(_Part):
     head: _Head
 
 
+class _Label(_Part):
+    name: str
+
+
 class _Issue(_Part):
     number: int
     title: str
@@ -126,6 +130,7 @@ class _Issue(_Part):
     html_url: str
     state: str = "open"
     user: _User | None = None
+    labels: tuple[_Label, ...] = ()
     pull_request: object | None = None
 
 
@@ -142,10 +147,6 @@ class _Said(_Part):
     original_line: int | None = None
     created_at: datetime | None = None
     submitted_at: datetime | None = None
-
-
-class _Label(_Part):
-    name: str
 
 
 class _Checks(_Part):
@@ -223,10 +224,12 @@ def _issue(payload: _Payload, rules: Rules) -> Wish | str:
     if issue is None or sender is None or issue.pull_request is not None:
         return "no issue is in the payload"
     if payload.action == "labeled" and payload.label is not None and rules.label:
-        if payload.label.name.lower() != rules.label.lower():
+        if not _starts(payload.label, rules):
             return f"the label {payload.label.name} starts nothing"
         asked: str | None = ""
     elif payload.action == "opened":
+        if any(_starts(label, rules) for label in issue.labels):
+            return "its label is told by itself"
         asked = None if OWN_MARK in (issue.body or "") else words(issue.body or "", rules)
     else:
         return f"issues {payload.action} starts nothing"
@@ -246,6 +249,10 @@ def _issue(payload: _Payload, rules: Rules) -> Wish | str:
         place=Place(kind="issue", id=issue.number),
         url=issue.html_url,
     )
+
+
+def _starts(label: _Label, rules: Rules) -> bool:
+    return rules.label is not None and label.name.lower() == rules.label.lower()
 
 
 def _request(issue: _Issue, asked: str) -> str:

@@ -222,6 +222,16 @@ def test_a_comment_on_a_pull_request_is_a_follow_up_by_whatever_name(examples: l
     assert (called.called, called.text, called.remark.text) == (True, "louder", "louder")
 
 
+def test_an_issue_that_is_opened_with_the_label_on_it_is_one_request(examples: list[Example]) -> None:
+    """GitHub tells of both, each in a delivery of its own."""
+    opened = first(examples, "issues", "opened")
+    opened["issue"] |= {"body": "/honk it", "labels": [{"name": "bug"}, {"name": "Honk"}]}
+    assert wish("issues", opened) == "its label is told by itself"
+    assert isinstance(wish("issues", opened, Rules()), Wish)  # where no label starts anything
+    opened["issue"]["labels"].pop()
+    assert isinstance(wish("issues", opened), Wish)
+
+
 def test_a_remark_on_a_line_says_where_it_stands(examples: list[Example]) -> None:
     payload = first(examples, "pull_request_review_comment", "created")
     payload["comment"] |= {"path": "src/a.py", "line": 12, "body": "Rename it."}
