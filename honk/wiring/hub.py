@@ -212,7 +212,7 @@ def tell(settings: Settings, stores: Stores, run_id: str, note: Note) -> None:
 
 # ---- a check run, from an App -------------------------------------------------------------
 
-_ROWS = 50  # checks in the summary
+_ROWS = 50  # checks that are named, in a comment too, of which GitHub takes 65,536 characters
 
 
 def show(settings: Settings, stores: Stores, run_id: str, note: Note) -> None:
@@ -250,6 +250,8 @@ def check_run(settings: Settings, run_id: str, state: RunState) -> Shown:
         f"| {_cell(row.name)} | {row.before or '–'} | {row.after} | {row.seconds:.0f} s |"
         for row in checks[:_ROWS]
     ]
+    if len(checks) > _ROWS:
+        lines.append(f"| and {len(checks) - _ROWS} more | | | |")
     table = ["| check | before | after | |", "| --- | --- | --- | --- |", *lines] if lines else []
     flags = state.last_findings.findings if state.last_findings else ()
     flagged = [f"- {_cell(f.gate)}: {_cell(f.path)} {_cell(f.detail)}" for f in flags if f.result == "flag"]
@@ -273,8 +275,14 @@ def outcome(settings: Settings, run_id: str, state: RunState) -> str:
     parts = [f"Run {link(settings, run_id)}: **{ended.outcome}**. {sanitise(ended.reason, 2000)}"]
     if published is not None:
         parts.append(published.pull_request.url)
-    checks = state.last_report.checks if state.last_report else ()
-    parts += [f"- {'passed' if c.passed else 'failed'}: {sanitise(c.name, 200)}" for c in checks]
+    checks = sorted(state.last_report.checks, key=lambda c: c.passed) if state.last_report else []
+    parts += [f"- {'passed' if c.passed else 'failed'}: {sanitise(c.name, 200)}" for c in checks[:_ROWS]]
+    if len(checks) > _ROWS:
+        parts.append(f"- and {len(checks) - _ROWS} more")
     if ended.outcome not in (Outcome.PUBLISHED, Outcome.NO_CHANGE, Outcome.SKIPPED):
-        parts.append("Answer here, or look at the run, to go on.")
+        parts.append(
+            "Answer here, or look at the run, to go on."
+            if state.request.followup is not None
+            else f"To go on, look at the run (`honk show {run_id}`); `/honk` here starts a new run."
+        )
     return "\n\n".join(parts)

@@ -1,16 +1,32 @@
-"""A run of a service with a GitHub App is a check run of its commit."""
+"""What is said on GitHub of a run: the check run of its commit, with an App, and the comment at its end."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
 from pydantic import SecretStr
 
-from honk.core.events import BaseResolved, FollowedUp, Pushed, RunEnded, Verified
+from honk import settings as settings_module
+from honk.core.events import (
+    BaseResolved,
+    Event,
+    FollowedUp,
+    Pushed,
+    Recorded,
+    RunEnded,
+    RunRequested,
+    Verified,
+)
 from honk.core.followup import FollowUp
+from honk.core.state import RunState, fold
 from honk.core.types import Base, Check, Outcome, PullRequest, RepoRef, Report, Request
 from honk.runs.run import Run
+from honk.settings import Settings
 from honk.testing.github_state import Repo
 from honk.wiring import enlist, open_stores
-from honk.wiring.hub import show
+from honk.wiring.hub import check_run, outcome, show
 from tests.e2e.hub import Hub
 from tests.e2e.installed import Installer
 
@@ -68,3 +84,42 @@ def test_progress_at_what_it_builds_upon_and_evidence_at_what_it_pushed(install:
         "published: 1 check "
     )
     assert noted == []
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return settings_module.load(environ={"HONK_HOME": str(tmp_path), "HOME": str(tmp_path)})
+
+
+def ended(*events: Event, followup: FollowUp | None = None) -> RunState:
+    """The state of a run for GitHub that failed after ``events``."""
+    repo = RepoRef(forge="github", name="acme/app", url="https://localhost/acme/app.git")
+    request = Request(text="", repo=repo, model="replay:x", followup=followup)
+    end = RunEnded(outcome=Outcome.FAILED, reason="Out of luck.", seconds=1)
+    log = enumerate((RunRequested(honk="0", request=request), *events, end), start=1)
+    return fold([Recorded(run_id="r1", seq=seq, at=datetime.now(UTC), event=event) for seq, event in log])
+
+
+def test_hundreds_of_checks_are_counted_and_those_that_failed_named_first(settings: Settings) -> None:
+    """GitHub refuses a comment of more than 65,536 characters."""
+    checks = tuple(
+        Check(name=f"{'x' * 190} {n}", command="c", exit_code=int(n == 399), seconds=1, summary="")
+        for n in range(400)
+    )
+    verified = Verified(stage="final", commit="a" * 40, image="sha256:x", report=Report(checks=checks))
+    said = outcome(settings, "r1", ended(verified))
+    assert len(said) < 65_536 // 2
+    assert said.index("- failed: ") < said.index("- passed: ")
+    assert said.count("- passed: ") == 49 and "- and 350 more" in said
+    assert "| and 350 more | | | |" in check_run(settings, "r1", ended(verified)).summary
+
+
+@pytest.mark.parametrize(
+    ("followup", "words"), [(None, "`/honk` here starts a new run."), (FollowUp(number=1), "Answer here")]
+)
+def test_the_comment_says_what_an_answer_does_there(
+    settings: Settings, followup: FollowUp | None, words: str
+) -> None:
+    said = outcome(settings, "r1", ended(followup=followup))
+    assert words in said
+    assert ("Answer here" in said) == (followup is not None)
