@@ -14,6 +14,7 @@ from honk import settings as settings_module
 from honk import wiring
 from honk.core.errors import UserError
 from honk.core.events import Recorded, RunEnded
+from honk.core.plain import clean
 from honk.core.state import RunState, fold
 from honk.core.types import RunResult
 from honk.runs.patch import change_so_far, patch_bytes
@@ -178,7 +179,12 @@ class Here:
         return b"" if attested is None else self._stores.artifacts.get(attested.artifact)
 
     def cancel(self, run_id: str) -> bool:
-        return wiring.cancel_run(self._settings, self._stores, run_id)
+        return wiring.cancel_run(self._settings, self._stores, run_id, note=aside)
+
+
+def aside(text: str) -> None:
+    """Tell whoever sits here what is no result."""
+    print(clean(text), file=sys.stderr)
 
 
 class There:

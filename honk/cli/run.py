@@ -15,7 +15,7 @@ from pathlib import Path
 from honk import settings as settings_module
 from honk import wiring
 from honk.cli import ci, plan
-from honk.cli.places import only, open_place
+from honk.cli.places import aside, only, open_place
 from honk.cli.signals import on_stop
 from honk.cli.streams import print_result
 from honk.cli.view import View
@@ -226,7 +226,7 @@ def attend(
     run_id = done.run.id
     while done.ended.outcome is Outcome.PLANNED and (word := plan.ask()) is not None:
         if word.verdict == "no":
-            wiring.cancel_run(settings, stores, run_id, plan.DECLINED)
+            wiring.cancel_run(settings, stores, run_id, plan.DECLINED, note=aside)
             return wiring.as_it_stands(stores, run_id)
         approval = None
         if word.verdict == "yes":

@@ -12,15 +12,17 @@ from honk.wiring.approval import approve, offer
 from honk.wiring.execution import cancel_run, enlist, say, send_words
 from honk.wiring.requests import make_request
 from honk.wiring.stores import Stores, check_free, check_resumable, new_run_id
+from honk.wiring.watching import Note
 
 
 class QueueDesk:
     """The Desk port on this installation's stores and queue."""
 
-    def __init__(self, settings: Settings, stores: Stores, queue: RunQueue) -> None:
+    def __init__(self, settings: Settings, stores: Stores, queue: RunQueue, note: Note) -> None:
         self._settings = settings
         self._stores = stores
         self._queue = queue
+        self._note = note
 
     def submit(self, order: Order, *, key: tuple[str, str] | None = None) -> str:
         asked = make_request(order, self._settings, remote=True)
@@ -51,7 +53,7 @@ class QueueDesk:
         return offer(run_id, state)
 
     def cancel(self, run_id: str, reason: str) -> bool:
-        return cancel_run(self._settings, self._stores, run_id, reason)
+        return cancel_run(self._settings, self._stores, run_id, reason, note=self._note)
 
     def say(self, run_id: str, text: str) -> None:
         if say(self._stores, run_id, text):

@@ -27,7 +27,7 @@ from honk.wiring.followups import link
 from honk.wiring.repositories import open_mirror
 from honk.wiring.services import clear_sandboxes, services
 from honk.wiring.stores import Stores, check_resumable, new_run_id
-from honk.wiring.watching import trace
+from honk.wiring.watching import Note, trace
 
 CANCELLED = "Cancelled by `honk cancel`."
 
@@ -150,7 +150,9 @@ def enlist(stores: Stores, request: Request, run_id: str | None = None) -> str:
     return run_id
 
 
-def cancel_run(settings: Settings, stores: Stores, run_id: str, reason: str = CANCELLED) -> bool:
+def cancel_run(
+    settings: Settings, stores: Stores, run_id: str, reason: str = CANCELLED, *, note: Note
+) -> bool:
     """Stop a run. False: somebody works on it and was asked to; True: nobody did, and it has ended.
 
     Raises UserError if it had ended before, but for a plan that waits.
@@ -162,12 +164,19 @@ def cancel_run(settings: Settings, stores: Stores, run_id: str, reason: str = CA
     ended = fold(recorded).ended
     if ended is not None and ended.outcome is not Outcome.PLANNED:
         raise UserError(f"Run {run_id} has ended: {ended.outcome}.", f"`honk show {run_id}` tells more.")
-    close_run(settings, stores, run_id, Outcome.CANCELLED, reason)
+    close_run(settings, stores, run_id, Outcome.CANCELLED, reason, note)
     return True
 
 
-def close_run(settings: Settings, stores: Stores, run_id: str, outcome: Outcome, reason: str) -> None:
+def close_run(
+    settings: Settings, stores: Stores, run_id: str, outcome: Outcome, reason: str, note: Note
+) -> None:
     """End a run that nobody works on: its work stays as a patch, its containers go."""
+    _close(settings, stores, run_id, outcome, reason)
+    trace(settings, stores, run_id, note)
+
+
+def _close(settings: Settings, stores: Stores, run_id: str, outcome: Outcome, reason: str) -> None:
     recorded = stores.events.read(run_id)
     run = runs.Run(run_id, stores.events, stores.leases.claim(run_id, stores.owner), recorded)
     with Keeper(run_id, run.fence, stores.leases, stores.inbox, Cancel()):

@@ -80,7 +80,7 @@ def service_of(
     """What the web application works with."""
     return Service(
         settings=settings,
-        desk=QueueDesk(settings, stores, queue),
+        desk=QueueDesk(settings, stores, queue, note),
         events=stores.events,
         leases=stores.leases,
         artifacts=stores.artifacts,
@@ -98,7 +98,7 @@ def service_of(
 @contextmanager
 def open_service(settings: Settings, stores: Stores, note: Note) -> Iterator[Service]:
     with RunQueue(queue_url(settings.database_url, settings.home)) as queue, ExitStack() as stack:
-        desk = QueueDesk(settings, stores, queue)
+        desk = QueueDesk(settings, stores, queue, note)
         slack = stack.enter_context(open_slack(settings, stores, desk, note))
         github = stack.enter_context(open_door(settings, stores, desk, note))
         yield service_of(settings, stores, queue, note, slack=slack, github=github)

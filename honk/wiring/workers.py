@@ -71,7 +71,7 @@ def _work_on(
         return  # its worker died between the run's end and the queue's knowledge of it
     if _tries(recorded) >= MOST_TRIES:
         reason = f"{MOST_TRIES} workers died while they worked on this run."
-        return close_run(settings, stores, run_id, Outcome.FAILED, reason)
+        return close_run(settings, stores, run_id, Outcome.FAILED, reason, note)
     try:
         watcher = Quiet(run_id, note, begun=lambda: show(settings, stores, run_id, note))
         carry_on(settings, stores, run_id, watcher, cancel=cancel)
@@ -81,7 +81,7 @@ def _work_on(
         reason = str(error) if isinstance(error, HonkError) else f"honk has a defect: {error!r}"
         note(f"{run_id}: {reason}")
         if not _done(stores.events.read(run_id), queued_at):
-            close_run(settings, stores, run_id, Outcome.FAILED, reason)
+            close_run(settings, stores, run_id, Outcome.FAILED, reason, note)
 
 
 def _done(recorded: list[Recorded], queued_at: int) -> bool:

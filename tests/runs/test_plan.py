@@ -103,7 +103,7 @@ def test_a_plan_in_plain_words_is_one_and_no_words_are_none(worlds: Worlds) -> N
 @pytest.mark.full
 def test_a_declined_run_waits_again_when_it_is_resumed(worlds: Worlds) -> None:
     world = planned(worlds, PLAN, GREET, FINISH)
-    assert wiring.cancel_run(world.settings, world.stores, world.run_id, "No.")
+    assert wiring.cancel_run(world.settings, world.stores, world.run_id, "No.", note=print)
     with pytest.raises(UserError, match="is cancelled; only a planned"):
         wiring.approve(world.stores, world.run_id, (), "")
     assert outcome(world.run()) is Outcome.PLANNED

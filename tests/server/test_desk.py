@@ -21,7 +21,7 @@ def test_an_order_that_is_sent_again_is_the_same_run_even_while_that_works(tmp_p
     settings = settings.model_copy(update={"server": server})
     order = Order(request="say hello", repo=str(make_repo(tmp_path / "o")))
     with open_stores(settings) as stores, RunQueue(queue_url(settings.database_url, settings.home)) as queue:
-        desk = QueueDesk(settings, stores, queue)
+        desk = QueueDesk(settings, stores, queue, print)
         run_id = desk.submit(order, key=("api", "k1"))
         fence = stores.leases.claim(run_id, "a worker")
         assert desk.submit(order, key=("api", "k1")) == run_id
@@ -48,6 +48,6 @@ def test_whoever_is_named_as_the_requester_is_one_line_in_the_log(tmp_path: Path
     settings = settings_module.load(environ=environ)
     evil = Order(request="x", repo="acme/o", requester="A <a@b>\nSigned-off-by: Z <z@z>\n[skip ci]")
     with open_stores(settings) as stores, RunQueue(queue_url(settings.database_url, settings.home)) as queue:
-        run_id = QueueDesk(settings, stores, queue).submit(evil, key=None)
+        run_id = QueueDesk(settings, stores, queue, print).submit(evil, key=None)
         asked = fold(stores.events.read(run_id)).request
     assert asked.requester == "A a@b Signed-off-by: Z z@z (skip ci)"

@@ -24,6 +24,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
 from honk import settings as settings_module
+from honk.core.cancel import Cancel
 from honk.core.errors import StoreError, UserError
 from honk.core.events import (
     Event,
@@ -39,15 +40,16 @@ from honk.core.events import (
 from honk.core.judgement import Verdict
 from honk.core.limits import Limits
 from honk.core.operator import Webhook
-from honk.core.types import Finding, Outcome
+from honk.core.types import Finding, Outcome, RepoRef, Request
 from honk.settings import Settings
 from honk.telemetry.metrics import BUCKETS, MOST_MODELS, Metrics
 from honk.telemetry.traces import spans
 from honk.telemetry.webhooks import Delivery, secret_bytes, signature
 from honk.testing.memory_stores import MemoryStore
-from honk.wiring import Stores, open_stores
+from honk.wiring import Stores, cancel_run, enlist, open_stores
 from honk.wiring.repeating import every
 from honk.wiring.watching import Herald, trace
+from honk.wiring.workers import work_on
 from tests.e2e.installed import Installer, make_repo
 from tests.server.conftest import serve
 from tests.server.receivers import Posted, receiver
@@ -260,6 +262,21 @@ def test_a_trace_of_a_run_reaches_a_collector(settings: Settings) -> None:
     request = log[0].event
     assert isinstance(request, RunRequested)
     assert request.request.text.encode() not in posted.body
+
+
+def test_a_run_that_ends_without_work_sends_its_trace_too(settings: Settings) -> None:
+    request = Request(text="x", repo=RepoRef(forge="local", name="/r", url="file:///r"), model="replay:x")
+    said: list[str] = []
+    with receiver() as collector, open_stores(settings) as stores:
+        traced = with_otel(settings, {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url})
+        for work in (False, True):
+            run_id = enlist(stores, request)
+            if work:  # there is no such recording
+                work_on(traced, stores, run_id, 1, Cancel(), said.append)
+            else:
+                cancel_run(traced, stores, run_id, note=said.append)
+            [root] = decoded(collector.posted.get(timeout=10))[1]
+            assert values(root)["gen_ai.conversation.id"] == run_id
 
 
 def test_a_resumed_run_sends_what_came_since_in_the_same_trace() -> None:

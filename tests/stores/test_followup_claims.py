@@ -106,7 +106,7 @@ def open_server(stack: ExitStack, settings: Settings, looked: Callable[[], objec
     forge = open_forge(settings, cancel=Cancel(), notice=print)
     stack.callback(forge.close)
     hub = InstalledHub(settings, stores, forge, github_repo("acme/app", settings))
-    return Server(stores, queue, QueueDesk(settings, stores, queue), Held(hub, looked))
+    return Server(stores, queue, QueueDesk(settings, stores, queue, print), Held(hub, looked))
 
 
 def settings_of(url: str, tmp_path: Path) -> Settings:
