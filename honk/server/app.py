@@ -53,7 +53,7 @@ def create_app(service: Service) -> FastAPI:
         redoc_url=None,
     )
     app.state.service = service
-    app.state.tail = Tail(service.events)
+    app.state.tail = Tail(service.events, service.note)
     app.include_router(api.router)
     app.include_router(pages.router)
     app.include_router(actions.router)
