@@ -11,7 +11,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from honk.core.events import ChangeFrozen, Checkpointed, Recorded, RunEnded
-from honk.server.api import known
+from honk.server.api import MOST, known
 from honk.server.auth import ServiceOf, Viewer
 from honk.server.context import Service
 from honk.server.panel import panel
@@ -30,12 +30,12 @@ async def live(
     service: ServiceOf,
     who: Viewer,
     request: Request,
-    after: Annotated[int, Query(ge=0)] = 0,
-    last_event_id: Annotated[str | None, Header()] = None,
+    after: Annotated[int, Query(ge=0, le=MOST)] = 0,
+    last_event_id: Annotated[int | None, Header(ge=0, le=MOST)] = None,
 ) -> Response:
     state = await asyncio.to_thread(known, service, run_id)
-    if last_event_id is not None and last_event_id.isdigit():
-        after = int(last_event_id)
+    if last_event_id is not None:
+        after = last_event_id
         if state.ended is not None and after >= await asyncio.to_thread(service.runs.last, run_id):
             return Response(status_code=204)  # an EventSource then stops asking
     drawing = await asyncio.to_thread(Drawing, service, run_id, after, runner=who.role != "viewer")

@@ -6,14 +6,14 @@ from itertools import islice
 from typing import Annotated, get_args
 from urllib.parse import urlencode, urlsplit
 
-from fastapi import APIRouter, Form, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Form, HTTPException, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from honk.core.api import RunSummary
 from honk.core.events import ToolReturned
 from honk.core.order import OriginKind
 from honk.core.types import Change, Outcome
-from honk.server.api import known
+from honk.server.api import MOST, known
 from honk.server.auth import COOKIE, ServiceOf, Viewer, identity, own_page
 from honk.server.panel import panel
 from honk.server.render import fragment, page
@@ -26,6 +26,7 @@ PAGE = 50  # runs on one page of the list
 RESUMED = "The run waits for a worker."
 COOKIE_SECONDS = 30 * 86_400
 PATCH_LIMIT = 4 << 20  # characters of a patch that is drawn
+Number = Annotated[int, Path(ge=0, le=MOST)]
 STATUSES = ("running", "waiting", *(str(outcome) for outcome in Outcome))
 
 
@@ -90,7 +91,7 @@ def runs(
     requester: str = "",
     origin: str = "",
     q: str = "",
-    start: Annotated[int, Query(ge=0)] = 0,
+    start: Annotated[int, Query(ge=0, le=MOST)] = 0,
 ) -> Response:
     """The list, newest first. Text filters match parts, whatever their case."""
     filters = {"status": status, "repo": repo, "requester": requester, "origin": origin, "q": q}
@@ -149,7 +150,7 @@ def run(run_id: str, service: ServiceOf, who: Viewer, resumed: bool = False) -> 
 
 
 @router.get("/runs/{run_id}/before/{seq}")
-def before(run_id: str, seq: int, service: ServiceOf, who: Viewer) -> Response:
+def before(run_id: str, seq: Number, service: ServiceOf, who: Viewer) -> Response:
     """Entries of the events before number ``seq``."""
     known(service, run_id)
     found = service.events.read(run_id, max(0, seq - 1 - WINDOW))
@@ -160,7 +161,7 @@ def before(run_id: str, seq: int, service: ServiceOf, who: Viewer) -> Response:
 
 
 @router.get("/runs/{run_id}/output/{seq}")
-def output(run_id: str, seq: int, service: ServiceOf, who: Viewer) -> Response:
+def output(run_id: str, seq: Number, service: ServiceOf, who: Viewer) -> Response:
     """All of one tool's output."""
     found = [r for r in service.events.read(run_id, max(0, seq - 1)) if r.seq == seq] if seq > 0 else []
     if not found or not isinstance(found[0].event, ToolReturned):
@@ -201,5 +202,5 @@ def change(run_id: str, service: ServiceOf, who: Viewer) -> Response:
 
 
 @router.get("/runs/{run_id}/change/{number}")
-def change_file(run_id: str, number: int, service: ServiceOf, who: Viewer) -> Response:
+def change_file(run_id: str, number: Number, service: ServiceOf, who: Viewer) -> Response:
     return draw_file(service.change(known(service, run_id)), number)

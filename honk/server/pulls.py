@@ -9,9 +9,10 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from honk.core.types import Change
+from honk.server.api import MOST
 from honk.server.auth import Runner, ServiceOf, Viewer
 from honk.server.context import Service
-from honk.server.pages import PAGE, draw, draw_file
+from honk.server.pages import PAGE, Number, draw, draw_file
 from honk.server.render import from_htmx, page
 
 router = APIRouter(include_in_schema=False, prefix="/pulls")
@@ -25,7 +26,7 @@ def pulls(
     who: Viewer,
     state: str = "open",
     repo: Repo = "",
-    start: Annotated[int, Query(ge=0)] = 0,
+    start: Annotated[int, Query(ge=0, le=MOST)] = 0,
 ) -> Response:
     """The list, newest first."""
     records = [r for r in service.pulls.all() if state in ("all", r.state) and repo.lower() in r.repo.lower()]
@@ -46,7 +47,7 @@ def pulls(
 
 
 @router.get("/{number}")
-def pull(number: int, service: ServiceOf, who: Viewer, repo: Repo) -> Response:
+def pull(number: Number, service: ServiceOf, who: Viewer, repo: Repo) -> Response:
     review = service.pulls.look(repo, number)
     return page(
         "pull",
@@ -59,12 +60,12 @@ def pull(number: int, service: ServiceOf, who: Viewer, repo: Repo) -> Response:
 
 
 @router.get("/{number}/change")
-def change(number: int, service: ServiceOf, who: Viewer, repo: Repo) -> Response:
+def change(number: Number, service: ServiceOf, who: Viewer, repo: Repo) -> Response:
     return draw(_change(service, repo, number), f"/pulls/{number}/change", None, query=f"?repo={quote(repo)}")
 
 
 @router.get("/{number}/change/{file}")
-def change_file(number: int, file: int, service: ServiceOf, who: Viewer, repo: Repo) -> Response:
+def change_file(number: Number, file: Number, service: ServiceOf, who: Viewer, repo: Repo) -> Response:
     return draw_file(_change(service, repo, number), file)
 
 
@@ -89,26 +90,26 @@ def _again(request: Request, number: int, repo: str) -> Response:
 
 
 @router.post("/{number}/approve")
-def approve(number: int, request: Request, service: ServiceOf, who: Runner, repo: Repo) -> Response:
+def approve(number: Number, request: Request, service: ServiceOf, who: Runner, repo: Repo) -> Response:
     service.pulls.approve(repo, number, who.name)
     return _again(request, number, repo)
 
 
 @router.post("/{number}/ready")
-def ready(number: int, request: Request, service: ServiceOf, who: Runner, repo: Repo) -> Response:
+def ready(number: Number, request: Request, service: ServiceOf, who: Runner, repo: Repo) -> Response:
     service.pulls.ready(repo, number)
     return _again(request, number, repo)
 
 
 @router.post("/{number}/close")
-def close(number: int, request: Request, service: ServiceOf, who: Runner, repo: Repo) -> Response:
+def close(number: Number, request: Request, service: ServiceOf, who: Runner, repo: Repo) -> Response:
     service.pulls.close(repo, number, who.name)
     return _again(request, number, repo)
 
 
 @router.post("/{number}/merge")
 def merge(
-    number: int,
+    number: Number,
     request: Request,
     service: ServiceOf,
     who: Runner,

@@ -167,3 +167,26 @@ def test_every_refusal_is_a_problem(
     answer = client.request(method, path, headers=headers, content=body)
     assert answer.status_code == status
     assert Problem.model_validate(answer.json()).message
+
+
+PAGES = (
+    "/runs/RUN/live?after=N",
+    "/runs/RUN/before/N",
+    "/runs/RUN/output/N",
+    "/runs/RUN/change/N",
+    "/runs?start=N",
+    "/pulls?start=N",
+    "/pulls/N?repo=x",
+    "/pulls/N/change?repo=x",
+)
+
+
+def test_the_pages_refuse_numbers_that_nothing_reaches(http: tuple[TestClient, str]) -> None:
+    client, run_id = http
+    for path in PAGES:
+        for number in ("9" * 30, "9" * 5000):
+            answer = client.get(path.replace("RUN", run_id).replace("N", number))
+            assert answer.status_code == 422, path
+    for last in (b"9" * 30, b"9" * 5000, b"\xb2", b"abc", b"-1"):
+        answer = client.get(f"/runs/{run_id}/live", headers={"Last-Event-ID": last})
+        assert answer.status_code == 422, last
