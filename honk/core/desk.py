@@ -25,7 +25,8 @@ class Desk(Protocol):
         """Queue a run and return its id.
 
         ``key``, a scope and a key within it: the same one again returns the run that it
-        started the first time. Raises UserError for an order that cannot become a run.
+        started the first time. Raises UserError for an order that cannot become a run, or is
+        another than the key was first sent with.
         """
         ...
 

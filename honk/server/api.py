@@ -75,7 +75,8 @@ def start(
     request: Request,
     idempotency_key: Annotated[str | None, Header(pattern=r"^[!-~]{1,200}$")] = None,
 ) -> Started:
-    """Queue a run. The same ``Idempotency-Key`` of the same token starts it once."""
+    """Queue a run. The same ``Idempotency-Key`` of the same token starts it once, and
+    with another order is refused."""
     key = None if idempotency_key is None else (f"api:{who.name}", idempotency_key)
     place, url = clean(order.origin.place), clean(order.origin.url)
     origin = Origin(kind="api", place=place, url=url, by=who.name)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from honk.core.desk import Offer
-from honk.core.errors import StaleWriter
+from honk.core.errors import StaleWriter, UserError
 from honk.core.order import Order
 from honk.core.state import RunState
 from honk.queue.engine import RunQueue
@@ -28,7 +30,7 @@ class QueueDesk:
         asked = make_request(order, self._settings, remote=True)
         run_id = new_run_id()
         if key is not None:
-            run_id = self._stores.once.first(*key, run_id)
+            run_id = self._first(order, key, run_id)
         try:
             enlist(self._stores, asked.request, run_id)
         except StaleWriter:  # ordered before: somebody works on it, or writes it down at this moment
@@ -37,6 +39,19 @@ class QueueDesk:
             self._stores.links.add(order.origin.kind, order.origin.place, run_id)
         self._queue.put(run_id, 1)
         return run_id
+
+    def _first(self, order: Order, key: tuple[str, str], run_id: str) -> str:
+        """The run that ``key`` stands for. Raises UserError if that is one of another order."""
+        scope, name = key
+        # Where answers belong is not what is ordered, and fields that come with an upgrade are not yet.
+        wanted = order.model_dump_json(exclude={"origin"}, exclude_defaults=True)
+        digest = hashlib.sha256(wanted.encode()).hexdigest()
+        if self._stores.once.first(f"order of {scope}", name, digest) != digest:
+            raise UserError(
+                "Under this key something else was ordered before.",
+                "Send the same again to get its run, or take a new key for a new run.",
+            )
+        return self._stores.once.first(scope, name, run_id)
 
     def resume(self, run_id: str, words: str = "") -> None:
         check_free(self._stores, run_id)

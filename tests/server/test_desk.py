@@ -5,8 +5,11 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import pytest
+
 from honk import settings as settings_module
-from honk.core.order import Order
+from honk.core.errors import UserError
+from honk.core.order import Order, Origin
 from honk.core.state import fold
 from honk.queue.engine import RunQueue, queue_url
 from honk.wiring import open_stores
@@ -26,6 +29,11 @@ def test_an_order_that_is_sent_again_is_the_same_run_even_while_that_works(tmp_p
         fence = stores.leases.claim(run_id, "a worker")
         assert desk.submit(order, key=("api", "k1")) == run_id
         stores.leases.release(run_id, fence)
+        elsewhere = order.model_copy(update={"origin": Origin(kind="api", place="x")})
+        assert desk.submit(elsewhere, key=("api", "k1")) == run_id
+        for changes in ({"request": "say bye"}, {"repo": str(make_repo(tmp_path / "p"))}, {"max_turns": 3}):
+            with pytest.raises(UserError, match="something else was ordered before"):
+                desk.submit(order.model_copy(update=changes), key=("api", "k1"))
 
         gate, found = threading.Barrier(8), []
 

@@ -363,7 +363,7 @@ def test_a_run_is_started_once(site: Site, reader: Readers, tmp_path: Path) -> N
     token = ada.context.cookies()[0]["value"]
     again = httpx2.post(
         f"{site.url}/new",
-        data={"repo": str(origin), "request": "Say it", "key": key},
+        data={"repo": str(origin), "request": "Say {{ hello }}", "draft": "true", "key": key},
         cookies={"honk_token": token},
         headers={"Origin": site.url},
     )
