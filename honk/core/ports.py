@@ -174,7 +174,14 @@ class PullRequestTable(Protocol):
         """Store a new one; its number is the next free one of its repository."""
         ...
 
-    def update(self, record: PullRequestRecord) -> None: ...
+    def edit(
+        self, repo: str, number: int, change: Callable[[PullRequestRecord], PullRequestRecord]
+    ) -> PullRequestRecord:
+        """Replace a record by what ``change`` makes of it as it then stands; nobody writes in between.
+
+        What ``change`` raises leaves it as it was. Raises StoreError if there is none.
+        """
+        ...
 
     def get(self, repo: str, number: int) -> PullRequestRecord | None: ...
 

@@ -59,12 +59,13 @@ class LocalForge:
         if not records:
             record = self._table.add(_record(proposal))
             return _pull_request(record, created=True)
-        newest = records[0]
-        if newest.state == "open":
-            changed = {"title": proposal.title, "body": proposal.body, "head_sha": proposal.head_sha}
-            newest = newest.model_copy(update=changed)
-            self._table.update(newest)
-        elif newest.state == "closed" or newest.head_sha != proposal.head_sha:
+        changes = {"title": proposal.title, "body": proposal.body, "head_sha": proposal.head_sha}
+
+        def refreshed(now: PullRequestRecord) -> PullRequestRecord:
+            return now.model_copy(update=changes) if now.state == "open" else now
+
+        newest = self._table.edit(records[0].repo, records[0].number, refreshed)
+        if newest.state == "closed" or newest.head_sha != proposal.head_sha:
             raise ForgeError(
                 f"Pull request {newest.number} of branch {proposal.branch} was {newest.state};"
                 " honk does not open it again.",

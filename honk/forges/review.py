@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,24 +35,25 @@ class LocalReviews:
                 return Review(record, None, None)
             mirror.ensure(head)
             if mirror.contains(base.sha, head):
-                return Review(self._end(record, "merged", who="", sha=base.sha), head, None)
+                return Review(self._noticed(record, base.sha), head, None)
             change = mirror.diff(mirror.fork_point(base.sha, head), head)
             return Review(record, head, change, mirror.conflicts(base.sha, head))
 
     def approve(self, repo: str, number: int, who: str) -> None:
-        record = self._get(repo, number, still="open")
-        approvals = tuple(dict.fromkeys((*record.approvals, who)))
-        self._table.update(record.model_copy(update={"approvals": approvals}))
+        def approved(now: PullRequestRecord) -> PullRequestRecord:
+            approvals = tuple(dict.fromkeys((*_open(now).approvals, who)))
+            return now.model_copy(update={"approvals": approvals})
+
+        self._edit(repo, number, approved)
 
     def ready(self, repo: str, number: int) -> None:
-        record = self._get(repo, number, still="open")
-        self._table.update(record.model_copy(update={"draft": False}))
+        self._edit(repo, number, lambda now: _open(now).model_copy(update={"draft": False}))
 
     def close(self, repo: str, number: int, who: str) -> None:
-        self._end(self._get(repo, number, still="open"), "closed", who=who)
+        self._edit(repo, number, lambda now: _ended(_open(now), "closed", who=who))
 
     def merge(self, repo: str, number: int, head: str, who: str) -> None:
-        record = self._get(repo, number, still="open")
+        record = _open(self._get(repo, number))
         if record.draft:
             raise UserError("It is a draft.", "Mark it as ready first.")
         access = _access(record)
@@ -69,7 +71,8 @@ class LocalReviews:
                 mirror.advance(merged, record.base, access, base.sha)
             else:
                 merged = base.sha  # a crash between the push and this table, or somebody's own merge
-        self._end(record.model_copy(update={"head_sha": head}), "merged", who=who, sha=merged)
+        # Also if somebody closed it meanwhile: the base branch has it.
+        self._edit(repo, number, lambda now: _ended(now, "merged", who=who, sha=merged, head=head))
 
     def reverted(self) -> frozenset[tuple[str, int]]:
         found: set[tuple[str, int]] = set()
@@ -84,21 +87,39 @@ class LocalReviews:
             found |= {(repo, r.number) for r in mine if {r.head_sha, r.merge_sha} & undone}
         return frozenset(found)
 
-    def _get(self, repo: str, number: int, *, still: str | None = None) -> PullRequestRecord:
+    def _get(self, repo: str, number: int) -> PullRequestRecord:
         record = self._table.get(repo, number)
         if record is None:
             raise UserError(f"There is no pull request {number} of {repo}.", "Look at the list of all.")
-        if still is not None and record.state != still:
-            raise UserError(f"Pull request {number} is {record.state}.", "Load the page again.")
         return record
 
-    def _end(
-        self, record: PullRequestRecord, state: str, *, who: str, sha: str | None = None
+    def _edit(
+        self, repo: str, number: int, change: Callable[[PullRequestRecord], PullRequestRecord]
     ) -> PullRequestRecord:
-        values = {"state": state, "closed_at": datetime.now(UTC), "closed_by": who, "merge_sha": sha}
-        ended = record.model_copy(update=values)
-        self._table.update(ended)
-        return ended
+        self._get(repo, number)  # of one that is not there a person is told in other words
+        return self._table.edit(repo, number, change)
+
+    def _noticed(self, record: PullRequestRecord, sha: str) -> PullRequestRecord:
+        """Merged, by whom nobody knows, unless whoever did it has written it down meanwhile."""
+
+        def merged(now: PullRequestRecord) -> PullRequestRecord:
+            return _ended(now, "merged", who="", sha=sha) if now.state == "open" else now
+
+        return self._table.edit(record.repo, record.number, merged)
+
+
+def _open(record: PullRequestRecord) -> PullRequestRecord:
+    """``record``, if it is open. Raises UserError."""
+    if record.state != "open":
+        raise UserError(f"Pull request {record.number} is {record.state}.", "Load the page again.")
+    return record
+
+
+def _ended(
+    record: PullRequestRecord, state: str, *, who: str, sha: str | None = None, head: str | None = None
+) -> PullRequestRecord:
+    values = {"state": state, "closed_at": datetime.now(UTC), "closed_by": who, "merge_sha": sha}
+    return record.model_copy(update=values | {"head_sha": head or record.head_sha})
 
 
 def _ref(record: PullRequestRecord) -> RepoRef:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -30,17 +32,24 @@ class SqlPullRequests:
             except IntegrityError:
                 continue  # PostgreSQL: another process took the number in the same instant
 
-    def update(self, record: PullRequestRecord) -> None:
-        """Replace the record with this repository and number. Raises StoreError if there is none."""
-        mine = (table.c.repo == record.repo) & (table.c.number == record.number)
-        with self._db.single() as connection:
-            if not connection.execute(
-                update(table).where(mine).values(record.model_dump(mode="json"))
-            ).rowcount:
+    def edit(
+        self, repo: str, number: int, change: Callable[[PullRequestRecord], PullRequestRecord]
+    ) -> PullRequestRecord:
+        """Replace a record by what ``change`` makes of it, which must not take long: others wait.
+
+        Raises StoreError if there is none.
+        """
+        mine = (table.c.repo == repo) & (table.c.number == number)
+        with self._db.transaction() as connection:  # of SQLite: one writer at a time
+            row = connection.execute(select(table).where(mine).with_for_update()).mappings().first()
+            if row is None:
                 raise StoreError(
-                    f"There is no pull request {record.number} of {record.repo}.",
+                    f"There is no pull request {number} of {repo}.",
                     "Look at `honk runs` for the ones that honk knows.",
                 )
+            changed = change(PullRequestRecord.model_validate(dict(row)))
+            connection.execute(update(table).where(mine).values(changed.model_dump(mode="json")))
+        return changed
 
     def get(self, repo: str, number: int) -> PullRequestRecord | None:
         mine = (table.c.repo == repo) & (table.c.number == number)

@@ -110,11 +110,14 @@ class MemoryPullRequests:
             self._records[record.repo, number] = stored
             return stored
 
-    def update(self, record: PullRequestRecord) -> None:
+    def edit(
+        self, repo: str, number: int, change: Callable[[PullRequestRecord], PullRequestRecord]
+    ) -> PullRequestRecord:
         with self._lock:
-            if (record.repo, record.number) not in self._records:
-                raise StoreError(f"There is no pull request {record.number} of {record.repo}.")
-            self._records[record.repo, record.number] = record
+            if (repo, number) not in self._records:
+                raise StoreError(f"There is no pull request {number} of {repo}.")
+            self._records[repo, number] = change(self._records[repo, number])
+            return self._records[repo, number]
 
     def get(self, repo: str, number: int) -> PullRequestRecord | None:
         with self._lock:

@@ -82,8 +82,8 @@ def over_table(table: PullRequestTable, folder: Path) -> Case:
     repo = RepoRef(forge="local", name=str(origin), url=origin.as_uri())
 
     def close(number: int, merge: bool) -> None:
-        record = next(r for r in table.of_branch(repo.name, "main", BRANCH) if r.number == number)
-        table.update(record.model_copy(update={"state": "merged" if merge else "closed"}))
+        changes = {"state": "merged" if merge else "closed"}
+        table.edit(repo.name, number, lambda record: record.model_copy(update=changes))
 
     def count() -> int:
         return len(table.of_branch(repo.name, "main", BRANCH))

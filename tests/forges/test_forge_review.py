@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from honk import settings as settings_module
-from honk.core.errors import UserError
+from honk.core.errors import ForgeError, UserError
+from honk.core.ports import PullRequestTable
+from honk.core.pulls import PullRequestRecord
+from honk.core.review import OpenMerger
 from honk.core.types import Proposal, RepoRef
 from honk.forges.local import LocalForge
 from honk.forges.review import LocalReviews
@@ -28,6 +31,8 @@ class Forge:
     work: Path
     reviews: LocalReviews
     forge: LocalForge
+    table: PullRequestTable
+    opened: OpenMerger
 
     def commit(self, branch: str, files: dict[str, str | None], *, start: str = "origin/main") -> str:
         """Commit ``files`` (None: removed) on ``branch`` and push it."""
@@ -47,9 +52,15 @@ class Forge:
     def sha(self, branch: str) -> str:
         return git(self.origin, "rev-parse", f"refs/heads/{branch}").strip()
 
-    def propose(self, head: str, *, draft: bool = False, repo: Path | None = None) -> None:
+    def while_somebody(self, act: Callable[[], object]) -> LocalReviews:
+        """The reviews of a person who is overtaken by ``act``."""
+        return LocalReviews(Interrupted(self.table, act), self.opened)
+
+    def propose(
+        self, head: str, *, draft: bool = False, repo: Path | None = None, by: LocalForge | None = None
+    ) -> None:
         path = repo or self.origin
-        self.forge.publish(
+        (by or self.forge).publish(
             Proposal(
                 run_id="0a1b2c3d4e",
                 repo=RepoRef(forge="local", name=str(path), url=path.as_uri()),
@@ -67,6 +78,31 @@ class Forge:
         return str(self.origin)
 
 
+class Interrupted:
+    """A table where ``act`` happens once, after a record was read and before anything is written."""
+
+    def __init__(self, table: PullRequestTable, act: Callable[[], object]) -> None:
+        self._table = table
+        self._acts = [act]
+
+    def _act(self) -> None:
+        while self._acts:
+            self._acts.pop()()
+
+    def get(self, repo: str, number: int) -> PullRequestRecord | None:
+        found = self._table.get(repo, number)
+        self._act()
+        return found
+
+    def of_branch(self, repo: str, base: str, branch: str) -> list[PullRequestRecord]:
+        found = self._table.of_branch(repo, base, branch)
+        self._act()
+        return found
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._table, name)
+
+
 @pytest.fixture
 def forge(tmp_path: Path) -> Iterator[Forge]:
     origin = make_origin(tmp_path / "o", {"a.txt": "1\n2\n3\n", "b.txt": "b\n"})
@@ -78,7 +114,9 @@ def forge(tmp_path: Path) -> Iterator[Forge]:
         def opened(repo: RepoRef):  # type: ignore[no-untyped-def]
             return open_mirror(settings, repo, depth=WHOLE_HISTORY)
 
-        yield Forge(origin, work, LocalReviews(stores.pulls, opened), LocalForge(stores.pulls))
+        yield Forge(
+            origin, work, LocalReviews(stores.pulls, opened), LocalForge(stores.pulls), stores.pulls, opened
+        )
 
 
 def refused(call: Callable[[], object], words: str) -> None:
@@ -209,3 +247,49 @@ def test_what_was_taken_back_is_known(forge: Forge, merge_commit: bool) -> None:
     git(forge.work, "revert", "--no-edit", *(["-m", "1"] if merge_commit else []), "HEAD")
     git(forge.work, "push", "-q", "origin", "main")
     assert forge.reviews.reverted() == {(forge.name, 1)}
+
+
+def test_two_approvals_at_once_are_two(forge: Forge) -> None:
+    forge.propose(forge.commit(BRANCH, {"a.txt": "1\n"}), draft=True)
+    slow = forge.while_somebody(lambda: forge.reviews.approve(forge.name, 1, "bob"))
+    slow.approve(forge.name, 1, "ada")
+    forge.while_somebody(lambda: forge.reviews.approve(forge.name, 1, "eve")).ready(forge.name, 1)
+    record = forge.table.get(forge.name, 1)
+    assert record is not None and (record.approvals, record.draft) == (("bob", "ada", "eve"), False)
+
+
+def test_what_was_merged_meanwhile_cannot_be_closed(forge: Forge) -> None:
+    head = forge.commit(BRANCH, {"a.txt": "1\n"})
+    forge.propose(head)
+    slow = forge.while_somebody(lambda: forge.reviews.merge(forge.name, 1, head, "bob"))
+    refused(lambda: slow.close(forge.name, 1, "ada"), "is merged")
+    record = forge.table.get(forge.name, 1)
+    assert record is not None and (record.state, record.closed_by) == ("merged", "bob")
+
+
+def test_what_was_merged_although_somebody_closed_it_meanwhile_is_merged(forge: Forge) -> None:
+    head = forge.commit(BRANCH, {"a.txt": "1\n"})
+    forge.propose(head)
+    slow = forge.while_somebody(lambda: forge.reviews.close(forge.name, 1, "bob"))
+    slow.merge(forge.name, 1, head, "ada")
+    record = forge.table.get(forge.name, 1)
+    assert record is not None and (record.state, record.closed_by) == ("merged", "ada")
+
+
+def test_who_merged_is_not_forgotten_by_who_looks(forge: Forge) -> None:
+    head = forge.commit(BRANCH, {"a.txt": "1\n"})
+    forge.propose(head)
+    slow = forge.while_somebody(lambda: forge.reviews.merge(forge.name, 1, head, "ada"))
+    assert slow.look(forge.name, 1).record.closed_by == "ada"
+
+
+def test_a_run_that_publishes_again_takes_no_approval_back(forge: Forge) -> None:
+    head = forge.commit(BRANCH, {"a.txt": "1\n"})
+    forge.propose(head)
+    publishing = Interrupted(forge.table, lambda: forge.reviews.approve(forge.name, 1, "ada"))
+    forge.propose(head, by=LocalForge(publishing))
+    closing = Interrupted(forge.table, lambda: forge.reviews.close(forge.name, 1, "ada"))
+    with pytest.raises(ForgeError, match="was closed"):
+        forge.propose(head, by=LocalForge(closing))
+    record = forge.table.get(forge.name, 1)
+    assert record is not None and (record.state, record.approvals) == ("closed", ("ada",))

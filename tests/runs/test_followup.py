@@ -292,7 +292,7 @@ def test_an_update_that_breaks_the_checks_goes_to_the_model(worlds: Worlds) -> N
 def test_a_pull_request_that_is_not_open_is_left_alone(worlds: Worlds, state: str) -> None:
     world = opened(worlds, [])
     [record] = world.pull_requests()
-    world.stores.pulls.update(record.model_copy(update={"state": state}))
+    world.stores.pulls.edit(record.repo, record.number, lambda now: now.model_copy(update={"state": state}))
     before = git(world.origin, "rev-parse", branch(world))
     run = follow(world)
     assert outcome(run) == (Outcome.SKIPPED, f"Pull request 1 is {state}; it is left alone.")
@@ -325,7 +325,9 @@ def test_a_head_has_only_so_many_follow_ups(worlds: Worlds) -> None:
 def test_a_branch_of_a_person_is_refused(worlds: Worlds) -> None:
     world = opened(worlds, [])
     [record] = world.pull_requests()
-    world.stores.pulls.update(record.model_copy(update={"branch": "feature"}))
+    world.stores.pulls.edit(
+        record.repo, record.number, lambda now: now.model_copy(update={"branch": "feature"})
+    )
     with pytest.raises(UserError, match="not honk's"):
         follow(world)
     world.run_id = "r0000000003"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from honk.core.errors import StaleWriter, StoreError
+from honk.core.errors import StaleWriter, StoreError, UserError
 from honk.core.events import Event, Instructed, Pushed
 from honk.core.ports import Artifacts
 from honk.core.pulls import PullRequestRecord
@@ -196,13 +196,36 @@ def test_pull_requests_of_a_branch_come_newest_first_and_equal(stores: Any) -> N
     assert stores.pulls.of_branch("/srv/a.git", "dev", "honk/x") == []
 
 
-def test_an_update_replaces_the_record(stores: Any) -> None:
+def test_an_edit_replaces_the_record(stores: Any) -> None:
     stored = stores.pulls.add(record())
-    changed = stored.model_copy(update={"state": "merged", "head_sha": "b" * 40, "draft": False})
-    stores.pulls.update(changed)
+    changes = {"state": "merged", "head_sha": "b" * 40, "draft": False}
+    changed = stored.model_copy(update=changes)
+    assert stores.pulls.edit("/srv/a.git", 1, lambda now: now.model_copy(update=changes)) == changed
     assert stores.pulls.of_branch("/srv/a.git", "main", "honk/x") == [changed]
+
+    def refuse(now: PullRequestRecord) -> PullRequestRecord:
+        raise UserError(f"It is {now.state}.")
+
+    with pytest.raises(UserError, match="It is merged"):
+        stores.pulls.edit("/srv/a.git", 1, refuse)
     with pytest.raises(StoreError):
-        stores.pulls.update(record(repo="nowhere"))
+        stores.pulls.edit("nowhere", 1, lambda now: now)
+    assert stores.pulls.all() == [changed]
+
+
+def test_of_edits_at_once_none_is_lost(stores: Any) -> None:
+    stores.pulls.add(record())
+    gate = threading.Barrier(4)
+
+    def approve(who: str) -> None:
+        gate.wait()
+        stores.pulls.edit(
+            "/srv/a.git", 1, lambda now: now.model_copy(update={"approvals": (*now.approvals, who)})
+        )
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(approve, "abcd"))
+    assert sorted(stores.pulls.get("/srv/a.git", 1).approvals) == list("abcd")
 
 
 def test_numbers_stay_unique_when_many_add_at_once(stores: Any) -> None:
