@@ -78,8 +78,9 @@ def sign_out(who: Viewer) -> Response:
 
 
 @router.get("/")
-def first(who: Viewer) -> Response:
-    return RedirectResponse("/runs", 303)
+def first(request: Request, who: Viewer) -> Response:
+    """The list, also for links that filter it (docs/backstage.md)."""
+    return RedirectResponse("/runs" + (f"?{request.url.query}" if request.url.query else ""), 303)
 
 
 @router.get("/runs")
