@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from honk.core.events import (
     BaseResolved,
@@ -11,10 +12,12 @@ from honk.core.events import (
     Checkpointed,
     Compacted,
     Event,
+    FollowedUp,
     Gated,
     Instructed,
     Judged,
     ModelReplied,
+    Moved,
     Overruled,
     PathsAllowed,
     PlanApproved,
@@ -28,6 +31,7 @@ from honk.core.events import (
     ToolReturned,
     Verified,
 )
+from honk.core.followup import FailedCheck, Remark
 from honk.core.judgement import Ruling, Stray, Verdict
 from honk.core.limits import Limits
 from honk.core.messages import (
@@ -42,6 +46,7 @@ from honk.core.messages import (
     Usage,
 )
 from honk.core.order import Origin
+from honk.core.pulls import PullRequestRecord
 from honk.core.types import (
     Base,
     Change,
@@ -265,7 +270,23 @@ ATTACKS: Sequence[str] = (
     "<iframe srcdoc='<script>parent.pwned=11</script>'></iframe><form action=https://evil.example><input>",
 )
 EVERYTHING = "\n".join(ATTACKS)
+SHORTER = "\n".join(attack for attack in ATTACKS if len(attack) < 1000)
 ONE_LINE = " ".join(attack for attack in ATTACKS if "\n" not in attack and len(attack) < 1000)
+
+
+def pull_request(**more: object) -> PullRequestRecord:
+    """One of the local forge."""
+    values = {
+        "repo": "/srv/log.git",
+        "base": "main",
+        "branch": "honk/hello",
+        "head_sha": HEAD,
+        "title": "Say hello",
+        "body": "## Why\n\nIt **greets**.",
+        "draft": True,
+        "run_id": "0a1b2c3d4e",
+    }
+    return PullRequestRecord.model_validate({**values, **more})
 
 
 def planned(asked: Request, plan: str) -> list[Event]:
@@ -305,7 +326,23 @@ def malicious(asked: Request) -> list[Event]:
         f"diff --git a/x b/x\nindex {SHA}..{HEAD} 100644\n--- a/x\n+++ b/x\n"
         f"@@ -1,1 +1,{size} @@ {line.replace(chr(13), '')}\n-old\n{hunk}"
     )
+    found = FollowedUp(
+        pull_request=PullRequest(number=1, url="javascript:window.pwned=13", draft=True, created=False),
+        title=line,
+        original=SHORTER,
+        description=SHORTER,
+        branch=line,
+        head=line,
+        head_owner=line,
+        trusted=line,
+        merged=line,
+        conflicts=(line,),
+        remarks=(Remark(id=line, author=line, text=SHORTER, place=line, at=datetime.now(UTC)),),
+        failures=(FailedCheck(name=line, url="javascript:window.pwned=14", log=SHORTER),),
+    )
+    moved = Base(repo=asked.repo, branch=line, sha=HEAD, default_branch=line)
     return [
+        found,
         base(
             asked,
             branch=line,
@@ -326,6 +363,7 @@ def malicious(asked: Request) -> list[Event]:
         PathsAllowed(globs=(line, EVERYTHING), by=line),
         Planned(text=EVERYTHING),
         PlanApproved(by=line),
+        Moved(found=found, base=moved, checkpoint=Checkpointed(artifact="sha256:0", commit=HEAD)),
         SessionEnded(finish=Finish(reason=EVERYTHING, title=line, description=EVERYTHING)),
         ChangeFrozen(
             change=Change(

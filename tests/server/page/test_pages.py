@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx2
@@ -50,9 +51,11 @@ def test_signing_in_and_out(site: Site, reader: Readers) -> None:
     ada = reader(None)
     page = ada.go("/runs?status=failed")
     assert page.url.startswith(f"{site.url}/login?after=")
+    assert ada.serious() == ada.said == []
     page.get_by_label("Token").fill("honk_wrong")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_contain_text("not known")
+    assert ada.serious() == []
     ada.said.clear()  # the browser reports the 403 itself
     page.get_by_label("Token").fill(site.token("viewer", "ada"))
     page.get_by_role("button", name="Sign in").click()
@@ -395,7 +398,7 @@ def test_a_long_run_is_usable_at_once(site: Site, reader: Readers) -> None:
     assert ada.said == []
 
 
-PATHS = ("/runs", f"/runs/{RUN}", "/runs/bbbbbbbbbb", "/new", "/runs/ffffffffff")
+PATHS = ("/runs", f"/runs/{RUN}", "/runs/bbbbbbbbbb", "/new", "/pulls", "/login", "/runs/ffffffffff")
 
 
 @pytest.mark.parametrize(
@@ -411,17 +414,22 @@ def test_pages_are_accessible_and_fit(site: Site, reader: Readers, dark: bool, w
     asked = samples.request()
     site.begin(RUN, asked, [*samples.working(asked), *samples.published(asked)])
     site.begin("bbbbbbbbbb", asked, samples.working(asked))
-    ada = reader(dark=dark, width=width)
+    site.stores.pulls.add(samples.pull_request(approvals=("ada", "bob"), opened_at=datetime.now(UTC)))
+    ada, nobody = reader(dark=dark, width=width), reader(None, dark=dark, width=width)
     for path in PATHS:
-        page = ada.go(path)
-        if path != PATHS[-1]:
-            page.wait_for_load_state("networkidle") if path == PATHS[1] else None
-            page.locator("details").evaluate_all("list => list.forEach(e => e.open = true)")
-        assert ada.serious() == [], path
+        who = nobody if path == "/login" else ada
+        page = who.go(path)
+        if path == PATHS[1]:  # the change is fetched once the page is there
+            expect(page.locator("#change .edit").first).to_be_visible()
+        page.locator("details").evaluate_all("list => list.forEach(e => e.open = true)")
+        assert who.serious() == [], path
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        if who is nobody:
+            assert page.evaluate("document.activeElement.id") == "token"
+            continue
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.textContent") == "Skip to content"
-    assert [text for text in ada.said if "404" not in text] == []
+    assert [text for text in ada.said if "404" not in text] == nobody.said == []
 
 
 def test_no_text_is_obeyed(site: Site, reader: Readers) -> None:
@@ -456,6 +464,8 @@ def test_no_text_is_obeyed(site: Site, reader: Readers) -> None:
         )
         hrefs = page.locator("a").evaluate_all("list => list.map(a => a.href)")
         assert all(href.startswith(site.url) for href in hrefs), hrefs
+        for kind in ("followed", "moved"):
+            expect(page.locator(f"#log .k-{kind}")).to_contain_text("<script>")
         text = page.locator("main").inner_text()
         assert "[U+202E]gnp.exe" in text and "{{ 1234 * 4321 }}" in text
         assert str(1234 * 4321) not in text

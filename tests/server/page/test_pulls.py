@@ -17,17 +17,8 @@ from tests.world import git, make_origin
 
 def propose(site: Site, origin: Path, branch: str, **more: object) -> PullRequestRecord:
     head = git(origin, "rev-parse", branch).strip()
-    values = {
-        "repo": str(origin),
-        "base": "main",
-        "branch": branch,
-        "head_sha": head,
-        "title": "Say hello",
-        "body": "## Why\n\nIt **greets**.",
-        "draft": True,
-        "run_id": "0a1b2c3d4e",
-    }
-    return site.stores.pulls.add(PullRequestRecord.model_validate({**values, **more}))
+    record = samples.pull_request(repo=str(origin), branch=branch, head_sha=head, **more)
+    return site.stores.pulls.add(record)
 
 
 def branch(origin: Path, name: str, text: str) -> None:
@@ -112,6 +103,7 @@ def test_no_text_of_a_pull_request_is_obeyed(site: Site, reader: Readers, tmp_pa
     )
     ada = reader(width=390, dark=True)
     page = ada.go("/pulls")
+    assert ada.serious() == []
     page.locator("tbody a").click()
     expect(page.locator("#change .edit").first).to_be_visible()
     assert page.evaluate("window.pwned") is None
