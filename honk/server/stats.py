@@ -191,20 +191,28 @@ def stats(
 def plots(groups: Sequence[Figures]) -> list[Bars]:
     names = [group.name for group in groups]
 
-    def whole(*values: int) -> list[tuple[float, str]]:
+    def whole(values: Iterable[int]) -> list[tuple[float, str]]:
         return [(float(value), str(value)) for value in values]
+
+    def fate(count: Callable[[Figures], int]) -> list[tuple[float, str]]:
+        return [(float(count(g)), str(count(g)) if g.known or not g.opened else "?") for g in groups]
 
     def optional(values: Iterable[float | None], form: str) -> list[tuple[float, str]]:
         return [(0.0, "—") if value is None else (value, form.format(value)) for value in values]
 
     return [
-        bars("Attempts and merged", names, (
-            Series("attempts", whole(*(g.attempts for g in groups))),
-            Series("merged", whole(*(g.merged for g in groups))),
+        bars("Attempts and opened", names, (
+            Series("attempts", whole(g.attempts for g in groups)),
+            Series("opened", whole(g.opened for g in groups)),
+        )),
+        bars("Merged, closed and reverted", names, (
+            Series("merged", fate(lambda g: g.merged)),
+            Series("closed", fate(lambda g: g.closed)),
+            Series("reverted", fate(lambda g: g.reverted)),
         )),
         bars("Vetoes and recoveries", names, (
-            Series("vetoes", whole(*(g.vetoes for g in groups))),
-            Series("recoveries", whole(*(g.recoveries for g in groups))),
+            Series("vetoes", whole(g.vetoes for g in groups)),
+            Series("recoveries", whole(g.recoveries for g in groups)),
         )),
         bars("Hours to merge (median)", names, (
             Series("hours", optional((g.merge_hours for g in groups), "{:.1f} h")),

@@ -92,20 +92,34 @@ def test_the_figures_say_what_happened(site: Site, tmp_path: Path) -> None:
     assert facts(site.service, "model", datetime.now(UTC) + timedelta(days=1)) == []
 
 
+# Of Ada's three attempts and Bob's two, of which one came to a forge that tells nothing.
+BARS = {
+    "Attempts and opened": ("3", "3", "2", "1"),
+    "Merged, closed and reverted": ("2", "1", "1", "?", "?", "?"),
+    "Vetoes and recoveries": ("1", "1", "1", "0"),
+    "Hours to merge (median)": ("2.0 h", "—"),
+    "Cost per merged pull request": ("$0.12", "—"),
+}
+
+
 def test_the_page_shows_them_as_plots_and_as_a_table(site: Site, reader: Readers, tmp_path: Path) -> None:
     fill(site, tmp_path)
     for dark, width in ((False, 1280), (True, 390)):
         ada = reader("viewer", dark=dark, width=width)
         page = ada.go("/stats")
         page.get_by_role("link", name="by requester").click()
-        expect(page.locator(".plot")).to_have_count(4)
+        drawn = page.locator(".plot")
+        plots = drawn.locator("figcaption").evaluate_all("list => list.map(e => e.firstChild.data.trim())")
+        assert plots == list(BARS)
+        for plot, words in enumerate(BARS.values()):
+            assert drawn.nth(plot).locator("text.v").all_text_contents() == list(words), plots[plot]
+        keys = [word for plot in (0, 1, 2) for word in drawn.nth(plot).locator(".key").all_inner_texts()]
+        assert keys == ["attempts", "opened", "merged", "closed", "reverted", "vetoes", "recoveries"]
         row = page.get_by_role("row", name="Ada Lovelace")
         expect(row.locator("td").nth(2)).to_have_text("2")
         expect(page.get_by_role("row", name="<b>Bob</b>").locator("td").nth(2)).to_have_text("?")
-        widths = (
-            page.locator(".plot").first.locator("rect").evaluate_all("l => l.map(r => r.width.baseVal.value)")
-        )
-        assert widths[1] * 3 == widths[0] * 2 and widths[3] == 0  # 3 attempts, 2 merged; 2 and none
+        widths = drawn.nth(1).locator("rect").evaluate_all("l => l.map(r => r.width.baseVal.value)")
+        assert widths[0] == 2 * widths[1] == 2 * widths[2] > 0 == widths[3] == widths[4] == widths[5]
         assert ada.serious() == []
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert ada.said == []
