@@ -74,18 +74,19 @@ def resolve(flags: Sequence[str], config: RepoConfig, detection: Detection) -> t
 def check(command: VerifyCommand, run: Callable[[str, float], CommandResult], seconds: float) -> Check:
     """Run ``command`` by ``run(line, seconds)`` and judge it.
 
-    A success in which a test runner says that it ran nothing is a failure (``no_tests``).
+    A success in which test runners say that no test ran, or only skipped ones are, is a failure
+    (``no_tests``).
     """
     # A hundred expressions to compile, which no run needs before it makes its first request.
-    from honk.verifiers.distil import LIMIT, distil, ran_no_tests
-    from honk.verifiers.results import results
+    from honk.verifiers.distil import LIMIT, distil
+    from honk.verifiers.results import ran_none, results
 
     folder = reports.folder()
     result = run(reports.asking(folder) + command.command, seconds)
     found = reports.collect(run, folder, result)
     succeeded = result.exit_code == 0 and not result.timed_out
     tests = results(result.output, found, passed=succeeded)
-    no_tests = succeeded and ran_no_tests(result.output) and not (tests and tests.counts.ran)
+    no_tests = succeeded and not (tests and tests.counts.ran) and ran_none(result.output, found)
     passed = succeeded and not no_tests
     summary = distil(result.output, command.command, passed=passed)
     if heading := _heading(result, seconds, no_tests=no_tests):

@@ -163,7 +163,7 @@ def _blame(
     """Why the change may not be published, or an empty text."""
     if command.source == "flag":
         return "" if after.passed else "It must pass, whatever the base did."
-    if after.no_tests:
+    if after.no_tests and not _skips(before, after):
         return "No test ran."
     if found.new_failures:
         if before.tests and set(found.new_failures) <= set(before.tests.flaky):
@@ -184,6 +184,11 @@ def _blame(
     return ""
 
 
+def _skips(before: Check, after: Check) -> bool:
+    """Whether all tests are skipped now as they were on the base, for want of a service, say."""
+    return before.no_tests and after.tests is not None and after.tests.counts.skipped > 0
+
+
 def _fewer(before: Check, after: Check, unexplained: Sequence[str], told: bool) -> str:
     """A check that passes because it hardly runs any more. ``told``: the diff deletes no file."""
     if before.tests is None or not before.tests.counts.ran:
@@ -201,6 +206,8 @@ def _excuse(before: Check, after: Check, found: Comparison) -> str:
         return ""
     if before.passed:
         return "What failed passed when it ran again."
+    if after.no_tests:
+        return "No test ran on the base either: all are skipped."
     if found.unknown:
         return (
             "It fails on the base, too. It does not name what fails: whether anything new does is not known."

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from honk.verifiers.patterns import NO_TESTS, ROWS, SOME_TESTS, SUMS, Row, Weight
+from honk.verifiers.patterns import ROWS, SUMS, Row, Weight
 
 LIMIT = 2_000  # characters of a distilled log
 LINE = 400  # characters of one line that are looked at and shown
@@ -138,13 +138,3 @@ def _sum(output: str) -> str:
                     best, most = line.strip("= "), count
                 break
     return best or last or "passed"
-
-
-def ran_no_tests(output: str) -> bool:
-    """Whether a test runner plainly says that it ran nothing, and none says that it ran something."""
-    none = False
-    for line in lines(output):
-        if SOME_TESTS.search(line):
-            return False
-        none = none or NO_TESTS.match(line) is not None
-    return none

@@ -119,15 +119,20 @@ SUMS: tuple[re.Pattern[str], ...] = tuple(
     )
 )
 
-# A runner that says that it ran nothing, and one that says that it ran something.
+# A runner that says that it ran nothing, and one that says that it ran something. What `results`
+# reads as names and sums is not repeated here.
 NO_TESTS = re.compile(
-    r"^(?:Ran 0 tests in |NO TESTS RAN|=*\s?no tests ran in |collected 0 items|running 0 tests"
+    r"(?:Ran 0 tests (?:in|across) |NO TESTS RAN|=*\s?no tests ran in |collected 0 items|running 0 tests"
     r"|\?\s+\S+\s+\[no test files\]|ok\s+\S+\s.*\[no tests to run\]|testing: warning: no tests to run"
-    r"|(?:#|ℹ) tests 0$|\s*0 passing\b|\W*No tests? (?:files? )?(?:were )?(?:found|to run|executed)"
-    r"|(?:\[\w+\] )?No tests (?:to run|were executed)|(?:\[\w+\] )?Tests run: 0,|> Task \S*:test NO-SOURCE"
-    r"|There are no tests)"
+    r"|(?:#|ℹ) tests 0$|\W*No tests? (?:files? )?(?:were )?(?:found|to run|executed|defined)"
+    r"|(?:\[\w+\] )?(?:No tests (?:to run|were executed)|Tests run: (?:0,|(?P<n>\d+),.* Skipped: (?P=n)\b))"
+    r"|> Task \S*:test NO-SOURCE"
+    r"|There are no tests|\W*No test (?:is available|targets were found|matches)|No suitable tests defined"
+    r"|\[=+\] Running 0 tests |\s*Executed 0 (?:tests|of 0)|\s*[\w.,-]+: SKIP \([\d.]+ seconds\)"
+    r"|make(?:\[\d+\])?: (?:Nothing to be done for )?.(?:tests?|check).(?: is up to date)?\.$)"
 )
 SOME_TESTS = re.compile(
-    r"(?:\b[1-9]\d* (?:passed|passing|failed|skipped)\b|^Ran [1-9]|^running [1-9]\d* tests?\b"
-    r"|^ok\s+\S+\s+(?:[\d.]+s|\(cached\))(?!.*no tests)|^(?:#|ℹ) tests [1-9]|Tests run: [1-9])"
+    r"(?:\b[1-9]\d* (?:tests? )?(?:passed|passing|failed)\b|\b(?i:pass(?:ed)?):? +[1-9]"
+    r"|Tests run: (?P<ran>[1-9]\d*),.* Skipped: (?!(?P=ran)\b)|Tests run: [1-9]\d*(?!.* Skipped: )"
+    r"|Executed [1-9]\d* |^\s*[\w.,-]+: OK \([\d.]+)"
 )

@@ -10,6 +10,7 @@ from honk.core.types import Counts, Results
 from honk.verifiers import junit
 from honk.verifiers.distil import lines
 from honk.verifiers.junit import Case, Outcome
+from honk.verifiers.patterns import NO_TESTS, SOME_TESTS
 from honk.verifiers.runners import (
     CARGO_BINARY,
     CLOSING,
@@ -65,8 +66,25 @@ def results(output: str, reports: Sequence[str] = (), *, passed: bool = False) -
         return None
     # CTest shows what is within a test only if it fails: two runs would not name the same.
     registered = any(runner == "ctest" for runner, _ in text.cases)
-    cases = [case for runner, case in text.cases if not (registered and runner == "googletest")]
-    return _results(cases, _larger(_counted(cases), text.counts()), complete=text.complete())
+    if registered:
+        text.cases = [(r, case) for r, case in text.cases if r != "googletest"]
+    counts = _larger(_counted(case for _, case in text.counted()), text.counts())
+    return _results((case for _, case in text.cases), counts, complete=text.complete())
+
+
+def ran_none(output: str, reports: Sequence[str] = ()) -> bool:
+    """Whether runners plainly say that no test ran: there is none, or all are skipped.
+
+    Reports and sums decide; where there are none, the words that runners have for it.
+    """
+    text = _read(output, passed=False)
+    cases = [case for report in reports for case in junit.parse(report).cases]
+    # A makefile's word `SKIP: x` alone may be about anything.
+    cases += [case for runner, case in text.counted() if runner != "automake"]
+    counts = _larger(_counted(cases), text.counts())
+    if counts.ran or any(SOME_TESTS.search(line) for line in lines(output)):
+        return False
+    return bool(counts.skipped or text.sums) or any(NO_TESTS.match(line) for line in lines(output))
 
 
 def _results(cases: Iterable[Case], counts: Counts, *, complete: bool) -> Results:
@@ -139,6 +157,11 @@ class _Text:
         if number > 1 and once:
             return
         self.cases.append((runner, Case(name if number == 1 else f"{name} ({number})", outcome)))
+
+    def counted(self) -> list[tuple[str, Case]]:
+        """The cases that count: sums leave out the suites that node ticks off like tests."""
+        summed = SPEC_SUMS & self.summed.keys()
+        return [(r, case) for r, case in self.cases if not (summed and r in ("spec", "tap"))]
 
     def count(self, runner: str, outcome: Outcome, number: int) -> None:
         counts = self.summed.setdefault(runner, {})
@@ -249,6 +272,9 @@ def _go(text: _Text, line: str) -> bool:
     match = GO_PACKAGE.match(line)
     if match is None:
         return False
+    if line.endswith("[no tests to run]"):
+        text.waiting.clear()
+        return True
     package = match["name"]
     for case in text.waiting:
         text.add("go", f"{package}::{case.name}", case.outcome, once=True)

@@ -11,8 +11,10 @@ import pytest
 
 from honk.core.types import Check, CommandResult, Report, VerifyCommand
 from honk.verifiers.commands import check, feedback
-from honk.verifiers.distil import LIMIT, distil, ran_no_tests
+from honk.verifiers.compare import compare
+from honk.verifiers.distil import LIMIT, distil
 
+OUTPUTS = Path(__file__).parents[1] / "fixtures" / "outputs"
 Run = Callable[[str, float], CommandResult]
 
 
@@ -29,6 +31,15 @@ def shell(folder: Path) -> Run:
         return CommandResult(output=out.stdout.decode(), exit_code=out.returncode, seconds=0.1)
 
     return run
+
+
+def printed(output: str) -> Check:
+    """A check whose command was content and printed ``output``."""
+
+    def run(line: str, seconds: float) -> CommandResult:
+        return CommandResult(output=output if "junitxml" in line else "", exit_code=0, seconds=2.0)
+
+    return check(VerifyCommand(name="it", command="it", source="detected"), run, 60.0)
 
 
 def verify(line: str, folder: Path, seconds: float = 60.0) -> Check:
@@ -76,10 +87,54 @@ def test_unittest_without_tests_is_no_evidence(tmp_path: Path) -> None:
         "> Task :test NO-SOURCE\n\nBUILD SUCCESSFUL in 1s\n",
         "No test files found, exiting with code 0\n",
         "\x1b[1m\x1b[33mno tests ran\x1b[0m in 0.01s\n",
+        "==== 2 deselected in 0.01s ====\n",
+        "ss\n-----\nRan 2 tests in 0.000s\n\nOK (skipped=2)\n",
+        "running 2 tests\ntest a ... ignored\ntest b ... ignored\n",
+        "[INFO] Tests run: 2, Failures: 0, Errors: 0, Skipped: 2\n[INFO] BUILD SUCCESS\n",
+        "No tests defined.\n",
+        "No test is available in /w/T.dll. Make sure that test discoverer & executors are registered\n",
+        "[==========] Running 0 tests from 0 test suites.\n[  PASSED  ] 0 tests.\n",
+        "make: 'test' is up to date.\n",
+        "make: Nothing to be done for 'check'.\n",
+        "  py: SKIP (0.01 seconds)\n  congratulations :) (0.03 seconds)\n",
     ],
 )
 def test_a_runner_that_says_that_it_ran_nothing_is_believed(output: str) -> None:
-    assert ran_no_tests(output)
+    result = printed(output)
+    assert result.no_tests and not result.passed
+
+
+# Real outputs of runners that found no test, or skipped all of theirs; all of them ended with 0.
+NOTHING = (
+    "gonone",
+    "rspecnone",
+    "rspecskip",
+    "minitestnone",
+    "minitestskip",
+    "vitestskip",
+    "jestskip",
+    "phpunitnone",
+    "phpunitskip",
+    "nodenone",
+)
+
+
+@pytest.mark.parametrize("name", NOTHING)
+def test_a_runner_that_ran_nothing_fails_and_speaks_against_the_change(name: str) -> None:
+    result = printed((OUTPUTS / f"{name}.txt").read_text())
+    assert result.no_tests and not result.passed
+    good = printed("==== 3 passed in 0.1s ====\n")
+    command = VerifyCommand(name="it", command="it", source="detected")
+    assert compare(command, good, result, None).reason == "No test ran."
+
+
+def test_where_all_tests_were_skipped_on_the_base_they_may_be_with_the_change() -> None:
+    skipped = printed((OUTPUTS / "jestskip.txt").read_text())
+    command = VerifyCommand(name="it", command="it", source="detected")
+    found = compare(command, skipped, skipped, None)
+    assert not found.blocks and found.reason == "No test ran on the base either: all are skipped."
+    assert compare(command, skipped, printed("Ran 0 tests in 0.0s\n\nOK\n"), None).blocks
+    assert compare(command.model_copy(update={"source": "flag"}), None, skipped, None).blocks
 
 
 @pytest.mark.parametrize(
@@ -93,10 +148,16 @@ def test_a_runner_that_says_that_it_ran_nothing_is_believed(output: str) -> None
         "> Task :a:test NO-SOURCE\nTests run: 3, Failures: 0\n",
         "Ran 0 tests in 0.0s\n\nOK\n===== 4 passed in 0.1s =====\n",
         "Running lint\nno tests directory, skipping lint of tests\n",
+        "==== 1 failed in 0.1s ====\nas it should\n",
+        "SKIP: docs, no tool\n",
+        "[INFO] Tests run: 2, Failures: 0, Errors: 0, Skipped: 1\n",
+        "  py311: SKIP (0.01 seconds)\n  py312: OK (1.2 seconds)\n  congratulations :) (0.03 seconds)\n",
+        "make: Nothing to be done for 'all'.\n",
+        "  0 passing (1ms)\n\n  2 tests passed\n",
     ],
 )
 def test_one_runner_with_tests_is_enough_and_silence_is_no_confession(output: str) -> None:
-    assert not ran_no_tests(output)
+    assert printed(output).passed
 
 
 @pytest.mark.parametrize(
