@@ -24,6 +24,7 @@ _SKIPPED = [
     "XFAIL",
     "○ skipped",
     "﹣",
+    "↓",
     "EXPECTEDFAIL",
     "Disabled",
 ]
@@ -88,10 +89,11 @@ ROWS: tuple[Row, ...] = (
     _row("vitest", r"\s*FAIL\s+(?P<name>\S+\.[cm]?[jt]sx?(?: > .+| \[ .+ \]))$", "failed"),
     _row("jest", r"\s*● (?!Console$|Cannot log after)(?P<name>\S.*)$", "failed"),
     _row("vitest", r" [✓❯] (?P<name>\S+\.[cm]?[jt]sx?) +\(\d+ tests?.*$", "passed"),
+    _row("vitest", r" ↓ (?P<name>\S+\.[cm]?[jt]sx?) +\(\d+ tests?.*$", "skipped"),
     _row("automake", r"(?P<word>PASS|FAIL|SKIP|XFAIL|XPASS|ERROR): (?P<name>\S+)$"),
     _row(
         "spec",
-        rf"\s*(?P<word>○ skipped|[✔✓✖✕×﹣]) (?!\d+ problems?\b)(?P<name>\S.*?){_MS}?(?: # .*)?$",
+        rf"\s*(?P<word>○ skipped|[✔✓✖✕×﹣↓]) (?!\d+ problems?\b)(?P<name>\S.*?){_MS}?(?: # .*)?$",
         once=False,
     ),
     _row("spec", r"\s{2,}(?P<word>\d+\)) (?P<name>\S.*)$", once=False),
@@ -101,6 +103,8 @@ TAP = re.compile(
     r"(?P<indent>\s*)(?P<word>not ok|ok) \d+(?: -)? ?(?P<name>[^#]*?)\s*(?:# *(?P<directive>\w+).*)?$"
 )
 SUBTEST = re.compile(r"(?P<indent>\s*)# Subtest: (?P<name>.+)$")
+SUITE = re.compile(r"(?P<indent> *)(?P<mark>▶ )?(?P<name>[^\s'\"{}\[\]()<>↓❯→-].*?)(?: \([\d.]+m?s\))?$")
+"""The title of a suite as mocha and jest print it, and node with a mark."""
 CARGO_BINARY = re.compile(
     r"\s+(?:Running .*?(?P<name>[\w-]+?)(?:-[0-9a-f]{16})?(?:\.exe)?\)$|Doc-tests (?P<doc>\S+))"
 )
@@ -120,11 +124,11 @@ NAMES_FAILURES_ONLY = frozenset({"jest", "vitest"})
 """Runners that name other tests now and then, by no rule that two runs would share."""
 
 CLOSING = re.compile(r"✖ failing tests:$|\s+\d+ failing$|Failures:$|Pending: \(")
-MINITEST_HEADING = re.compile(r"\s+\d+\) (?P<name>Failure|Error|Skipped):$")
 """From here on a runner repeats what it said."""
+MINITEST_HEADING = re.compile(r"\s+\d+\) (?P<name>Failure|Error|Skipped):$")
 
 LIKELY = re.compile(
-    r"(?i:pass|fail|skip|error|timeout|ignored|not run|disabled|xpass|no status)|\b(?:ok|OK)\b|[✔✓✖✕×○●﹣]"
+    r"(?i:pass|fail|skip|error|timeout|ignored|not run|disabled|xpass|no status)|\b(?:ok|OK)\b|[✔✓✖✕×○●﹣↓]"
     r"|\d\) |Running |Doc-tests|Subtest|#test_|rspec |expected |Pending: "
 )
 """A line that any of these may match; it saves trying them all."""

@@ -11,7 +11,9 @@ import pytest
 from honk.core.types import Check, Results, VerifyCommand
 from honk.verifiers import junit
 from honk.verifiers.commands import check
-from honk.verifiers.results import NAME, NAMES, results
+from honk.verifiers.compare import compare
+from honk.verifiers.output import NAME
+from honk.verifiers.results import NAMES, results
 from tests.verifiers.test_checks import shell
 
 OUTPUTS = Path(__file__).parents[1] / "fixtures" / "outputs"
@@ -39,12 +41,12 @@ LOGS: dict[str, tuple[set[str], set[str], set[str]]] = {
     "minitestv": ({"CalcTest#test_ok"}, {"CalcTest#test_bad", "CalcTest#test_boom"}, {"CalcTest#test_skip"}),
     "phpunit": (set(), {"ATest::testBoom", "ATest::testBad", "ATest::testD with data set #1 (2)"}, set()),
     "meson": ({"good one"}, {"bad"}, {"skip", "xf"}),
-    "mocha": ({"ok", "ok (2)"}, {"bad", "bad (2)"}, set()),
-    "jest": (set(), {"suite › bad"}, set()),
+    "mocha": ({"suite > ok", "other > ok"}, {"suite > bad", "other > bad"}, set()),
+    "jest": (set(), {"a.test.js::suite › bad"}, set()),
     "vitest": (
-        {"a.test.js", "ok", "b.test.js"},
+        {"a.test.js", "a.test.js::ok", "b.test.js"},
         {"c.test.js [ c.test.js ]", "a.test.js > suite > bad"},
-        set(),
+        {"a.test.js::sk"},
     ),
 }
 COMPLETE = {"gov", "gojson", "minitestv", "meson", "mocha"}
@@ -67,7 +69,20 @@ def test_the_names_in_a_runners_own_output(name: str) -> None:
         assert (found.counts.passed, found.counts.failed, found.counts.skipped) == COUNTS[name]
 
 
+def test_tests_that_are_called_the_same_in_two_suites_do_not_stand_for_each_other(tmp_path: Path) -> None:
+    """Mocha's own outputs: on the base the one in suite B fails, with the change the one in A."""
+
+    def told(name: str) -> Check:
+        return run(f"cat {OUTPUTS / name}.txt; exit 1", {}, tmp_path)
+
+    found = compare(COMMAND, told("mochaB"), told("mochaA"), None)
+    assert found.blocks and found.new_failures == ("A > works",) and found.mended == ("B > works",)
+
+
 # ---- runners that run here --------------------------------------------------------------
+
+
+COMMAND = VerifyCommand(name="it", command="it", source="config")
 
 
 def run(line: str, files: dict[str, str], folder: Path) -> Check:
@@ -164,6 +179,18 @@ def test_node_by_both_of_its_reporters(reporter: str, tmp_path: Path) -> None:
     assert "fine" in found.passed and any(name.endswith("in ok") for name in found.passed)
     assert "adds" in found.failed and any(name.endswith("in bad") for name in found.failed)
     assert found.skipped == ("skipped",) and found.complete
+
+
+@pytest.mark.parametrize("reporter", ["spec", "tap"])
+def test_node_names_tests_by_their_suites(reporter: str, tmp_path: Path) -> None:
+    if shutil.which("node") is None:
+        pytest.skip("node is not installed")
+    text = "const {describe, it} = require('node:test');\nfor (const s of ['A', 'B']) describe(s, () => {\n"
+    text += "  it('works', () => { if (process.env.BAD === s) throw new Error('x') }) });\n"
+    line = f"node --test --test-reporter={reporter} a.test.js"
+    before = run(f"BAD=B {line}", {"a.test.js": text}, tmp_path)
+    found = compare(COMMAND, before, run(f"BAD=A {line}", {}, tmp_path), None)
+    assert found.blocks and "A > works" in found.new_failures and "B > works" in found.mended
 
 
 def test_cargo_names_tests_by_their_binary(tmp_path: Path) -> None:
