@@ -2,39 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from honk.verifiers.patterns import ROWS, SUMS, Row, Weight
+from honk.verifiers.streams import GAP, clip, tasks
 
 LIMIT = 2_000  # characters of a distilled log
-LINE = 400  # characters of one line that are looked at and shown
 _TAIL = 12  # last lines, which often say why when no pattern does
-_GAP = "…"
 _ROOM = {Weight.FRAME: 800}  # characters that lines of one weight may take; LIMIT for others
-
-# Colours and cursor movements (ECMA-48 control sequences), hyperlinks and titles (OSC).
-_CONTROL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]{0,2000}(?:\x07|\x1b\\)?|[@-Z\\^_=>])")
-
-
-def lines(output: str) -> Iterator[str]:
-    """The lines as a terminal would show them in the end: no colours, progress bars overwritten."""
-    start = 0
-    while start < len(output):
-        end = output.find("\n", start)
-        end = len(output) if end < 0 else end
-        shown = output[start:end].rstrip("\r")
-        shown = shown[shown.rfind("\r") + 1 :]
-        if len(shown) > 20 * LINE:  # a minified file, say; colours within are cut as well
-            shown = shown[: 10 * LINE] + shown[-10 * LINE :]
-        yield _clip(_CONTROL.sub("", shown).rstrip())
-        start = end + 1
-
-
-def _clip(line: str) -> str:
-    return line if len(line) <= LINE else f"{line[: LINE - 63]} {_GAP} {line[-60:]}"
 
 
 @dataclass(frozen=True)
@@ -78,11 +54,12 @@ def distil(output: str, command: str = "", *, passed: bool = False) -> str:
     last: deque[_Told] = deque(maxlen=_TAIL)
     heading: _Told | None = None
     context = 0
-    for number, text in enumerate(lines(output)):
+    for number, (task, text) in enumerate(tasks(output)):
         if not text.strip():
             continue
         row = _row_of(text)
-        line = _Told(number, text, heading if row and row.headed else None)
+        shown = f"{task}: {text}" if task else text
+        line = _Told(number, shown, heading if row and row.headed else None)
         if row and row.weight is Weight.NOISE:
             continue
         last.append(line)
@@ -95,7 +72,7 @@ def distil(output: str, command: str = "", *, passed: bool = False) -> str:
         if text[0].strip() and not (row and row.headed):
             heading = line
     shelves[Weight.CONTEXT].told.extend(last)
-    return _fit(shelves) or f"`{_clip(command)}` failed without any output."
+    return _fit(shelves) or f"`{clip(command)}` failed without any output."
 
 
 def _row_of(line: str) -> Row | None:
@@ -119,17 +96,17 @@ def _fit(shelves: dict[Weight, _Shelf]) -> str:
     text: list[str] = []
     for number in sorted(chosen):
         if text and number - 1 not in chosen:
-            text.append(_GAP)
+            text.append(GAP)
         text.append(chosen[number])
     if left_out:
-        text.append(f"{_GAP} and {left_out:,} more lines like these")
+        text.append(f"{GAP} and {left_out:,} more lines like these")
     return "\n".join(text)
 
 
 def _sum(output: str) -> str:
     """The line of a passing run that counts the most tests, else its last words."""
     best, most, last = "", -1, ""
-    for line in lines(output):
+    for _, line in tasks(output):
         last = line.strip() or last
         for pattern in SUMS:
             if match := pattern.search(line):

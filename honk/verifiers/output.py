@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from honk.core.types import Counts
-from honk.verifiers.distil import lines
 from honk.verifiers.junit import Case, Outcome
 from honk.verifiers.runners import (
+    BUN_FILE,
     CARGO_BINARY,
     CLOSING,
     GO_JSON,
@@ -18,6 +18,7 @@ from honk.verifiers.runners import (
     LIKELY,
     MINITEST_HEADING,
     NAMES_FAILURES_ONLY,
+    PEST_CLASS,
     ROWS,
     SPEC_SUMS,
     SUBTEST,
@@ -28,10 +29,16 @@ from honk.verifiers.runners import (
     WORDS,
     Row,
 )
+from honk.verifiers.streams import tasks
 
 NAME = 300  # characters of one name that are kept
 
-_FAMILY = {"tap": "spec", "mocha": "spec"}  # whose tests are counted under another's name
+_FAMILY = {
+    "tap": "spec",
+    "mocha": "spec",
+    "ava": "spec",
+    "pest": "spec",
+}  # whose tests are counted under another's name
 _MEANING: tuple[tuple[re.Pattern[str], Outcome | None], ...] = (
     (re.compile(r"deselected|warning|assertion"), None),
     (re.compile(r"skip|xfail|pending|todo|^expected|incomplete", re.IGNORECASE), "skipped"),
@@ -70,6 +77,18 @@ class Text:
             return
         self.cases.append((runner, Case(name if number == 1 else f"{name} ({number})", outcome)))
 
+    def take(self, other: Text, task: str) -> None:
+        """Add what ``task`` of a workspace printed."""
+        self.cases += [
+            (r, replace(c, name=clean(f"{task}::{c.name}")) if task else c) for r, c in other.cases
+        ]
+        self.partial = self.partial or other.partial
+        for runner, number in other.sums.items():
+            self.sums[runner] = self.sums.get(runner, 0) + number
+        for runner, counts in other.summed.items():
+            for outcome, number in counts.items():
+                self.count(runner, outcome, number)
+
     def within(self, indent: int, name: str) -> list[str]:
         """``name`` after those of the suites that it stands in."""
         return [suite for at, suite in self.above if at < indent] + [name]
@@ -78,8 +97,8 @@ class Text:
         self.above = [(at, suite) for at, suite in self.above if at < indent] + [(indent, name)]
 
     def counted(self) -> list[tuple[str, Case]]:
-        """The cases that count: sums leave out the suites that node ticks off like tests."""
-        summed = SPEC_SUMS & self.summed.keys()
+        """The cases that count: node ticks off suites like tests, and leaves them out of its sums."""
+        summed = "spec" in self.summed
         return [(r, case) for r, case in self.cases if not (summed and r in ("spec", "tap"))]
 
     def count(self, runner: str, outcome: Outcome, number: int) -> None:
@@ -109,16 +128,30 @@ class Text:
 
 
 def read(output: str, *, passed: bool) -> Text:
-    text = Text()
-    for line in lines(output):
-        if _sum(text, line):
-            text.file, text.above = "", []
-        if LIKELY.search(line):
-            text.closed = text.closed or CLOSING.match(line) is not None
-            if _heading(text, line) or _row(text, line):
-                text.room = 1
-                continue
-        _suite(text, line)
+    """All that ``output`` says of tests. ``passed``: the command was content, so none failed."""
+    texts = {"": Text()}
+    for task, line in tasks(output):
+        _read(texts.setdefault(task, Text()), line)
+    whole = Text()
+    for task, text in texts.items():
+        _close(text, passed=passed)
+        whole.take(text, task)
+    return whole
+
+
+def _read(text: Text, line: str) -> None:
+    if _sum(text, line):
+        text.file, text.above = "", []
+    if LIKELY.search(line):
+        text.closed = text.closed or CLOSING.match(line) is not None
+        if _heading(text, line) or _row(text, line):
+            text.room = 1
+            return
+    _suite(text, line)
+
+
+def _close(text: Text, *, passed: bool) -> None:
+    """What only the end of the log tells."""
     for case in text.waiting:
         text.add("go", case.name, case.outcome, once=True)
     if not SPEC_SUMS & text.sums.keys():  # ticks and crosses alone: other tools print those, too
@@ -129,7 +162,6 @@ def read(output: str, *, passed: bool) -> Text:
         text.cases = [(r, c) for r, c in text.cases if c.outcome != "failed"]
         for counts in text.summed.values():
             counts.pop("failed", None)
-    return text
 
 
 def _suite(text: Text, line: str) -> None:
@@ -137,6 +169,8 @@ def _suite(text: Text, line: str) -> None:
 
     Elsewhere such a line is what a test printed, whose words may differ from run to run.
     """
+    if text.room is None and line and "▶" not in line:
+        return
     match = SUITE.match(line)
     indent = len(match["indent"]) if match else 0
     if match and (match["mark"] or (text.room is not None and indent >= text.room)):
@@ -152,7 +186,7 @@ def _row(text: Text, line: str) -> bool:
         match = row.pattern.match(line)
         if match is None:
             continue
-        if row.runner == "spec" and text.closed:
+        if row.runner in ("spec", "bun") and text.closed:
             return True
         found = match.groupdict()
         outcome: Outcome = row.outcome or WORDS.get(found.get("word") or "", "failed")
@@ -179,6 +213,8 @@ def _named(text: Text, row: Row, match: re.Match[str]) -> tuple[str | None, str]
         return text.heading, VARIABLE.sub("", name)
     if row.runner == "jest":
         return (None, text.file) if name == JEST_BROKEN else (text.file, name)
+    if row.runner == "bun":
+        return text.file, name
     if row.runner == "spec":
         return text.file, (" › " if text.file else " > ").join(text.within(match.start("word"), name))
     if row.runner == "vitest" and row.outcome != "failed":  # its default reporter names no suites
@@ -202,7 +238,7 @@ def _heading(text: Text, line: str) -> bool:
     if match := CARGO_BINARY.match(line):
         text.heading = match["name"] or f"{match['doc']} (doc)"
         return True
-    if match := JEST_FILE.match(line):
+    if match := JEST_FILE.match(line) or BUN_FILE.match(line) or PEST_CLASS.match(line):
         text.file, text.above = match["name"].removeprefix("./"), []
         return True
     if match := MINITEST_HEADING.match(line):

@@ -1,7 +1,7 @@
 """What lines of build and test logs mean: one table, ordered, where the first match decides.
 
 A row for a new tool is added here and nowhere else. Every expression is tried on a line of
-at most ``distil.LINE`` characters, so that the work is linear in the number of lines. The
+at most ``streams.LINE`` characters, so that the work is linear in the number of lines. The
 formats come from the tools' own output: the 49 logs of reviewdog/errorformat, and the tools
 that the tests run.
 """

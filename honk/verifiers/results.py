@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from honk.core.types import Counts, Results
 from honk.verifiers import junit
-from honk.verifiers.distil import lines
 from honk.verifiers.junit import Case, Outcome
 from honk.verifiers.output import clean, read
 from honk.verifiers.patterns import NO_TESTS, SOME_TESTS
+from honk.verifiers.streams import tasks
 
 FAILED = 2_000  # names of failing tests that are kept
 NAMES = 512 << 10  # characters of all names that passed or were skipped
@@ -56,9 +56,9 @@ def ran_none(output: str, reports: Sequence[str] = ()) -> bool:
     # A makefile's word `SKIP: x` alone may be about anything.
     cases += [case for runner, case in text.counted() if runner != "automake"]
     counts = _larger(_counted(cases), text.counts())
-    if counts.ran or any(SOME_TESTS.search(line) for line in lines(output)):
+    if counts.ran or any(SOME_TESTS.search(line) for _, line in tasks(output)):
         return False
-    return bool(counts.skipped or text.sums) or any(NO_TESTS.match(line) for line in lines(output))
+    return bool(counts.skipped or text.sums) or any(NO_TESTS.match(line) for _, line in tasks(output))
 
 
 def _results(cases: Iterable[Case], counts: Counts, *, complete: bool) -> Results:

@@ -2,7 +2,7 @@
 
 A row for a new runner is added here and nowhere else. The formats come from what the runners
 print; tests hold them on real outputs. Every expression is tried at the start of a line of at
-most ``distil.LINE`` characters, and has the group ``name``; ``group`` goes before it, ``word``
+most ``streams.LINE`` characters, and has the group ``name``; ``group`` goes before it, ``word``
 says how the test ended where the row itself does not.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from honk.verifiers.junit import Outcome
 
-_PASSED = ["ok", "PASS", "PASSED", "Passed", "OK", "✔", "✓", "pass"]
+_PASSED = ["ok", "PASS", "PASSED", "Passed", "OK", "✔", "✓", "pass", "LEAK"]
 _SKIPPED = [
     "ignored",
     "SKIP",
@@ -27,6 +27,8 @@ _SKIPPED = [
     "↓",
     "EXPECTEDFAIL",
     "Disabled",
+    "todo",
+    "-",
 ]
 _WORDS: tuple[tuple[list[str], Outcome], ...] = ((_PASSED, "passed"), (_SKIPPED, "skipped"))
 WORDS: dict[str, Outcome] = {word: outcome for words, outcome in _WORDS for word in words}
@@ -50,6 +52,7 @@ def _row(runner: str, pattern: str, outcome: Outcome | None = None, *, once: boo
 
 _PYTEST_ID = r"(?P<name>\S+?\.py(?:::[^\[]+?(?:\[.*?\])?)?)"
 _MS = r"(?: \(?[\d.]+ ?m?s\)?)"
+_PLAYWRIGHT = r"(?P<group>(?:\[[^\]]+\] › )?\S+\.[cm]?[jt]sx?):\d+:\d+ › (?P<name>\S.*?)"
 
 ROWS: tuple[Row, ...] = (
     _row("pytest", rf"(?:FAILED|ERROR) {_PYTEST_ID}(?: - .*)?$", "failed"),
@@ -64,8 +67,13 @@ ROWS: tuple[Row, ...] = (
     _row("go", r"\s*--- (?P<word>PASS|FAIL|SKIP): (?P<name>\S+) \([\d.]+s\)$"),
     _row("cargo", r"test (?P<name>\S.*?) \.\.\. (?P<word>ok|FAILED|ignored)\b", once=False),
     _row(
+        "nextest",
+        r"\s+(?P<word>PASS|FAIL|LEAK|TIMEOUT|ABORT|SIG[A-Z]+) \[\s*[\d.]+s\](?: \([^)]*\))? "
+        r"(?P<group>\S+) (?P<name>\S.*)$",
+    ),
+    _row(
         "ctest",
-        r"\s*\d+/\d+ Test +#\d+: (?P<name>\S+) \.*\s*(?:\*+)?(?:Not Run \()?"
+        r"\s*\d+/\d+ Test +#\d+: (?P<name>\S+) \.*\s*(?:[\w ]*\*+)?(?:Not Run \()?"
         r"(?P<word>Passed|Skipped|Disabled|Failed|Timeout|Not Run|Exception)\b",
     ),
     _row(
@@ -90,10 +98,15 @@ ROWS: tuple[Row, ...] = (
     _row("jest", r"\s*● (?!Console$|Cannot log after)(?P<name>\S.*)$", "failed"),
     _row("vitest", r" [✓❯] (?P<name>\S+\.[cm]?[jt]sx?) +\(\d+ tests?.*$", "passed"),
     _row("vitest", r" ↓ (?P<name>\S+\.[cm]?[jt]sx?) +\(\d+ tests?.*$", "skipped"),
+    _row("bun", r"\((?P<word>pass|fail|skip|todo)\) (?P<name>\S.*?)(?: \[[\d.]+ ?m?s\])?$", once=False),
+    _row("playwright", rf"\s+(?P<word>[✓✘-])\s+\d+ {_PLAYWRIGHT}{_MS}?$"),
+    _row("playwright", rf"\s+(?:\d+\) )?{_PLAYWRIGHT} ─+$", "failed"),
+    _row("karma", r"\w[\w ]*? [\d.]+ \([^)]+\) (?P<name>\S.*) FAILED$", "failed"),
     _row("automake", r"(?P<word>PASS|FAIL|SKIP|XFAIL|XPASS|ERROR): (?P<name>\S+)$"),
     _row(
         "spec",
-        rf"\s*(?P<word>○ skipped|[✔✓✖✕×﹣↓]) (?!\d+ problems?\b)(?P<name>\S.*?){_MS}?(?: # .*)?$",
+        r"\s*(?P<word>○ skipped|[✔✓✖✕×✘⨯﹣↓]) (?:\[fail\]: )?(?!\d+ problems?\b)"
+        rf"(?P<name>\S.*?){_MS}?(?: # .*)?$",
         once=False,
     ),
     _row("spec", r"\s{2,}(?P<word>\d+\)) (?P<name>\S.*)$", once=False),
@@ -109,6 +122,8 @@ CARGO_BINARY = re.compile(
     r"\s+(?:Running .*?(?P<name>[\w-]+?)(?:-[0-9a-f]{16})?(?:\.exe)?\)$|Doc-tests (?P<doc>\S+))"
 )
 JEST_FILE = re.compile(r"(?:PASS|FAIL) (?P<name>\S+\.[cm]?[jt]sx?)(?: \([\d.]+ m?s\))?$")
+BUN_FILE = re.compile(r"(?P<name>\S+\.[cm]?[jt]sx?):$")
+PEST_CLASS = re.compile(r"\s+(?:PASS|FAIL|WARN)\s+(?P<name>[A-Z]\w*(?:\\\w+)+)$")
 JEST_BROKEN = "Test suite failed to run"
 GO_JSON = re.compile(
     r'\{"Time":.*"Action":"(?P<word>pass|fail|skip)","Package":"(?P<group>[^"]+)"(?:,"Test":"(?P<name>[^"]+)")?'
@@ -117,19 +132,20 @@ GO_PACKAGE = re.compile(r"(?P<word>ok  |FAIL)\t(?P<name>\S+)(?:\t| \[(?:build|se
 VARIABLE = re.compile(r"(?: \(line \d+\))?(?: - (?:compile|should panic)(?: fail)?)?$")
 """What may differ between two runs of one test of cargo: a doc test's line."""
 
-SPEC_SUMS = frozenset({"spec", "mocha", "jest", "vitest"})
+SPEC_SUMS = frozenset({"spec", "mocha", "jest", "vitest", "ava", "pest"})
 """Runners that tick off tests, and end with a sum."""
 
 NAMES_FAILURES_ONLY = frozenset({"jest", "vitest"})
 """Runners that name other tests now and then, by no rule that two runs would share."""
 
-CLOSING = re.compile(r"✖ failing tests:$|\s+\d+ failing$|Failures:$|Pending: \(")
+CLOSING = re.compile(r"✖ failing tests:$|\s+\d+ failing$|Failures:$|Pending: \(|\d+ tests? \w+:$")
 """From here on a runner repeats what it said."""
 MINITEST_HEADING = re.compile(r"\s+\d+\) (?P<name>Failure|Error|Skipped):$")
 
 LIKELY = re.compile(
-    r"(?i:pass|fail|skip|error|timeout|ignored|not run|disabled|xpass|no status)|\b(?:ok|OK)\b|[✔✓✖✕×○●﹣↓]"
-    r"|\d\) |Running |Doc-tests|Subtest|#test_|rspec |expected |Pending: "
+    r"(?i:pass|fail|skip|error|timeout|ignored|not run|disabled|xpass|no status|exception|todo)"
+    r"|\b(?:ok|OK)\b|[✔✓✖✕×✘⨯○●﹣↓]"
+    r"|\d\) |Running |Doc-tests|Subtest|#test_|rspec |expected |Pending: |\.[cm]?[jt]sx?:|LEAK|ABORT|SIG| - "
 )
 """A line that any of these may match; it saves trying them all."""
 
@@ -142,6 +158,11 @@ _SUMS = (
     ("vitest", r"\s+Tests\s+(?P<sums>\d.*?) \(\d+\)"),
     ("spec", r"(?:#|ℹ) (?P<what>pass|fail|skipped|cancelled) (?P<n>\d+)$"),
     ("mocha", r"\s+(?P<n>\d+) (?P<what>passing|failing|pending)\b"),
+    ("bun", r"\s+(?P<n>\d+) (?P<what>pass|fail|skip|todo)$"),
+    ("ava", r"\s+(?P<n>\d+) tests? (?P<what>passed|failed|skipped|todo)$"),
+    ("playwright", r"\s+(?P<n>\d+) (?P<what>passed|failed|skipped)(?: \([\d.]+\w+\))?$"),
+    ("nextest", r"\s+Summary \[.*?\] +(?:\d+/)?\d+ tests? run: (?P<sums>.*)"),
+    ("pest", r"\s+Tests:\s+(?P<sums>\d.*?) \(\d+ assertions\)"),
     ("rspec", r"(?P<all>\d+) examples?, (?P<sums>\d+ failures?.*)$"),
     ("minitest", r"(?P<all>\d+) (?:runs|tests), \d+ assertions, (?P<sums>\d+ failures, \d+ errors, .*)"),
     ("phpunit", r"OK \((?P<all>\d+) tests?, "),

@@ -116,6 +116,7 @@ NOTHING = (
     "phpunitnone",
     "phpunitskip",
     "nodenone",
+    "bunskip",
 )
 
 

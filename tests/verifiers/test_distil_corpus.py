@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from honk.verifiers.distil import LIMIT, LINE, distil
+from honk.verifiers.distil import LIMIT, distil
+from honk.verifiers.streams import LINE
 
 _NAMES = """
 ansible-lint bandit black brakeman buf cargo-check clippy dotenv-linter dotnet erb-lint

@@ -48,14 +48,36 @@ LOGS: dict[str, tuple[set[str], set[str], set[str]]] = {
         {"c.test.js [ c.test.js ]", "a.test.js > suite > bad"},
         {"a.test.js::sk"},
     ),
+    "bun": (
+        {"a.test.js::top", "a.test.js::A > works", "a.test.js::B > deep > x"},
+        {"a.test.js::A > bad", "a.test.js::B > works"},
+        {"a.test.js::A > later", "a.test.js::A > todo"},
+    ),
+    "ctest": ({"good"}, {"bad.one", "segv", "aborts", "slow", "gone", "rx"}, {"off", "later"}),
+    "turbo": (
+        {"@x/a:test::S > works", "@x/a:test::S > adds", "@x/b:test::S > works"},
+        {"@x/b:test::S > adds"},
+        set(),
+    ),
+    "pnpm": (
+        {"packages/a test::S > works", "packages/a test::S > adds", "packages/b test::S > works"},
+        {"packages/b test::S > adds"},
+        set(),
+    ),
+    "ava": ({"b › sums", "test › sums"}, {"b › empty", "test › empty"}, set()),
+    "playwright": (set(), {"a.spec.js::empty", "a.spec.js::A › works"}, set()),
 }
-COMPLETE = {"gov", "gojson", "minitestv", "meson", "mocha"}
+COMPLETE = {"gov", "gojson", "minitestv", "meson", "mocha", "bun", "ctest", "turbo", "pnpm", "ava"}
 COUNTS = {
     "rspec": (1, 1, 1),
     "minitest": (1, 2, 1),
     "phpunit": (2, 3, 1),
     "jest": (2, 1, 1),
     "mocha": (2, 2, 2),
+    "bun": (3, 2, 2),
+    "turbo": (3, 1, 0),
+    "ava": (2, 2, 4),
+    "playwright": (1, 2, 1),
 }
 
 
@@ -77,6 +99,43 @@ def test_tests_that_are_called_the_same_in_two_suites_do_not_stand_for_each_othe
 
     found = compare(COMMAND, told("mochaB"), told("mochaA"), None)
     assert found.blocks and found.new_failures == ("A > works",) and found.mended == ("B > works",)
+
+
+NEXTEST = """\
+    Starting 2 tests across 1 binary
+        PASS [   0.004s] a tests::a
+        FAIL [   0.004s] a tests::b
+     Summary [   0.01s] 2 tests run: 1 passed, 1 failed, 0 skipped
+        FAIL [   0.004s] a tests::b
+"""
+PEST = """\
+   FAIL  Tests\\Feature\\ExampleTest
+  ✓ it sums                                        0.01s
+  ⨯ it is empty                                    0.02s
+  ──────────────────────────────────────────────────────
+   FAILED  Tests\\Feature\\ExampleTest > it is empty
+  Failed asserting that 1 is identical to 0.
+
+  Tests:    1 failed, 1 passed (2 assertions)
+"""
+
+
+@pytest.mark.parametrize(
+    ("output", "group"), [(NEXTEST, "a::tests::"), (PEST, "Tests\\Feature\\ExampleTest::it ")]
+)
+def test_runners_whose_formats_are_known_by_their_documentation(output: str, group: str) -> None:
+    found = results(output)
+    assert found is not None and found.complete and found.counts.ran == 2
+    assert [name.startswith(group) for name in (*found.passed, *found.failed)] == [True, True]
+
+
+def test_a_second_failure_of_bun_is_new_on_a_broken_base() -> None:
+    """Bun's output with one of its failures taken out is what the base would print."""
+    text = (OUTPUTS / "bun.txt").read_text()
+    one = text.replace("(fail) A > bad", "(pass) A > bad").replace(" 2 fail\n", " 1 fail\n")
+    old, new = results(one), results(text)
+    assert old is not None and new is not None
+    assert set(new.failed) - set(old.failed) == {"a.test.js::A > bad"}
 
 
 # ---- runners that run here --------------------------------------------------------------

@@ -1,0 +1,53 @@
+"""A log line by line, as a terminal would show it, and by the task that printed each line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+LINE = 400  # characters of one line that are looked at and shown
+GAP = "…"
+
+# Colours and cursor movements (ECMA-48 control sequences), hyperlinks and titles (OSC).
+_CONTROL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]{0,2000}(?:\x07|\x1b\\)?|[@-Z\\^_=>])")
+
+
+def lines(output: str) -> Iterator[str]:
+    """The lines as a terminal would show them in the end: no colours, progress bars overwritten."""
+    start = 0
+    while start < len(output):
+        end = output.find("\n", start)
+        end = len(output) if end < 0 else end
+        shown = output[start:end].rstrip("\r")
+        shown = shown[shown.rfind("\r") + 1 :]
+        if len(shown) > 20 * LINE:  # a minified file, say; colours within are cut as well
+            shown = shown[: 10 * LINE] + shown[-10 * LINE :]
+        yield clip(_CONTROL.sub("", shown).rstrip())
+        start = end + 1
+
+
+def clip(line: str) -> str:
+    """``line`` with its middle left out where it is longer than ``LINE``."""
+    return line if len(line) <= LINE else f"{line[: LINE - 63]} {GAP} {line[-60:]}"
+
+
+# Turborepo and pnpm say which task begins, and put its name before each of its lines.
+_BEGINS = re.compile(r"(?P<turbo>\S+:\S+): cache (?:hit|miss|bypass)\b|(?P<pnpm>\S+ [\w:.-]+)\$ ")
+
+
+def tasks(output: str) -> Iterator[tuple[str, str]]:
+    """Each line with the task of a workspace that printed it, an empty text where none did.
+
+    Lines of several tasks come mixed, and each may run a test runner.
+    """
+    known: set[str] = set()
+    for line in lines(output):
+        if match := _BEGINS.match(line):
+            known.add(match["turbo"] or match["pnpm"])
+        task, mark, rest = line.partition(": ") if known else ("", "", "")
+        if mark and task in known:
+            yield task, rest
+        elif line.endswith(":") and line[:-1] in known:  # an empty line of the task
+            yield line[:-1], ""
+        else:
+            yield "", line
