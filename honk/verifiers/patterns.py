@@ -68,11 +68,22 @@ ROWS: tuple[Row, ...] = (
     _start(Weight.VERDICT, r"FAILED \((?:failures|errors)=|Ran \d+ tests? in "),
     _start(Weight.VERDICT, r"test result: FAILED|Tests:\s+\d+ \w+|\s*\d+ (?:passing|failing)\b"),
     _start(Weight.VERDICT, r"\[\w+\] Tests run: .*(?:FAILURE!|ERROR!)|\d+ tests completed, \d+ failed"),
+    _start(Weight.VERDICT, r"\d+ runs, \d+ assertions, |\d+ examples?, [1-9]|Tests: \d+, Assertions: "),
+    _start(Weight.VERDICT, r"\d+% tests passed, [1-9]|Failed!\s+- |\s+[1-9]\d* (?:fail|(?:tests? )?failed)$"),
+    _start(Weight.VERDICT, r"\s+Tests:?\s+[1-9]\d* failed|\s+Summary \[.* [1-9]\d* failed"),
     _start(Weight.VERDICT, r"(?:#|ℹ) fail [1-9]|BUILD FAILED|make(?:\[\d+\])?: \*\*\* "),
     # the test that failed, by runner
     _start(Weight.VERDICT, r"(?:FAILED|ERROR) \S+(?:::|\.py)|_{2,} .* _{2,}$"),  # pytest
-    _start(Weight.VERDICT, r"(?:FAIL|ERROR): \w+ \("),  # unittest
-    _start(Weight.VERDICT, r"\s*--- FAIL: |FAIL\s+\S+|panic: ", after=4),  # go
+    _start(Weight.VERDICT, r"(?:FAIL|ERROR): \w+ \(|(?:FAIL|XPASS): \S+"),  # unittest, automake, bazel
+    _start(Weight.VERDICT, r"\s*--- FAIL: |\s*FAIL(?:ED)?\s+\S+|panic: ", after=4),  # go, vitest, nextest
+    _start(Weight.VERDICT, r"\s*[×✘⨯] \S|\(fail\) \S"),  # vitest, ava, playwright, pest, bun
+    _start(Weight.VERDICT, r"[A-Z][\w:]*#test_\S+(?: \[.*\])?:$", after=3),  # minitest
+    _start(Weight.VERDICT, r"rspec \S+ +# \S"),
+    _start(Weight.VERDICT, r"\s*\d+/\d+ Test +#\d+: .*\*\*\*(?!Skipped|Not Run \(D)"),  # ctest
+    _start(Weight.VERDICT, r"\s*\d+/\d+ \S.* (?:FAIL|TIMEOUT|ERROR|UNEXPECTEDPASS) +[\d.]+ ?s\b"),  # meson
+    _start(Weight.VERDICT, r"\[ +FAILED +\] \S", after=2),  # googletest
+    _start(Weight.VERDICT, r"//\S+\s+(?:\(cached\) )?(?:FAILED|TIMEOUT|NO STATUS)\b"),  # bazel
+    _start(Weight.VERDICT, r"\s+Failed \S.* \[[^\]]+\]$", after=4),  # dotnet
     _start(Weight.VERDICT, r"test .{1,200} \.\.\. FAILED|---- .{1,200} stdout ----"),  # cargo
     _start(Weight.VERDICT, r"\s*not ok \d+|\s*✖ \S.{0,200} \([\d.]+m?s\)$"),  # TAP, node
     _start(Weight.VERDICT, r"\s*● \S|\s*✕ |\s*\d+\) \S", after=2),  # jest, mocha
@@ -81,6 +92,7 @@ ROWS: tuple[Row, ...] = (
     # messages and values
     _start(Weight.ERROR, r"thread '.{0,200}' (?:\(\d+\) )?panicked at ", after=3),
     _start(Weight.ERROR, r"E {2,}\S"),  # pytest
+    _start(Weight.ERROR, r"\s+\w+_test\.go:\d+: ", after=1),
     _start(Weight.DETAIL, r"> {2,}\S"),  # pytest, the line of source
     _start(Weight.DETAIL, r"\s*(?:left|right|expected|actual|got|want|received|operator)\b ?[:=]"),
     _start(Weight.DETAIL, r"(?i)\s*error: (?:\||'|\")", after=2),  # the YAML block of TAP

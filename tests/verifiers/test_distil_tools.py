@@ -16,6 +16,8 @@ from honk.verifiers.commands import check
 from honk.verifiers.detection import detect
 from honk.verifiers.distil import LIMIT, distil
 
+OUTPUTS = Path(__file__).parents[1] / "fixtures" / "outputs"
+
 
 @dataclass(frozen=True)
 class Project:
@@ -219,7 +221,7 @@ def test_a_failure_in_the_middle_of_noise_is_found(noise: str) -> None:
 
 def test_a_log_of_surefire_keeps_both_failures_and_drops_its_frames() -> None:
     """``surefire.txt`` is what Maven 3.8.7 with Surefire 3.2.5 and JUnit 5.11.4 printed."""
-    text = distil((Path(__file__).parents[1] / "fixtures" / "outputs" / "surefire.txt").read_text())
+    text = distil((OUTPUTS / "surefire.txt").read_text())
     for part in (
         "ATest.adds:4 expected: <3> but was: <-1>",
         "at ATest.boom(ATest.java:5)",
@@ -296,3 +298,56 @@ def test_a_log_of_a_megabyte_shrinks_fifty_times_and_keeps_every_failing_test(
     assert len(log) >= 50 * len(text)
     for failing in names:
         assert failing in text, text
+
+
+FAMILIAR = {
+    "dotnet": (
+        "[xUnit.net 00:00:00.40]     ATests.y_alpha [FAIL]\n  Passed ATests.Fine [3 ms]\n"
+        "  Failed ATests.y_alpha [3 ms]\n  Error Message:\n   Assert.Equal() Failure\n"
+        "  Failed ATests.y_beta [1 ms]\n  Error Message:\n   Assert.True() Failure\n\n"
+        "Failed!  - Failed:     2, Passed:     1, Skipped:     0, Total:     3, Duration: 5 ms - T.dll\n",
+        ("ATests.y_alpha", "ATests.y_beta"),
+    ),
+    "bazel": (
+        "//a:fine                        PASSED in 0.1s\n//a:y_alpha                     FAILED in 0.1s\n"
+        "//a:y_beta                      TIMEOUT in 9.1s\n\nExecuted 3 out of 3 tests: 2 fail locally.\n",
+        ("//a:y_alpha", "//a:y_beta"),
+    ),
+    "automake": ("PASS: fine\nFAIL: y_alpha\nFAIL: y_beta.sh\n", ("y_alpha", "y_beta.sh")),
+}
+"""Formats of tools that no registry here has, as their documentation shows them."""
+
+PRINTED = {
+    "goplain": ("TestBad/sub_a", "a_test.go:4: no"),
+    "rspec": ("Calc adds",),
+    "minitest": ("CalcTest#test_bad", "CalcTest#test_boom"),
+    "minitestv": ("CalcTest#test_bad", "CalcTest#test_boom"),
+    "phpunit": ("ATest::testBoom", "ATest::testBad", "ATest::testD with data set #1"),
+    "meson": ("bad",),
+    "mocha": ("bad",),
+    "jest": ("suite › bad",),
+    "vitest": ("a.test.js > suite > bad", "c.test.js"),
+    "bun": ("A > bad", "B > works"),
+    "ctest": ("bad.one", "segv", "aborts", "slow", "gone", "rx"),
+    "googletest": ("Area.y_alpha", "Area.y_beta"),
+    "turbo": ("adds",),
+    "pnpm": ("adds",),
+    "ava": ("b › empty", "test › empty"),
+    "playwright": ("empty", "A › works"),
+}
+
+
+@pytest.mark.parametrize("name", [*PRINTED, *FAMILIAR])
+def test_failing_tests_are_named_though_a_service_floods_the_log_with_errors(name: str) -> None:
+    if name in FAMILIAR:
+        log, names = FAMILIAR[name]
+    else:
+        log, names = (OUTPUTS / f"{name}.txt").read_text(), PRINTED[name]
+    flood = "".join(f"ERROR worker failed to connect to db, retry {n}\n" for n in range(400))
+    text = distil(flood + log + flood)
+    assert [failing for failing in names if failing not in text] == [], text
+
+
+def test_a_line_of_a_workspaces_task_keeps_the_tasks_name() -> None:
+    text = distil((OUTPUTS / "turbo.txt").read_text())
+    assert "@x/b:test:     1) adds" in text

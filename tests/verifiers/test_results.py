@@ -54,6 +54,7 @@ LOGS: dict[str, tuple[set[str], set[str], set[str]]] = {
         {"a.test.js::A > later", "a.test.js::A > todo"},
     ),
     "ctest": ({"good"}, {"bad.one", "segv", "aborts", "slow", "gone", "rx"}, {"off", "later"}),
+    "googletest": ({"Area.Square"}, {"Area.y_alpha", "Area.y_beta"}, {"Area.later"}),
     "turbo": (
         {"@x/a:test::S > works", "@x/a:test::S > adds", "@x/b:test::S > works"},
         {"@x/b:test::S > adds"},
@@ -67,7 +68,19 @@ LOGS: dict[str, tuple[set[str], set[str], set[str]]] = {
     "ava": ({"b › sums", "test › sums"}, {"b › empty", "test › empty"}, set()),
     "playwright": (set(), {"a.spec.js::empty", "a.spec.js::A › works"}, set()),
 }
-COMPLETE = {"gov", "gojson", "minitestv", "meson", "mocha", "bun", "ctest", "turbo", "pnpm", "ava"}
+COMPLETE = {
+    "gov",
+    "gojson",
+    "minitestv",
+    "meson",
+    "mocha",
+    "bun",
+    "ctest",
+    "googletest",
+    "turbo",
+    "pnpm",
+    "ava",
+}
 COUNTS = {
     "rspec": (1, 1, 1),
     "minitest": (1, 2, 1),
