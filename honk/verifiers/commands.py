@@ -83,7 +83,7 @@ def check(command: VerifyCommand, run: Callable[[str, float], CommandResult], se
 
     folder = reports.folder()
     result = run(reports.asking(folder) + command.command, seconds)
-    found = reports.collect(run, folder, result)
+    found = reports.collect(run, folder, command.command, result)
     succeeded = result.exit_code == 0 and not result.timed_out
     tests = results(result.output, found, passed=succeeded)
     no_tests = succeeded and not (tests and tests.counts.ran) and ran_none(result.output, found)

@@ -7,12 +7,23 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from honk.verifiers.reports import WRITTEN
 from honk.verifiers.tree import Detection, Tree
 
 _FORMATS = ("format:check", "check:format", "format-check", "check-format", "prettier:check", "fmt:check")
 _LINTS = ("lint", "lint:check", "eslint")
 _TYPES = ("typecheck", "type-check", "check-types", "tsc")
 _RUNNERS = {"vitest": "vitest run", "jest": "jest --ci", "mocha": "mocha"}
+# What has a runner name the tests that pass, too. Mocha and node do.
+_NAMING = {
+    "vitest": f"--reporter=default --reporter=junit --outputFile.junit={WRITTEN.format('vitest')}",
+    "jest": "--verbose",
+}
+# A script that is one call of a runner, and does not choose a reporter: more options can follow it.
+_CALL = re.compile(
+    r"(?:\w+=\S+ |cross-env |npx |node (?:-\S+ )*)*(?:[\w./-]+/)?(?P<runner>jest|vitest)(?:\.m?js)?"
+    r"(?: (?!--?(?:reporter|verbose|silent|json|outputFile|watch))[\w@%+.,:/=-]+)*"
+)
 # A root script that runs those of all packages.
 _EVERYWHERE = re.compile(
     r"--workspaces|(?:^|\s)-ws\b|\bturbo\b|\bnx\b|\blerna\b|pnpm\s+(?:\S+\s+)*?(?:-r|--recursive)\b"
@@ -53,7 +64,10 @@ def node(tree: Tree, root: Tree) -> Detection:
     if not scripts and not tools:
         return Detection(reasons=(tree.reason("package.json has no script that verifies anything."),))
     # CI makes test runners run once instead of watching files for changes.
-    commands = [tree.command(f"{manager} {name}", f"CI=true {manager} run {name}") for name in scripts]
+    commands = [
+        tree.command(f"{manager} {name}", f"CI=true {manager} run {name}{_naming(package, name, manager)}")
+        for name in scripts
+    ]
     commands += [tree.command(name, f"CI=true {line}") for name, line in tools.items()]
     said = [f"the script{'s'[: len(scripts) > 1]} {', '.join(scripts)}"] if scripts else []
     said += [f"{name} without a script" for name in tools]
@@ -78,6 +92,12 @@ def _read(tree: Tree) -> _Package | None:
         named=str(data.get("packageManager", "")),
         workspaces="workspaces" in data,
     )
+
+
+def _naming(package: _Package, name: str, manager: str) -> str:
+    """Options for the runner that the script ``name`` calls, if it can have some."""
+    call = _CALL.fullmatch(package.scripts[name].strip())
+    return f"{' --' * (manager == 'npm')} {_NAMING[call['runner']]}" if call else ""
 
 
 def _scripts(scripts: dict[str, str]) -> list[str]:
@@ -107,7 +127,7 @@ def _tools(tree: Tree, package: _Package, scripts: list[str], manager: str) -> I
     if "test" not in scripts and tested:
         runner = next((name for name in _RUNNERS if name in package.packages), None)
         if runner is not None:
-            yield runner, f"{run} {_RUNNERS[runner]}"
+            yield runner, f"{run} {_RUNNERS[runner]} {_NAMING.get(runner, '')}".rstrip()
         elif manager == "bun":
             yield "bun test", "bun test"
         elif any("node:test" in tree.text(path) for path in tested[:20]):

@@ -25,13 +25,13 @@ def go(tree: Tree, root: Tree) -> Detection:
     if not tree.has("go.mod"):
         return Detection()
     tested = bool(tree.named(lambda name: name.endswith("_test.go")))
-    lines = ["go test ./..."] * tested + ["go vet ./..."]
+    lines = ["go test -v ./..."] * tested + ["go vet ./..."]
     reasons = [f"go.mod, {'with' if tested else 'without'} test files: `{'` and `'.join(lines)}`."]
     if path := tree.first(".golangci.yml", ".golangci.yaml", ".golangci.toml"):
         reasons.append(f"{path}: golangci-lint is not in the image; an image of your own may have it.")
     fetched = () if tree.has("vendor/modules.txt") else (tree.at("go mod download"),)
     return Detection(
-        tuple(tree.command(line.removesuffix(" ./..."), line) for line in lines),
+        tuple(tree.command(" ".join(line.split()[:2]), line) for line in lines),
         frozenset({"go"}),
         (*fetched, tree.at(_GO_COMPILED)),
         tuple(map(tree.reason, reasons)),

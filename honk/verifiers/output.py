@@ -11,6 +11,8 @@ from honk.verifiers.runners import (
     BUN_FILE,
     CARGO_BINARY,
     CLOSING,
+    DATA_SET,
+    FAILURES_TWICE,
     GO_JSON,
     GO_PACKAGE,
     JEST_BROKEN,
@@ -25,6 +27,7 @@ from honk.verifiers.runners import (
     SUITE,
     SUMS,
     TAP,
+    UNITTEST_TITLE,
     VARIABLE,
     WORDS,
     Row,
@@ -33,12 +36,7 @@ from honk.verifiers.streams import tasks
 
 NAME = 300  # characters of one name that are kept
 
-_FAMILY = {
-    "tap": "spec",
-    "mocha": "spec",
-    "ava": "spec",
-    "pest": "spec",
-}  # whose tests are counted under another's name
+_FAMILY = dict.fromkeys(("tap", "mocha", "jest", "ava", "pest"), "spec")  # counted under its name
 _MEANING: tuple[tuple[re.Pattern[str], Outcome | None], ...] = (
     (re.compile(r"deselected|warning|assertion"), None),
     (re.compile(r"skip|xfail|pending|todo|^expected|incomplete", re.IGNORECASE), "skipped"),
@@ -62,6 +60,7 @@ class Text:
     summed: dict[str, dict[Outcome, int]] = field(default_factory=dict)
     seen: dict[tuple[str, Outcome | None], int] = field(default_factory=dict)
     heading: str = ""  # cargo's binary or minitest's verdict, about the tests that come next
+    title: str = ""  # of a test of unittest, whose docstring and outcome come next
     file: str = ""  # of jest or bun, whose tests come next
     waiting: list[Case] = field(default_factory=list)  # of go, until their package is named
     above: list[tuple[int, str]] = field(default_factory=list)  # suites: indentation and name
@@ -97,9 +96,10 @@ class Text:
         self.above = [(at, suite) for at, suite in self.above if at < indent] + [(indent, name)]
 
     def counted(self) -> list[tuple[str, Case]]:
-        """The cases that count: node ticks off suites like tests, and leaves them out of its sums."""
-        summed = "spec" in self.summed
-        return [(r, case) for r, case in self.cases if not (summed and r in ("spec", "tap"))]
+        """The cases that count: node lists suites like tests, and Vitest files, but not in their sums."""
+        left_out = {"spec", "tap"} if "spec" in self.summed else set()
+        left_out |= {"vitest"} & self.summed.keys()
+        return [(r, case) for r, case in self.cases if r not in left_out]
 
     def count(self, runner: str, outcome: Outcome, number: int) -> None:
         counts = self.summed.setdefault(runner, {})
@@ -114,17 +114,17 @@ class Text:
 
     def complete(self, without: frozenset[str] = frozenset()) -> bool:
         """Whether the log names as many tests as it says that it ran."""
-        if self.partial or NAMES_FAILURES_ONLY & self.sums.keys():
+        if self.partial or NAMES_FAILURES_ONLY & self.sums.keys() - without:
             return False
-        named: dict[str, int] = {}
-        for runner, case in self.cases:
-            if case.outcome != "skipped":
-                named[_FAMILY.get(runner, runner)] = named.get(_FAMILY.get(runner, runner), 0) + 1
+        missing: dict[str, int] = {}
         for runner, counts in self.summed.items():
-            ran = counts.get("passed", 0) + counts.get("failed", 0)
-            if runner not in without and named.get(_FAMILY.get(runner, runner), 0) < ran:
-                return False
-        return True
+            if runner not in without:
+                ran = counts.get("passed", 0) + counts.get("failed", 0)
+                missing[_FAMILY.get(runner, runner)] = missing.get(_FAMILY.get(runner, runner), 0) + ran
+        for runner, case in self.cases:
+            if case.outcome != "skipped" and _FAMILY.get(runner, runner) in missing:
+                missing[_FAMILY.get(runner, runner)] -= 1
+        return all(number <= 0 for number in missing.values())
 
 
 def read(output: str, *, passed: bool) -> Text:
@@ -140,6 +140,9 @@ def read(output: str, *, passed: bool) -> Text:
 
 
 def _read(text: Text, line: str) -> None:
+    if text.title and " ... " in line:  # a docstring has taken the place of the rest of the line
+        line = text.title + line[line.rindex(" ... ") :]
+    text.title = line if UNITTEST_TITLE.match(line) else ""
     if _sum(text, line):
         text.file, text.above = "", []
     if LIKELY.search(line):
@@ -156,7 +159,7 @@ def _close(text: Text, *, passed: bool) -> None:
         text.add("go", case.name, case.outcome, once=True)
     if not SPEC_SUMS & text.sums.keys():  # ticks and crosses alone: other tools print those, too
         text.cases = [(r, c) for r, c in text.cases if r != "spec"]
-    if NAMES_FAILURES_ONLY & text.sums.keys():  # these name a failure twice, once with its suite
+    if FAILURES_TWICE & text.sums.keys():  # these name a failure twice, once with its suite
         text.cases = [(r, c) for r, c in text.cases if (r, c.outcome) != ("spec", "failed")]
     if passed:
         text.cases = [(r, c) for r, c in text.cases if c.outcome != "failed"]
@@ -213,6 +216,8 @@ def _named(text: Text, row: Row, match: re.Match[str]) -> tuple[str | None, str]
         return text.heading, VARIABLE.sub("", name)
     if row.runner == "jest":
         return (None, text.file) if name == JEST_BROKEN else (text.file, name)
+    if row.runner == "phpunit":  # as its report has it
+        return None, DATA_SET.sub(r"\1", name).replace("\\", ".")
     if row.runner == "bun":
         return text.file, name
     if row.runner == "spec":

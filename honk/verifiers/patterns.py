@@ -59,6 +59,9 @@ ROWS: tuple[Row, ...] = (
     _start(Weight.NOISE, r"\[ERROR\] *(?:$|-> |To see the full|Re-run Maven|For more information|\[Help)"),
     _start(Weight.NOISE, r"npm (?:ERR!|error) (?:A complete log|Lifecycle|errno|code|path|workspace|$)"),
     _start(Weight.NOISE, r"> \S+@\d|\d+ files? (?:inspected|checked)|\s*note: run with `RUST|Skipped "),
+    # tests that passed, though their names may speak of errors
+    _start(Weight.NOISE, r".* \.\.\. (?:ok|skipped\b.*|expected failure)$|\s*[✓✔] \S"),
+    _start(Weight.NOISE, r"\((?:pass|skip|todo)\) |\s*--- (?:PASS|SKIP): |\S+#test_\S+ = [\d.]+ s = [.S]$"),
     # frames outside the repository
     _start(Weight.NOISE, r"\s*(?:at|File) .*(?:-packages/|node_modules/|node:|/usr/|/\.pyenv/|/rustc/)"),
     _start(Weight.NOISE, r"\s*(?:at )?(?:[\w.<> ]{1,100} )?\(?node:\w[\w/]*:\d+"),
@@ -139,7 +142,8 @@ NO_TESTS = re.compile(
     r"|(?:#|ℹ) tests 0$|\W*No tests? (?:files? )?(?:were )?(?:found|to run|executed|defined)"
     r"|(?:\[\w+\] )?(?:No tests (?:to run|were executed)|Tests run: (?:0,|(?P<n>\d+),.* Skipped: (?P=n)\b))"
     r"|> Task \S*:test NO-SOURCE"
-    r"|There are no tests|\W*No test (?:is available|targets were found|matches)|No suitable tests defined"
+    r"|There are no tests|No suitable tests defined"
+    r"|\W*(?:ERROR: )?No test (?:is available|targets were found|matches)"
     r"|\[=+\] Running 0 tests |\s*Executed 0 (?:tests|of 0)|\s*[\w.,-]+: SKIP \([\d.]+ seconds\)"
     r"|make(?:\[\d+\])?: (?:Nothing to be done for )?.(?:tests?|check).(?: is up to date)?\.$)"
 )

@@ -86,7 +86,7 @@ def _tested(tree: Tree, config: _Config, tests: list[str]) -> Detection:
     if re.search(r"\bpytest\b", sample + config.all_text) or "unittest" not in sample or not found:
         return _pytest(tree, f"{_some(tests)}: pytest runs {'them' if tests[1:] else 'it'}.")
     [folder] = folders
-    line = "python3 -m unittest discover"
+    line = "python3 -m unittest discover -v"
     if folder:
         line += f" -s {shlex.quote(folder)}"
         line += " -t ." if tree.has(f"{folder}/__init__.py") else ""

@@ -1,13 +1,15 @@
 """JUnit reports of a check: asked for where a variable can, and read out of its container.
 
 The command itself stays as the repository has it. pytest takes more options from
-``PYTEST_ADDOPTS``, whatever starts it, and GoogleTest its own from ``GTEST_OUTPUT``; Maven and
-Gradle write their reports anyway; others write one where the repository asks for it. Only files
+``PYTEST_ADDOPTS``, whatever starts it, RSpec from ``SPEC_OPTS``, and GoogleTest its own from
+``GTEST_OUTPUT``; Maven and Gradle write their reports anyway; detected commands of Vitest and
+PHPUnit write one to /tmp, and others where the repository asks for it. Only files
 that are newer than the command's start count: a prepared image may hold those of an earlier run.
 """
 
 from __future__ import annotations
 
+import re
 import secrets
 import shlex
 from collections.abc import Callable
@@ -17,6 +19,9 @@ from honk.core.types import CommandResult
 _SECONDS = 60.0  # to find and print the reports
 _QUICK = 1.0  # seconds; what ends sooner without a word has run no test
 _FILES = 5_000  # reports of one check; Surefire writes one for each class
+WRITTEN = "/tmp/junit-{}.xml"
+"""Where a detected command has its runner write a report: the same by hand as in a check."""
+_WRITTEN = re.compile(r"/tmp/junit-[\w-]+\.xml\b")
 _SEPARATOR = "\x1e"  # no XML document can have it
 _PLACES = (
     "*/surefire-reports/*.xml",  # Maven
@@ -45,11 +50,15 @@ def asking(folder: str) -> str:
         f"mkdir -p {folder} && : >{folder}/start && {tick}; "
         f'export PYTEST_ADDOPTS="${{PYTEST_ADDOPTS-}} --junitxml={folder}/pytest.xml"; '
         f"export GTEST_OUTPUT=xml:{folder}/; "
+        # Formats that SPEC_OPTS names take the place of others: without the first nothing is printed.
+        f'export SPEC_OPTS="${{SPEC_OPTS-}} --format progress --format json --out {folder}/rspec.json"; '
     )
 
 
-def collect(run: Callable[[str, float], CommandResult], folder: str, result: CommandResult) -> list[str]:
-    """The reports that a command left, by ``run(line, seconds)`` in the same container.
+def collect(
+    run: Callable[[str, float], CommandResult], folder: str, command: str, result: CommandResult
+) -> list[str]:
+    """The reports that ``command`` left, by ``run(line, seconds)`` in the same container.
 
     They are read as the sandbox's own user, through the same bounded and masked stream as any
     output; a file that the bound cuts in two still gives its first tests.
@@ -62,10 +71,12 @@ def collect(run: Callable[[str, float], CommandResult], folder: str, result: Com
     unread = " -o ".join(f"-name {name}" for name in _UNREAD)
     places = " -o ".join(f"-path {shlex.quote(place)}" for place in _PLACES)
     find = rf"find . \( {unread} \) -prune -o -type f -newer {folder}/start \( {places} \) -print"
+    named = " ".join(_WRITTEN.findall(command))
+    written = f"find {named} -type f -newer {folder}/start" if named else ":"
     # Surefire repeats the machine's properties in every file, which would fill the bound.
     cut = r"sed -e '/^ *<properties>$/,/^ *<\/properties>$/d'"
     script = (
-        f"{{ ls {folder}/*.xml; {find}; }} 2>/dev/null | head -n {_FILES} | "
+        f"{{ ls {folder}/*.xml {folder}/*.json; {written}; {find}; }} 2>/dev/null | head -n {_FILES} | "
         f"""while IFS= read -r f; do [ -f "$f" ] && printf '\\036' && {cut} -- "$f"; done; """
         f"rm -rf {folder}"
     )

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from honk.core.types import Counts, Results
-from honk.verifiers import junit
-from honk.verifiers.junit import Case, Outcome
+from honk.verifiers import junit, rspec
+from honk.verifiers.junit import Case, JUnit, Outcome
 from honk.verifiers.output import clean, read
 from honk.verifiers.patterns import NO_TESTS, SOME_TESTS
+from honk.verifiers.runners import SPEC_SUMS
 from honk.verifiers.streams import tasks
 
 FAILED = 2_000  # names of failing tests that are kept
@@ -24,18 +25,25 @@ def results(output: str, reports: Sequence[str] = (), *, passed: bool = False) -
     ``passed``: the command was content. What its words seem to say of failures is then no more
     than words (a linter's warnings, say); its reports still count.
     """
-    documents = [junit.parse(report) for report in reports]
+    documents = [_parsed(report) for report in reports]
     cases = [replace(case, name=clean(case.name)) for document in documents for case in document.cases]
     text = read(output, passed=passed)
     whole = all(document.whole for document in documents)
     if cases:
-        # Runs of pytest in one command write over each other's report; their sums tell.
-        again = text.sums.get("pytest", 0) > 1
-        others = [c for runner, c in text.cases if runner not in _XML or again]
+        # Runs of one runner in one command write over each other's report; their sums tell.
+        again = text.sums.get("pytest", 0) > 1 or text.sums.get("rspec", 0) > 1
+        told = _XML | {document.runner for document in documents if document.runner}
+        if text.sums.keys() & SPEC_SUMS <= told:
+            told |= {"spec"}  # its ticks are theirs
+        # Failures that runners print stay, whatever a report says that the code under test can write.
+        heard = told - _XML - {"spec"}
+        others = [
+            c for r, c in text.cases if again or r not in told or (r in heard and c.outcome == "failed")
+        ]
         known = {(case.name, case.outcome) for case in cases}
         cases += [case for case in others if (case.name, case.outcome) not in known]
         counts = _counted(cases) if not again else _larger(_counted(cases), text.counts())
-        return _results(cases, counts, complete=whole and not again and text.complete(without=_XML))
+        return _results(cases, counts, complete=whole and not again and text.complete(without=told))
     if not text.cases and not text.sums:
         return None
     # CTest shows what is within a test only if it fails: two runs would not name the same.
@@ -46,13 +54,17 @@ def results(output: str, reports: Sequence[str] = (), *, passed: bool = False) -
     return _results((case for _, case in text.cases), counts, complete=text.complete())
 
 
+def _parsed(report: str) -> JUnit:
+    return rspec.parse(report) if report.startswith("{") else junit.parse(report)
+
+
 def ran_none(output: str, reports: Sequence[str] = ()) -> bool:
     """Whether runners plainly say that no test ran: there is none, or all are skipped.
 
     Reports and sums decide; where there are none, the words that runners have for it.
     """
     text = read(output, passed=False)
-    cases = [case for report in reports for case in junit.parse(report).cases]
+    cases = [case for report in reports for case in _parsed(report).cases]
     # A makefile's word `SKIP: x` alone may be about anything.
     cases += [case for runner, case in text.counted() if runner != "automake"]
     counts = _larger(_counted(cases), text.counts())

@@ -64,7 +64,7 @@ ROWS: tuple[Row, ...] = (
         r"(?P<name>\w+) \((?P<group>[\w.]+)\)(?: .*)? \.\.\. (?P<word>ok|FAIL|ERROR|skipped|unexpected)\b",
     ),
     _row("unittest", r"(?P<name>\w+) \((?P<group>[\w.]+)\)(?: .*)? \.\.\. expected failure", "skipped"),
-    _row("go", r"\s*--- (?P<word>PASS|FAIL|SKIP): (?P<name>\S+) \([\d.]+s\)$"),
+    _row("go", r"(?:\s*|.*\S)--- (?P<word>PASS|FAIL|SKIP): (?P<name>\S+) \([\d.]+s\)$"),
     _row("cargo", r"test (?P<name>\S.*?) \.\.\. (?P<word>ok|FAILED|ignored)\b", once=False),
     _row(
         "nextest",
@@ -94,7 +94,8 @@ ROWS: tuple[Row, ...] = (
     _row("phpunit", r"\d+\) (?P<name>[\w\\]+::\w.*)$", "failed"),
     _row("minitest", r"(?P<name>[A-Z][\w:]*#test_\S+?)(?: \[.*\])?:$", "failed"),
     _row("minitest", r"(?P<name>[A-Z][\w:]*#test_\S+) = [\d.]+ s = (?P<word>[.FES])$"),
-    _row("vitest", r"\s*FAIL\s+(?P<name>\S+\.[cm]?[jt]sx?(?: > .+| \[ .+ \]))$", "failed"),
+    _row("vitest", r"\s*FAIL\s+(?P<group>\S+\.[cm]?[jt]sx?) > (?P<name>.+)$", "failed"),
+    _row("vitest", r"\s*FAIL\s+(?P<group>(?P<name>\S+\.[cm]?[jt]sx?)) \[ .+ \]$", "failed"),
     _row("jest", r"\s*● (?!Console$|Cannot log after)(?P<name>\S.*)$", "failed"),
     _row("vitest", r" [✓❯] (?P<name>\S+\.[cm]?[jt]sx?) +\(\d+ tests?.*$", "passed"),
     _row("vitest", r" ↓ (?P<name>\S+\.[cm]?[jt]sx?) +\(\d+ tests?.*$", "skipped"),
@@ -116,12 +117,13 @@ TAP = re.compile(
     r"(?P<indent>\s*)(?P<word>not ok|ok) \d+(?: -)? ?(?P<name>[^#]*?)\s*(?:# *(?P<directive>\w+).*)?$"
 )
 SUBTEST = re.compile(r"(?P<indent>\s*)# Subtest: (?P<name>.+)$")
+UNITTEST_TITLE = re.compile(r"\w+ \([\w.]+\)$")
 SUITE = re.compile(r"(?P<indent> *)(?P<mark>▶ )?(?P<name>[^\s'\"{}\[\]()<>↓❯→-].*?)(?: \([\d.]+m?s\))?$")
 """The title of a suite as mocha and jest print it, and node with a mark."""
 CARGO_BINARY = re.compile(
     r"\s+(?:Running .*?(?P<name>[\w-]+?)(?:-[0-9a-f]{16})?(?:\.exe)?\)$|Doc-tests (?P<doc>\S+))"
 )
-JEST_FILE = re.compile(r"(?:PASS|FAIL) (?P<name>\S+\.[cm]?[jt]sx?)(?: \([\d.]+ m?s\))?$")
+JEST_FILE = re.compile(r"(?:PASS|FAIL) (?:\S+ )?(?P<name>\S+\.[cm]?[jt]sx?)(?: \([\d.]+ m?s\))?$")
 BUN_FILE = re.compile(r"(?P<name>\S+\.[cm]?[jt]sx?):$")
 PEST_CLASS = re.compile(r"\s+(?:PASS|FAIL|WARN)\s+(?P<name>[A-Z]\w*(?:\\\w+)+)$")
 JEST_BROKEN = "Test suite failed to run"
@@ -129,13 +131,18 @@ GO_JSON = re.compile(
     r'\{"Time":.*"Action":"(?P<word>pass|fail|skip)","Package":"(?P<group>[^"]+)"(?:,"Test":"(?P<name>[^"]+)")?'
 )
 GO_PACKAGE = re.compile(r"(?P<word>ok  |FAIL)\t(?P<name>\S+)(?:\t| \[(?:build|setup) failed\]|$)")
+DATA_SET = re.compile(r"( with data set (?:#\d+|\".*?\")) .*$")
+"""PHPUnit's data set and, after it, the values that its report leaves out."""
 VARIABLE = re.compile(r"(?: \(line \d+\))?(?: - (?:compile|should panic)(?: fail)?)?$")
 """What may differ between two runs of one test of cargo: a doc test's line."""
 
 SPEC_SUMS = frozenset({"spec", "mocha", "jest", "vitest", "ava", "pest"})
 """Runners that tick off tests, and end with a sum."""
 
-NAMES_FAILURES_ONLY = frozenset({"jest", "vitest"})
+FAILURES_TWICE = frozenset({"jest", "vitest"})
+"""Runners that tick off tests, and print the failures once more with their suites."""
+
+NAMES_FAILURES_ONLY = frozenset({"vitest"})
 """Runners that name other tests now and then, by no rule that two runs would share."""
 
 CLOSING = re.compile(r"✖ failing tests:$|\s+\d+ failing$|Failures:$|Pending: \(|\d+ tests? \w+:$")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+from honk.verifiers.reports import WRITTEN
 from honk.verifiers.tree import Detection, Tree
 
 
@@ -17,10 +18,10 @@ def ruby(tree: Tree, root: Tree) -> Detection:
     run = "bundle exec " if bundled else ""
     commands = [("rspec", f"{run}rspec")] if specs else []
     if rake and tests:
-        commands.append(("rake test", f"{run}rake test"))
+        commands.append(("rake test", f"{run}rake test TESTOPTS=-v"))
     elif tests:
         line = 'ruby -Ilib -Itest -e \'Dir["test/**/{test_*,*_test}.rb"].sort.each { |f| require "./#{f}" }\''
-        commands.append(("minitest", run + line))
+        commands.append(("minitest", f"{run}{line} -- -v"))
     style = tree.first(".rubocop.yml")
     if style and "rubocop" in tree.text("Gemfile") + tree.text("Gemfile.lock"):
         commands.append(("rubocop", f"{run}rubocop"))
@@ -45,7 +46,8 @@ def php(tree: Tree, root: Tree) -> Detection:
         commands.append(("composer test", "composer run-script --no-interaction test"))
     elif unit:
         own = "phpunit/phpunit" in tree.text("composer.json")
-        commands.append(("phpunit", "vendor/bin/phpunit" if own else "phpunit"))
+        line = "vendor/bin/phpunit" if own else "phpunit"
+        commands.append(("phpunit", f"{line} --log-junit {WRITTEN.format('phpunit')}"))
     for name in ("lint", "cs", "analyse", "analyze", "phpstan", "stan"):
         if name in scripts:
             commands.append((f"composer {name}", f"composer run-script --no-interaction {name}"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 LINE = 400  # characters of one line that are looked at and shown
 GAP = "…"
@@ -51,3 +51,43 @@ def tasks(output: str) -> Iterator[tuple[str, str]]:
             yield line[:-1], ""
         else:
             yield "", line
+
+
+_SKIPPED = re.compile(r"\s+\d+\) Skipped:$")
+
+
+def unskipped(stream: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """``stream`` without Minitest's paragraphs on skipped tests, which look like those on failures."""
+    skipped = False
+    for task, line in stream:
+        skipped = bool(line) and (skipped or _SKIPPED.match(line) is not None)
+        if not skipped:
+            yield task, line
+
+
+_GO_TEST = re.compile(r"=== (?:RUN|PAUSE|CONT|NAME) +(?P<name>\S+)$")
+_GO_ENDED = re.compile(r"\s*--- (?P<word>PASS|FAIL|SKIP): (?P<name>\S+) \([\d.]+s\)$")
+_GO_PACKAGE = re.compile(r"(?:ok  |FAIL|\?   )\t")
+
+
+def regrouped(stream: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """``stream`` with the logs of Go's tests as they are without ``-v``: of those that failed alone,
+    and after the line that says so. What a test printed that did not end comes before its package."""
+    held: dict[str, list[tuple[str, str]]] = {}
+    current: str | None = None
+    for task, line in stream:
+        if match := _GO_TEST.match(line):
+            current = match["name"]
+            held.setdefault(current, [])
+        elif match := _GO_ENDED.match(line):
+            current, logs = None, held.pop(match["name"], [])
+            yield task, line
+            yield from logs if match["word"] == "FAIL" else ()
+        elif current is not None and not _GO_PACKAGE.match(line):
+            held[current].append((task, line))
+        else:
+            if _GO_PACKAGE.match(line):
+                yield from (entry for logs in held.values() for entry in logs)
+                held, current = {}, None
+            yield task, line
+    yield from (entry for logs in held.values() for entry in logs)

@@ -92,6 +92,7 @@ def test_unittest_without_tests_is_no_evidence(tmp_path: Path) -> None:
         "running 2 tests\ntest a ... ignored\ntest b ... ignored\n",
         "[INFO] Tests run: 2, Failures: 0, Errors: 0, Skipped: 2\n[INFO] BUILD SUCCESS\n",
         "No tests defined.\n",
+        "ERROR: No test targets were found, yet testing was requested\n",
         "No test is available in /w/T.dll. Make sure that test discoverer & executors are registered\n",
         "[==========] Running 0 tests from 0 test suites.\n[  PASSED  ] 0 tests.\n",
         "make: 'test' is up to date.\n",

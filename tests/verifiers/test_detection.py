@@ -17,8 +17,9 @@ from honk.verifiers.detection import Detection, affected, detect
 
 PIP = "python3 -m pip install"
 GO_COMPILED = "{ go vet ./...; go build testing/internal/testdeps; } >/dev/null 2>&1 || true"
-PACKAGE = json.dumps({"scripts": {"test": "jest"}})
+PACKAGE = json.dumps({"scripts": {"test": "mocha"}})
 UNIT = "import unittest\n"
+VITEST = "--reporter=default --reporter=junit --outputFile.junit=/tmp/junit-vitest.xml"
 
 
 def look(files: Mapping[str, str]) -> Detection:
@@ -74,11 +75,16 @@ CASES: dict[str, tuple[dict[str, str], list[str], list[str], set[str]]] = {
     ),
     "unittest in a package of tests": (
         {"tests/__init__.py": "", "tests/test_x.py": UNIT},
-        ["python3 -m unittest discover -s tests -t ."],
+        ["python3 -m unittest discover -v -s tests -t ."],
         [],
         set(),
     ),
-    "unittest at the root": ({"x_test.py": UNIT}, ["python3 -m unittest discover -p '*_test.py'"], [], set()),
+    "unittest at the root": (
+        {"x_test.py": UNIT},
+        ["python3 -m unittest discover -v -p '*_test.py'"],
+        [],
+        set(),
+    ),
     "unittest that discovery would miss": (
         {"tests/test_x.py": UNIT, "tests/deep/test_y.py": UNIT},
         ["python3 -m pytest -q"],
@@ -117,7 +123,7 @@ CASES: dict[str, tuple[dict[str, str], list[str], list[str], set[str]]] = {
     ),
     "types beside tests, with pnpm": (
         {"package.json": '{"scripts": {"test": "vitest", "typecheck": "tsc"}}', "pnpm-lock.yaml": ""},
-        ["CI=true pnpm run test", "CI=true pnpm run typecheck"],
+        [f"CI=true pnpm run test {VITEST}", "CI=true pnpm run typecheck"],
         ["pnpm install --frozen-lockfile"],
         {"node-tools"},
     ),
@@ -137,7 +143,7 @@ CASES: dict[str, tuple[dict[str, str], list[str], list[str], set[str]]] = {
     "a package.json that is a list": ({"package.json": "[]"}, [], [], set()),
     "go": (
         {"go.mod": "", "a_test.go": ""},
-        ["go test ./...", "go vet ./..."],
+        ["go test -v ./...", "go vet ./..."],
         ["go mod download", GO_COMPILED],
         {"go"},
     ),
@@ -239,7 +245,7 @@ CASES: dict[str, tuple[dict[str, str], list[str], list[str], set[str]]] = {
                 {"scripts": {"test": "jest", "lint": "eslint --fix .", "format:check": "x", "build": "tsc"}}
             )
         },
-        ["CI=true npm run build", "CI=true npm run test", "CI=true npm run format:check"],
+        ["CI=true npm run build", "CI=true npm run test -- --verbose", "CI=true npm run format:check"],
         ["npm install --no-audit --no-fund --no-package-lock"],
         set(),
     ),
@@ -266,7 +272,7 @@ CASES: dict[str, tuple[dict[str, str], list[str], list[str], set[str]]] = {
             ".prettierrc": "",
         },
         [
-            "CI=true npx --no-install vitest run",
+            f"CI=true npx --no-install vitest run {VITEST}",
             "CI=true npx --no-install tsc --noEmit -p .",
             "CI=true npx --no-install eslint .",
             "CI=true npx --no-install prettier --check .",
@@ -318,13 +324,13 @@ CASES: dict[str, tuple[dict[str, str], list[str], list[str], set[str]]] = {
     ),
     "minitest by Rake": (
         {"Rakefile": "Rake::TestTask.new", "test/test_a.rb": "", "a.gemspec": ""},
-        ["rake test"],
+        ["rake test TESTOPTS=-v"],
         [],
         {"ruby"},
     ),
     "phpunit": (
         {"composer.json": '{"require-dev": {"phpunit/phpunit": "^9"}}', "phpunit.xml.dist": ""},
-        ["vendor/bin/phpunit"],
+        ["vendor/bin/phpunit --log-junit /tmp/junit-phpunit.xml"],
         ["composer install --no-interaction --no-progress"],
         {"php"},
     ),
@@ -336,7 +342,7 @@ CASES: dict[str, tuple[dict[str, str], list[str], list[str], set[str]]] = {
     ),
     "a broken composer.json": (
         {"composer.json": "[1", "phpunit.xml": ""},
-        ["phpunit"],
+        ["phpunit --log-junit /tmp/junit-phpunit.xml"],
         ["composer install --no-interaction --no-progress"],
         {"php"},
     ),
@@ -432,8 +438,8 @@ def test_each_package_of_a_monorepo_has_its_own_checks() -> None:
     found = look(MONOREPO)
     assert {c.name: c.command for c in found.commands} == {
         "pytest (services/api)": "cd services/api && python3 -m pytest -q",
-        "npm test (web)": "cd web && CI=true npm run test",
-        "go test (services/jobs)": "cd services/jobs && go test ./...",
+        "npm test (web)": "cd web && CI=true npm run test -- --verbose",
+        "go test (services/jobs)": "cd services/jobs && go test -v ./...",
         "go vet (services/jobs)": "cd services/jobs && go vet ./...",
         "go vet (libs/go)": "cd libs/go && go vet ./...",
     }
@@ -636,3 +642,24 @@ def test_a_command_that_is_empty_is_refused(text: str) -> None:
 )
 def test_the_reason_counts_the_files_as_people_do(files: dict[str, str], reason: str) -> None:
     assert look(files).reasons == (reason,)
+
+
+@pytest.mark.parametrize(
+    ("script", "options"),
+    [
+        ("jest", " -- --verbose"),
+        ("NODE_ENV=test jest --coverage src/lib", " -- --verbose"),
+        ("node --experimental-vm-modules node_modules/jest/bin/jest.js", " -- --verbose"),
+        ("vitest run", f" -- {VITEST}"),
+        ("jest --verbose=false", ""),
+        ("vitest run --reporter=dot", ""),
+        ("tsc && jest", ""),
+        ("jest && eslint .", ""),
+        ("jest-circus-thing", ""),
+        ("mocha", ""),
+    ],
+)
+def test_a_script_that_is_one_call_of_a_runner_is_asked_to_name_its_tests(script: str, options: str) -> None:
+    files = {"package.json": json.dumps({"scripts": {"test": script}})}
+    [command] = detect({path: path for path in files}, lambda path: files[path].encode()).commands
+    assert command.command == f"CI=true npm run test{options}" and command.name == "npm test"

@@ -351,3 +351,38 @@ def test_failing_tests_are_named_though_a_service_floods_the_log_with_errors(nam
 def test_a_line_of_a_workspaces_task_keeps_the_tasks_name() -> None:
     text = distil((OUTPUTS / "turbo.txt").read_text())
     assert "@x/b:test:     1) adds" in text
+
+
+def test_a_verbose_log_of_go_shows_of_its_tests_those_that_failed() -> None:
+    """What Go printed with ``-v``: a test that passed logged 600 lines about errors, another panicked."""
+    log = (OUTPUTS / "govpanic.txt").read_text()
+    text = distil(log)
+    for part in (
+        "--- FAIL: TestBad/sub_a",
+        "a_test.go:4: no",
+        "--- FAIL: TestPanic",
+        "e_test.go:6",
+        "nil map",
+    ):
+        assert part in text, text
+    for part in ("failed to connect", "x.go:3: bad", "hello", "=== RUN"):
+        assert part not in text, text
+
+
+def test_a_go_test_that_never_ended_shows_what_it_printed() -> None:
+    text = distil(
+        "=== RUN   TestSlow\n    a_test.go:7: waiting\npanic: test timed out after 1s\nFAIL\ta/b\t1.0s\n"
+    )
+    assert "a_test.go:7: waiting\npanic: test timed out after 1s\nFAIL\ta/b" in text
+    assert "a_test.go:7: waiting" in distil("=== RUN   TestSlow\n    a_test.go:7: waiting\n")
+
+
+def test_skipped_tests_of_minitest_are_no_failures() -> None:
+    text = distil((OUTPUTS / "minitestv.txt").read_text())
+    assert "CalcTest#test_bad" in text and "CalcTest#test_skip" not in text, text
+
+
+def test_tests_that_passed_do_not_speak_of_errors() -> None:
+    log = "".join(f"test_{n} (a.T.test_{n})\nRaises an error {n}. ... ok\n" for n in range(200))
+    text = distil(log + "test_z (a.T.test_z) ... FAIL\n\nFAIL: test_z (a.T.test_z)\nAssertionError: 1 != 2\n")
+    assert "FAIL: test_z" in text and "Raises an error" not in text

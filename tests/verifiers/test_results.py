@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -12,7 +13,9 @@ from honk.core.types import Check, Results, VerifyCommand
 from honk.verifiers import junit
 from honk.verifiers.commands import check
 from honk.verifiers.compare import compare
+from honk.verifiers.detection import detect
 from honk.verifiers.output import NAME
+from honk.verifiers.reports import WRITTEN
 from honk.verifiers.results import NAMES, results
 from tests.verifiers.test_checks import shell
 
@@ -39,14 +42,19 @@ LOGS: dict[str, tuple[set[str], set[str], set[str]]] = {
     "rspec": (set(), {"spec/a_spec.rb::Calc adds"}, set()),
     "minitest": (set(), {"CalcTest#test_bad", "CalcTest#test_boom"}, set()),
     "minitestv": ({"CalcTest#test_ok"}, {"CalcTest#test_bad", "CalcTest#test_boom"}, {"CalcTest#test_skip"}),
-    "phpunit": (set(), {"ATest::testBoom", "ATest::testBad", "ATest::testD with data set #1 (2)"}, set()),
+    "phpunit": (set(), {"ATest::testBoom", "ATest::testBad", "ATest::testD with data set #1"}, set()),
     "meson": ({"good one"}, {"bad"}, {"skip", "xf"}),
     "mocha": ({"suite > ok", "other > ok"}, {"suite > bad", "other > bad"}, set()),
     "jest": (set(), {"a.test.js::suite › bad"}, set()),
     "vitest": (
         {"a.test.js", "a.test.js::ok", "b.test.js"},
-        {"c.test.js [ c.test.js ]", "a.test.js > suite > bad"},
+        {"c.test.js::c.test.js", "a.test.js::suite > bad"},
         {"a.test.js::sk"},
+    ),
+    "jestv": (
+        {"a.test.js::A › works", "a.test.js::B › deep › x"},
+        {"a.test.js::A › bad", "a.test.js::B › works"},
+        {"a.test.js::A › later"},
     ),
     "bun": (
         {"a.test.js::top", "a.test.js::A > works", "a.test.js::B > deep > x"},
@@ -74,6 +82,7 @@ COMPLETE = {
     "minitestv",
     "meson",
     "mocha",
+    "jestv",
     "bun",
     "ctest",
     "googletest",
@@ -112,6 +121,60 @@ def test_tests_that_are_called_the_same_in_two_suites_do_not_stand_for_each_othe
 
     found = compare(COMMAND, told("mochaB"), told("mochaA"), None)
     assert found.blocks and found.new_failures == ("A > works",) and found.mended == ("B > works",)
+
+
+# What a runner printed and the report that it wrote beside it.
+REPORTS: dict[str, tuple[set[str], set[str], set[str]]] = {
+    "vitestreport.xml": (
+        {"v.test.js::A > works", "v.test.js::B > deep > x"},
+        {"v.test.js::A > bad", "v.test.js::B > works"},
+        {"v.test.js::A > later"},
+    ),
+    "phpunitreport.xml": (
+        {"ATest::testOk", "ATest::testD with data set #0", 'ATest::testD with data set "named"'},
+        {"ATest::testBad", "ATest::testD with data set #1"},
+        {"ATest::testSkip"},
+    ),
+    "rspecreport.json": (
+        {"spec/a_spec.rb::A works", "spec/a_spec.rb::A deep x"},
+        {"spec/a_spec.rb::A bad"},
+        {"spec/a_spec.rb::A later"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_a_report_says_all_that_its_runner_prints_and_names_what_passed(name: str) -> None:
+    words = (OUTPUTS / name).with_suffix(".txt").read_text()
+    found = results(words, [(OUTPUTS / name).read_text()])
+    assert found is not None
+    passed, failed, skipped = REPORTS[name]
+    assert (set(found.passed), set(found.failed), set(found.skipped)) == (passed, failed, skipped)
+    assert found.complete and found.counts.ran == len(passed) + len(failed)
+    alone = results(words)  # where a run wrote no report, failures have the same names
+    assert alone is not None and not alone.complete and set(alone.failed) == failed
+    emptied = re.sub("<failure.*?</failure>", "", (OUTPUTS / name).read_text(), flags=re.DOTALL)
+    denied = results(words, [emptied.replace('"failed"', '"passed"')])
+    assert denied is not None and set(denied.failed) == failed  # a report that denies what was printed
+
+
+@pytest.mark.parametrize("text", ["{", '{"examples": 1}', '{"examples": [1, {}]}', "{" * 100_000])
+def test_json_that_is_no_report_of_rspec_passes_no_test(text: str) -> None:
+    found = results("Ran 1 test in 0.1s\n\nOK\n", [text])
+    assert found is not None and found.passed == ()
+
+
+def test_what_a_go_test_logs_of_another_run_is_no_result() -> None:
+    log = "=== RUN   TestOuter\n    o_test.go:3: --- FAIL: TestInner (0.00s)\n"
+    log += "no newline--- PASS: TestOuter (0.01s)\n"
+    found = results(f"{log}PASS\nok  \ta/b\t0.01s\n")
+    assert found is not None and (found.passed, found.failed) == (("a/b::TestOuter",), ())
+
+
+def test_what_is_about_another_runner_is_kept_beside_a_report() -> None:
+    mocha = (OUTPUTS / "mochaA.txt").read_text()
+    found = results(mocha, [(OUTPUTS / "vitestreport.xml").read_text()])
+    assert found is not None and {"A > works", "v.test.js::A > bad"} <= set(found.failed)
 
 
 NEXTEST = """\
@@ -234,6 +297,33 @@ def test_unittest_by_its_words(tmp_path: Path) -> None:
     found = found_by(f"{line} -v", {}, tmp_path)
     assert (found.passed, found.skipped) == (("test_a.T::test_ok",), ("test_a.T::test_s",))
     assert found.complete
+
+
+def test_unittest_is_detected_so_that_it_names_all_whatever_their_docstrings(tmp_path: Path) -> None:
+    def told(text: str) -> Check:
+        files = {"test_a.py": text}
+        [command] = detect({path: path for path in files}, lambda path: files[path].encode()).commands
+        return run(command.command.replace("python3", f"{sys.executable} -B"), files, tmp_path)
+
+    before = told(UNITTEST.replace("self.fail()", "pass"))
+    assert before.tests is not None and before.tests.complete
+    assert set(before.tests.passed) == {"test_a.T::test_ok", "test_a.T::test_doc"}
+    assert before.tests.skipped == ("test_a.T::test_s",)
+    gone = UNITTEST.replace("self.fail()", "pass").replace("  def test_ok(self): pass\n", "")
+    found = compare(COMMAND, before, told(gone), None)
+    assert found.missing == ("test_a.T::test_ok",)
+    skipped = UNITTEST.replace("self.fail()", "self.skipTest('x')")
+    assert compare(COMMAND, before, told(skipped), None).skipped == ("test_a.T::test_doc",)
+
+
+def test_a_report_that_a_command_writes_to_tmp_is_read_if_it_is_of_this_run(tmp_path: Path) -> None:
+    case = '<testsuite><testcase name="x"/></testsuite>'
+    report = Path(WRITTEN.format(f"honk-test-{tmp_path.parent.name}-{tmp_path.name}"))
+    try:
+        assert found_by(f"echo T; echo '{case}' > {report}", {}, tmp_path).passed == ("x",)
+        assert run(f"echo T; ls {report}", {}, tmp_path).tests is None
+    finally:
+        report.unlink(missing_ok=True)
 
 
 NODE = """\
