@@ -101,7 +101,6 @@ class Installed:
                 stdin=words,
                 stdout=to,
                 stderr=errors,
-                preexec_fn=_hear_interrupts,
             )
         self.stack.callback(_kill, process)
         return Started(process, out, err)
@@ -163,11 +162,6 @@ def docker_client() -> Iterator[docker.DockerClient]:
         yield client
     finally:
         client.close()
-
-
-def _hear_interrupts() -> None:
-    """A shell starts what it puts in the background with SIGINT ignored, and children inherit that."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
