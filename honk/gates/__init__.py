@@ -31,14 +31,14 @@ from honk.gates.dependencies import downgrades, is_lock, locks
 from honk.gates.expected import expected_output
 from honk.gates.fresh import Base
 from honk.gates.hidden import hidden_characters, scan_hidden, visible
-from honk.gates.junk import junk
+from honk.gates.junk import Around, junk
 from honk.gates.lowered import is_config, lowered, uncompared
 from honk.gates.paths import protected_paths, tests_changed
 from honk.gates.policy import DEFAULTS, GatePolicy, apply, can_permit, combined, matches
 from honk.gates.request import asked, wanted
 from honk.gates.secrets import mask, scan_secrets, secrets
 from honk.gates.shape import change_size, shape
-from honk.gates.suite import Suite
+from honk.gates.suite import Suite, copied
 from honk.gates.suppressions import suppressions
 from honk.gates.weakened import weakened
 
@@ -59,19 +59,21 @@ def _inspect(change: Change, source: Source, policy: GatePolicy) -> Iterator[Fin
     request, words = asked(policy.request), wanted(policy.request)
     suite = Suite(request.removal)
     base = _base(change, source)
-    folders = _folders(change, base)
     added = tuple(file.path for file in change.files if file.status == "A")
+    around = Around(_folders(change, base), added, words)
     lines = 0
     for content in contents(change, source):
         lines += 0 if is_lock(content.file.path) else len(content.added) + len(content.removed)
         suite.take(content)
         yield from _file(content, policy)
         yield from downgrades(content, words)
-        yield from junk(content, folders)
+        yield from junk(content, around)
     yield from change_size(len(change.files), lines)
     yield from lowered(suite.configs, added, base, request)
     yield from locks(change.files, words)
-    yield from weakened(suite.tests, suite.gone(), request)
+    theirs = copied([file.path for file in change.files])
+    for finding in weakened(suite.tests, suite.gone(), request):
+        yield finding.model_copy(update={"result": "flag"}) if finding.path in theirs else finding
 
 
 def _file(content: Content, policy: GatePolicy) -> Iterator[Finding]:

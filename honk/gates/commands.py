@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 
 _KEYS = re.compile(
     r"(?:^|/)scripts/(?:[\w:.-]*(?:test|lint|check|type|tsc|verify|ci|validate|coverage)[\w:.-]*)$"
@@ -19,12 +20,21 @@ RUNNERS = re.compile(
     r"|rspec|rake|minitest|phpunit|pest|paratest"
     r"|ctest|ninja|meson|bazel|bats|ruff|flake8|pylint|mypy|pyright|eslint|tsc|biome|prettier|stylelint"
     r"|rubocop|phpstan|psalm|clippy|golangci-lint"
-    r"|staticcheck|shellcheck|cppcheck|black|isort|make|npm|yarn|pnpm|turbo|nx|tests?)\b|\./\S+"
+    r"|staticcheck|shellcheck|cppcheck|black|isort|make|npm|yarn|pnpm|turbo|nx|tests?"
+    r"|run-[sp]|npm-run-all|concurrently)\b|\./\S+"
 )
 _SWALLOWS = re.compile(
     r"\|\|\s*(?:true|:|exit\s+0|echo\b|\(?exit 0)|;\s*(?:true|exit\s+0)\s*$|\bset\s+\+e\b|&\s*$"
     r"|\|\s*(?:tee|cat|head|tail)\b(?!.*pipefail)"
 )
+_OF_NO_CHECK = re.compile(  # what may fail: it cleans up, or looks whether something is there
+    r"(?:docker|podman)(?:[ -]compose)?\s+(?:-\S+\s+\S+\s+)*(?:stop|rm|kill|down|pull|logs|network|volume)\b"
+    r"|(?:rm|kill|pkill|killall|mkdir|rmdir|umount|dropdb|createdb|command|which|type|kubectl|cat|tail|git)\s"
+    r"|(?:test\s+-|\[)|make\s+\S*clean\b"
+)
+_GROUP_ENDS = re.compile(r"(?:done|fi|esac|[)}])$")
+_ALL_OF = re.compile(r"(?:npx\s+|pnpm\s+(?:exec\s+)?)?(?:run-[sp]|npm-run-all2?|concurrently)\b")
+_SCRIPT_OF = re.compile(r"(?:npm|pnpm|yarn|bun)\s+(?:run\s+)?(?:-\S+\s+)*([\w:.-]+)$")
 _LESS = re.compile(
     r"--passWithNoTests|--pass-with-no-tests|--no-verify\b|--exit-zero\b|--deselect\b"
     r"|--ignore(?:-glob)?[= ]|--exclude[= ]|--testPathIgnorePatterns"
@@ -57,11 +67,10 @@ def weaker_command(old: Sequence[str], new: Sequence[str], key: str = "") -> Ite
     if not after.strip():
         yield f"{_short(before)} is gone"
         return
-    for pattern in (_SWALLOWS, _LESS):
-        had = {m[0].strip() for m in pattern.finditer(before)}
-        for match in pattern.finditer(after):
-            if match[0].strip() not in had:
-                yield f"{match[0].strip()} in: {_short(line_at(after, match.start()))}"
+    for had, has in ((_swallowed(before, before), _swallowed(after, before)), (_less(before), _less(after))):
+        for option, line in has.items():
+            if option not in had:
+                yield f"{option} in: {_short(line)}"
                 return
     yield from _values(before, after)
     had_runner, has_runner = RUNNERS.search(_unquoted(before)), RUNNERS.search(_unquoted(after))
@@ -73,14 +82,58 @@ def weaker_command(old: Sequence[str], new: Sequence[str], key: str = "") -> Ite
         yield from _runs_less(_parts(before), _parts(after), fewer_lines=len(new) < len(old))
 
 
+def _less(text: str) -> dict[str, str]:
+    """The options by which a runner finds less, each with its line."""
+    return {match[0].strip(): line_at(text, match.start()) for match in _LESS.finditer(text)}
+
+
+def _swallowed(text: str, before: str) -> dict[str, str]:
+    """What hides that a check failed, each with its line. What only cleans up may fail, unless a check of
+    the text ``before`` stands there."""
+    text = text.replace("\\\n", " ")
+    found: dict[str, str] = {}
+    for match in _SWALLOWS.finditer(text):
+        line = line_at(text, match.start())
+        begin = text.rfind("\n", 0, match.start()) + 1
+        chain = [part.strip() for part in text[begin : match.start()].rpartition(";")[2].split("&&")]
+        if not match[0].startswith("||") or any(_is_check(part, before) for part in chain):
+            found.setdefault(match[0].strip(), line)
+    return found
+
+
+def _is_check(part: str, before: str) -> bool:
+    if _GROUP_ENDS.search(part) or re.search(rf"^\s*{re.escape(part)}\s*$", before, re.M):
+        return True
+    return RUNNERS.search(part) is not None and not _OF_NO_CHECK.match(part)
+
+
+def split_off(old: Sequence[str], new: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether all that a command line does not run any more is run, word for word, by one of the ``others``
+    of its file, and something of it is left."""
+    left = _parts("\n".join(new))
+    gone = [part for part in _parts("\n".join(old)) if part not in left]
+    known = {part for other in others for part in _parts(other)}
+    return bool(gone) and bool(left) and known.issuperset(gone)
+
+
 def _runs_less(old: Sequence[str], new: Sequence[str], fewer_lines: bool) -> Iterator[str]:
     gone = [part for part in old if part not in new]
     fresh = [part for part in new if part not in old]
+    if all_of := next((part for part in fresh if _ALL_OF.match(part)), ""):
+        named = [name.removeprefix("npm:") for name in re.findall(r"[\w:*.-]+", all_of)]
+        missing = [part for part in gone if not _is_named(part, named)]
+        yield from (f"no longer runs: {_short(part)}" for part in missing[:1])
+        return
     narrow = next((now for was, now in zip(gone, fresh, strict=False) if _is_narrowed(was, now)), "")
     if narrow and len(gone) == len(fresh):
         yield f"runs fewer tests: {_short(narrow)}"
     elif gone and (not fresh or (len(gone) > len(fresh) and fewer_lines)):
         yield f"no longer runs: {_short(gone[0])}"
+
+
+def _is_named(part: str, names: Sequence[str]) -> bool:
+    script = _SCRIPT_OF.search(part)
+    return script is not None and any(fnmatchcase(script[1], name) for name in names)
 
 
 def _is_narrowed(old: str, new: str) -> bool:

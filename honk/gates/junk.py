@@ -1,13 +1,15 @@
 """The gate ``junk``: files that nobody wants in a pull request.
 
 Only new files are looked at. What the repository ignores never gets here. A folder that the
-base already tracks (a committed ``dist/``, a ``vendor/``) is part of the repository.
+base already tracks (a committed ``dist/``, a ``vendor/``) is part of the repository. A file that the
+request names, and a folder that it asks to add, are flagged: whether they are meant, no rule can tell.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass
 
 from honk.core.types import Finding
 from honk.gates.content import Content, is_binary
@@ -24,13 +26,33 @@ _REMAINS = (
     "*.rej", "*.bak", "\\#*#", ".#*", ".DS_Store", "Thumbs.db", "desktop.ini", "nohup.out", "*.stackdump",
     "core.[0-9]*", "*.pid", "*.gcda", "*.gcno", "*.profraw", "CMakeCache.txt", "CMakeFiles/",
     "cmake-build-*/", ".phpunit.result.cache", ".phpunit.cache/", ".rspec_status", ".bundle/", ".cache/",
-    "TestResults/", "*.o", "*.obj", "*.lo",
+    "TestResults/", "*.o", "*.obj", "*.lo", "*.*.old", "*.*.save", "*.*.backup",
 )  # fmt: skip
 # Build output and copies of other people's code, unless the base has such a folder.
 _OUTPUT = (
     "node_modules", "bower_components", "dist", "out", "target", "venv", "env", "coverage", "obj", "vendor",
     "third_party", "Pods", "_build",
 )  # fmt: skip
+# Folders that are also names of packages: what stands in them decides.
+_OUTPUT_IN = {
+    **dict.fromkeys(
+        ("env", "venv"), re.compile(r"^(?:bin|lib|lib64|include|share|Scripts|Lib|Include)/|^pyvenv\.cfg$")
+    ),
+    **dict.fromkeys(
+        ("out", "target", "coverage"),
+        re.compile(
+            r"^(?:debug|release|(?:test-)?classes|generated[\w-]*|lcov-report|surefire-reports|maven-\w+)/"
+            r"|\.(?!(?:py|go|rs|rb|java|kt|scala|tsx?|cs|php|exs?|swift|c|cc|cpp|h|hpp)$)\w+$"
+        ),
+    ),
+}
+# ``build`` holds the scripts of a build in one repository, and what it made in another.
+_MADE = re.compile(
+    r"\.(?:html|css|map|class|o|obj|a|so|dll|exe|jar|wasm|d)$|[.-](?:min|bundle|chunk|[0-9a-f]{6,20})\.js$"
+)
+_MADE_WITH = re.compile(
+    r"\.(?:[cm]?js|json|txt|ico|png|jpe?g|gif|svg|webp|woff2?|ttf|eot|xml|webmanifest|gz|LICENSE)$"
+)
 _BUILT = re.compile(
     r"(?:^|/)(?:(?:bin|obj)/(?:Debug|Release)|build/(?:classes|libs|lib|reports|test-results|intermediates"
     r"|CMakeFiles))/"
@@ -58,45 +80,98 @@ _REPORT = re.compile(
     r"\.(?:md|txt)$",
     re.I,
 )
-_TEST_DATA = re.compile(r"(?:^|/)(?:testdata|fixtures|__fixtures__)/")  # may look like anything
+_TEST_DATA = re.compile(  # may look like anything
+    r"(?:^|/)(?:testdata|fixtures|__fixtures__)/|(?:^|/)(?:tests?|spec)/(?:.*/)?(?:\w*data|resources|samples|cases)/"
+)
+_LOG = re.compile(r"(?:^|/)logs?/(?:.*/)?[^/]+\.log(?:\.\d+)?$", re.I)
+_ENVIRONMENT = re.compile(r"(?:^|/)\.env(?:\.local|\.\w+\.local)?$")
+_VALUE = re.compile(rb"^\s*(?:export\s+)?\w+\s*=[ \t]*[^\s#]", re.M)
 _PROGRAM = (b"\x7fELF", b"MZ", b"\xcf\xfa\xed\xfe", b"\xfe\xed\xfa\xce", b"\xca\xfe\xba\xbe", b"!<arch>\n")
 
 
-def junk(content: Content, base: Set[str]) -> Iterator[Finding]:
-    """Findings about a path that the change adds. ``base`` are the folders of the base commit."""
-    file = content.file
-    if file.status != "A":
+_ADDS = (  # words of a request by which a folder is wanted in the repository
+    r"\b(?:add|commit|check(?:ed)?\s+in|includ|vendor|cop[yi]|creat|put|mov|track|ship|introduc|new)\w*\b"
+    r"(?:[^.;\n]|\.(?=\S)){0,80}?"
+)
+
+
+@dataclass(frozen=True)
+class Around:
+    """What a new file is judged by: ``folders`` of the base commit, ``added``: paths of all new files of
+    the change, ``request``: the requester's words without what they forbid."""
+
+    folders: Set[str]
+    added: Sequence[str]
+    request: str
+
+
+def junk(content: Content, around: Around) -> Iterator[Finding]:
+    """Findings about a path that the change adds."""
+    path = content.file.path
+    if content.file.status != "A":
         return
-    what = _what(file.path, content.new or b"", base)
-    if what:
-        yield Finding(gate=GATE, result="block", path=file.path, detail=f"{what}; leave it out of the change")
+    folder = _output_folder(path, around)
+    if folder:
+        what = f"build output or a copy of other code: the base has no folder {folder}"
+    else:
+        what = _what(path, content.new or b"")
+    if what and (_names(around.request, path) or (folder and _wants(around.request, folder))):
+        yield Finding(gate=GATE, result="flag", path=path, detail=f"{what} (the request names it)")
+    elif what:
+        yield Finding(gate=GATE, result="block", path=path, detail=f"{what}; leave it out of the change")
 
 
-def _what(path: str, data: bytes, base: Set[str]) -> str:
+def _names(request: str, path: str) -> bool:
+    name = rf"(?<![\w.-]){re.escape(path.rpartition('/')[2])}(?![\w-]|\.\w)"
+    refused = rf"(?:\b(?:no|not|never|without)\b|n['\u2019]t\b)(?:[^.;\n]|\.(?=\S)){{0,80}}?{name}"
+    return re.search(name, re.sub(refused, " ", request, flags=re.I), re.I) is not None
+
+
+def _wants(request: str, folder: str) -> bool:
+    """Whether the request asks to add the folder. Of a folder whose name is also a word, it must speak
+    as of a folder."""
+    name = re.escape(folder.rstrip("/").rpartition("/")[2])
+    said = rf"(?<![\w.-]){name}(?![\w-])"
+    if name in _OUTPUT_IN:
+        said = rf"(?<![\w.-]){name}(?:/|[`\"']|\s+(?:folder|directory))"
+    return re.search(_ADDS + said, request, re.I) is not None
+
+
+def _what(path: str, data: bytes) -> str:
+    elsewhere = re.search(r"(?:^|/)(?:tests?|scripts?|tools?|examples?|docs?)/", path)
     if matches(_REMAINS, path):
         return "" if _TEST_DATA.search(path) else "left over from a tool, an editor or a build"
-    folder = _output_folder(path, base)
-    if folder:
-        return f"build output or a copy of other code: the base has no folder {folder}"
+    if _LOG.search(path) and not elsewhere and not _TEST_DATA.search(path):
+        return "left over from a program"
+    if _ENVIRONMENT.search(path) and _VALUE.search(data):
+        return "the settings of one machine"
     if "/" not in path and (_ROOT_SCRATCH.match(path) or _REPORT.match(path)):
         return "a scratch file"
-    elsewhere = re.search(r"(?:^|/)(?:tests?|scripts?|tools?|examples?|docs?)/", path) or _MODULE.search(path)
-    if _SCRATCH.search(path) and not elsewhere:
+    if _SCRATCH.search(path) and not elsewhere and not _MODULE.search(path):
         return "a scratch file"
     if data.startswith(_PROGRAM) and is_binary(data):
         return "a compiled program or library"
     return ""
 
 
-def _output_folder(path: str, base: Set[str]) -> str:
+def _output_folder(path: str, around: Around) -> str:
+    """The folder of build output, or of copies, that the file stands in; empty if in none."""
     parts = path.split("/")[:-1]
     for number, part in enumerate(parts):
         folder = "/".join(parts[: number + 1])
-        if (
-            part in _OUTPUT
-            and folder not in base
-            and not _SOURCE_ROOTS.search("/".join(parts[:number]) + "/")
-        ):
+        inside = path[len(folder) + 1 :]
+        if folder in around.folders or _SOURCE_ROOTS.search("/".join(parts[:number]) + "/"):
+            continue
+        if part in _OUTPUT and (part not in _OUTPUT_IN or _OUTPUT_IN[part].search(inside)):
+            return folder + "/"
+        if part == "build" and _is_made(folder, around.added):
             return folder + "/"
     built = _BUILT.search(path)
-    return built[0].strip("/") + "/" if built and built[0].strip("/") not in base else ""
+    return built[0].strip("/") + "/" if built and built[0].strip("/") not in around.folders else ""
+
+
+def _is_made(folder: str, added: Sequence[str]) -> bool:
+    """Whether a new folder has nothing that somebody wrote."""
+    inside = [path for path in added if path.startswith(f"{folder}/")]
+    made = any(_MADE.search(path) for path in inside)
+    return made and all(_MADE.search(path) or _MADE_WITH.search(path) for path in inside)

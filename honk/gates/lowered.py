@@ -13,7 +13,7 @@ from typing import Literal
 
 from honk.core.types import Finding
 from honk.gates.collect import words
-from honk.gates.commands import fewer_by_default, is_test_command, weaker_command
+from honk.gates.commands import fewer_by_default, is_test_command, split_off, weaker_command
 from honk.gates.content import MAX_BYTES, Content
 from honk.gates.elsewhere import Elsewhere, entries, of_others, said
 from honk.gates.fresh import Base, introduced, is_fresh, replaced
@@ -108,6 +108,11 @@ _GENERATED = re.compile(
     re.I,
 )
 _USUAL = ("E501", "W503", "E203", "coverage")  # what a formatter takes over, and reports
+# What coverage cannot reach, in its own documentation of exclude_lines and exclude_also.
+_NEVER_COVERED = re.compile(
+    r"pragma:|^(?:if|elif)\s+(?:0|False|typing|TYPE_CHECKING|__name__|self\.debug|settings\.DEBUG|MYPY)\b"
+    r"|NotImplemented|AssertionError|assert_never|abstractmethod|overload|__repr__|__str__|Protocol|^\W*\.\W*$"
+)
 _RANK = (  # from lax to strict
     "off", "none", "false", "0", "allow", "ignore", "info", "information", "hint", "1", "warn", "warning",
     "warnings", "basic", "standard", "2", "deny", "error", "forbid", "true", "strict", "all", "recommended",
@@ -205,7 +210,7 @@ def _compare(
         for result, detail in narrower(path, key, old, new, files):
             yield ("flag" if moved else result), detail
         moved = moved or elsewhere.explains(key, old, new) or elsewhere.may_be_asked(old, new, about=key)
-        moved = moved or _GENERATED.search(key) is not None
+        moved = moved or _GENERATED.search(key) is not None or _is_split(key, old, new, after)
         if key.endswith("addopts") and not old and (less := fewer_by_default(new)):
             yield ("flag" if words(less) <= elsewhere.lost else "block"), f"{key}: {less} is new"
         for result, detail in list(_key(key, old, new, harmless, path)) or _selection(key, old, new, after):
@@ -213,6 +218,12 @@ def _compare(
             yield ("flag" if moved else result), detail
     if path.endswith(".pre-commit-config.yaml"):
         yield from _hooks(before, after)
+
+
+def _is_split(key: str, old: Sequence[str], new: Sequence[str], after: Flat) -> bool:
+    """Whether what a command does not run any more is what another one of the file runs."""
+    others = ["\n".join(values) for name, values in after.items() if name != key and is_test_command(name)]
+    return is_test_command(key) and split_off(old, new, others)
 
 
 def _selected(flat: Flat, known: frozenset[str] = frozenset()) -> frozenset[str]:
@@ -283,6 +294,7 @@ def _ignores(key: str, old: tuple[str, ...], new: tuple[str, ...], fresh: Sequen
         start = entry.strip("*/.")
         harmless = (
             entry in _USUAL
+            or (re.search(r"exclude_(?:lines|also)$", key) and _NEVER_COVERED.search(entry))
             or _GENERATED.search(entry)
             or any(_leaf(entry) == _leaf(other) for other in known)
             or any(start and (path.startswith(start) or _is_rule(entry, path)) for path in fresh)

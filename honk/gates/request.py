@@ -43,6 +43,10 @@ _SKIPS = re.compile(
     r"|\b" + _TESTS + r"\b" + _NEAR + r"\b(?:skipp?|disabl|quarantin|xfail|ignor)(?:e|ed|ing)?\b",
     re.I,
 )
+_VERSIONS = re.compile(  # of a platform that is no longer supported
+    r"\b(?:drop|remov|end|retir|stop|requir|no longer)\w*\b" + _NEAR + r"\b[a-z][\w+.]*\s*v?\d+(?:\.\d+)*\b",
+    re.I,
+)
 _NEGATION = (
     r"(?:(?<![\w-])(?:not|never|no|none|nothing|without|cannot|neither|nor|avoid|refrain|instead of"
     r"|rather than)(?![\w-])|n['\u2019]t\b)"
@@ -87,7 +91,7 @@ class Asked:
     ``removal``: what is to be removed. ``rewrites``: the tests themselves are to get another form.
     ``looser``: comparisons are to be less exact. ``skips``: tests are to be left out. ``exempts``:
     names, rules and numbers of a request to make the rules of a verifier laxer. ``tests_to_remove``:
-    words of a request to remove tests.
+    words of a request to remove tests. ``versions``: that an old version is no longer supported.
     """
 
     removal: frozenset[str] = frozenset()
@@ -96,6 +100,7 @@ class Asked:
     skips: bool = False
     exempts: frozenset[str] = frozenset()
     tests_to_remove: frozenset[str] = frozenset()
+    versions: bool = False
 
 
 NOTHING = Asked()
@@ -116,6 +121,7 @@ def asked(request: str) -> Asked:
         rewrites=_REWRITES.search(request) is not None,
         looser=_LOOSER.search(request) is not None,
         skips=_SKIPS.search(request) is not None,
+        versions=_VERSIONS.search(request) is not None,
         exempts=said | parts if _EXEMPTS.search(request) else frozenset(),
     )
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from honk.gates.content import MAX_BYTES, Content, is_binary
+from honk.gates.dependencies import is_lock
 from honk.gates.lowered import configures
 from honk.gates.paths import is_test
 from honk.gates.syntax import language_of
@@ -30,7 +32,17 @@ _DEFINED = re.compile(
     r"|^\s*(?:[\w<>*&:]+\s+)+\**([A-Za-z_]\w{2,})\s*\([^;]*\)\s*(?:const\s*)?\{",
 )
 _WORD = re.compile(r"\w+")
+_COPIED = re.compile(r"(?:^|/)(?:_?vendor(?:ed)?|third_party|node_modules|Pods)/")
+_COPIES = re.compile(r"(?:^|/)(?:modules|vendor)\.txt$|(?:^|/)go\.mod$|(?:^|/)vendor\.json$")
 _LONGEST = 500  # characters of a line in which a definition is looked for
+
+
+def copied(paths: Sequence[str]) -> frozenset[str]:
+    """Paths of other people's code that a change brings up to date: its tests come and go with it. What
+    says which version it has must have changed, too."""
+    if not any(_COPIES.search(path) or is_lock(path) for path in paths):
+        return frozenset()
+    return frozenset(path for path in paths if _COPIED.search(path))
 
 
 class Suite:

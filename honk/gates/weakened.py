@@ -43,6 +43,8 @@ from honk.gates.vacuous import alternative
 GATE = "weakened-tests"
 _PREPARES = re.compile(r"autouse\s*=\s*True|def set_?up\w*\(|@Before\w*\b|void SetUp\(", re.I)
 _GENERATED = re.compile(r"@given\b|proptest!|quickcheck|\bfc\.property\b|\bforAll\b")
+_CALLEE = re.compile(r"(?:await\s+)?(?:[\w$]+(?:\.|::|->))*\$?(\w+)\s*\(")
+_VERSION = re.compile(r"version|\bpy3\d|\bJRE\b", re.I)
 _UNPARSABLE = 10  # files that their grammar does not read, after which all others are compared as text
 # Of a whole test, whatever it asserts: Rust's attribute, JUnit 4's parameter.
 _EXPECTS_FAILURE = re.compile(r"should_panic|@\w*Test\s*\(\s*expected")
@@ -105,6 +107,12 @@ class _Comparison:
         self._as_many = come >= sum(case.test for case in self._lost)
         self._kept = {check.key for case in after for check in case.checks}
         self._tested = {check.key for case in after if case.test for check in case.checks}
+        # How much a call of the files' own helpers says: what the strictest assertion in it says.
+        self._helpers = {
+            leaf(case): max(strength(check.plain) for check in case.checks)
+            for case in after
+            if case.name and not case.test and case.checks
+        }
         changed = [*self._new, *(now for old, now in self._pairs if old.text != now.text)]
         self._added = changed[:COMPARED]  # where a moved assertion may stand now
         self._places = [self._place(case) for case in self._added if case.checks]
@@ -177,12 +185,12 @@ class _Comparison:
 
     def _weaker(self, old: Case, new: Case, before: Check, now: Check) -> Iterator[Finding]:
         detail = f"{new.name}: {short(before.text)} became {short(now.text)}"
-        rank, least = strength(now.plain), strength(before.plain)
+        rank, least = self._strength(now), strength(before.plain)
         fails_now = expects_failure(now.plain) and not expects_failure(before.plain)
         asked = MAY_BE_ASKED if self._asked.looser else ""
         if rank < least and not (fails_now and rank == 2) and not same_truth(before, now):
             had = sum(strength(check.plain) >= least for check in old.checks)
-            has = sum(strength(check.plain) >= least for check in new.checks)
+            has = sum(self._strength(check) >= least for check in new.checks)
             if has < had and not self._moved(before):
                 doubt = IN_ITS_PLACE if keeps_expected(before, now) else asked
                 yield self._blame(old, f"a weaker assertion in {detail}", before.text, doubt)
@@ -197,6 +205,10 @@ class _Comparison:
             yield _found(new.path, f"anything will do in {detail}", doubt=IN_ITS_PLACE)
         elif (value := dropped(before, now, new)) and not self._moved(before):
             yield _found(new.path, f"not compared with {value} any more: {detail}", doubt=IN_ITS_PLACE)
+
+    def _strength(self, check: Check) -> int:
+        callee = _CALLEE.match(check.plain)
+        return max(strength(check.plain), self._helpers.get(callee[1], 0) if callee else 0)
 
     # ---- a test that is gone ------------------------------------------------------------
 
@@ -217,6 +229,8 @@ class _Comparison:
             if id(new) not in self._spent and is_successor(case, new):
                 self._spent.add(id(new))
                 return IN_ITS_PLACE
+        if self._asked.versions and any(_VERSION.search(skip.marker) for skip in case.skips):
+            return MAY_BE_ASKED
         named = words(f"{case.path} {case.name}".replace("_", " ")) & self._asked.tests_to_remove
         return MAY_BE_ASKED if named or (self._asked.rewrites and self._as_many) else ""
 
