@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from honk.gates import conditions
 from honk.gates.collect import Check, Collector, words
 from honk.gates.skips import FILE_SKIPS, HIDDEN_TAGS, SKIPS, is_conditional
 from honk.gates.syntax import CALLS, Tree, language_of, parse
@@ -19,10 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Skip:
-    """A marker that keeps a test from running. ``certain``: here and in CI, not only elsewhere."""
+    """A marker that keeps a test from running. ``certain``: here and in CI, not only elsewhere.
+    ``around``: it decides whether the test exists, and says nothing of a helper."""
 
     marker: str
     certain: bool
+    around: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,9 +81,15 @@ _ANNOTATED = re.compile(
     r"|#\[(?:\w+::)*(?:test|rstest|bench|test_case|quickcheck|wasm_bindgen_test)\b|#\[\s*(?:Test"
     r"|DataProvider)\b"
 )
+# A method that no runner of its language calls, whatever else marks it as a test.
+_HIDDEN = {
+    "php": re.compile(r"\b(?:private|protected)\s"),
+    **dict.fromkeys(("java", "kotlin", "csharp"), re.compile(r"\bprivate\s")),
+}
 # What a whole test must end with: Rust's attribute, JUnit 4's parameter, Pest's chain.
 _WHOLE_TEST = re.compile(r"should_panic\b[^\]]*|@Test\s*\(\s*expected[^)]*\)|\}\)->throws\([^)]*\)")
 _MOCKS = ("javascript", "python")  # languages in which a file may replace what all of its tests call
+_CONDITIONAL = re.compile(r"(?:if|unless|elif|preproc_if|preproc_elif|binary)(?:_|def|$)")
 _NAMED = {
     "python": re.compile(r"^test"),
     "go": re.compile(r"^(?:Test|Example|Fuzz)"),
@@ -117,13 +126,14 @@ class _Reader:
             unit = self._unit(child)
             group = self._group(child) if unit is None else None
             if unit is not None:
-                yield self._case(child, unit, names, skips)
+                yield self._case(child, unit, names, (*skips, *_behind(self._tree, node, child)))
             elif group is None:
-                yield from self._visit(child, names, skips)
+                yield from self._visit(child, names, (*skips, *_behind(self._tree, node, child)))
             else:
                 start, end = self._head(child)
                 self._blank.append((start, end))
-                yield from self._visit(child, (*names, group), (*skips, *self._skips(start, end, child)))
+                marks = (*skips, *_behind(self._tree, node, child), *self._skips(start, end, child))
+                yield from self._visit(child, (*names, group), marks)
 
     def _head(self, node: Node) -> tuple[int, int]:
         """The bytes of a group that say what it is: marks, name and title."""
@@ -163,11 +173,14 @@ class _Reader:
         before = "".join(self._tree.text(n) for n in self._decorators(node))
         named_test = bool(named and named.match(text)) and self._is_collected(node)
         test = named_test or bool(_ANNOTATED.search(before + header.partition("{")[0]))
-        return text, test
+        hidden = _HIDDEN.get(language)
+        return text, test and not (
+            hidden and hidden.search(header.partition("(" if language == "php" else "{")[0])
+        )
 
     def _is_collected(self, node: Node) -> bool:
-        """False for a method of a class in which pytest looks for no tests: it is called otherwise,
-        and neither derives from another nor is derived from."""
+        """False for a method of a class in which pytest looks for no tests: it is called otherwise, or has an
+        ``__init__``, and neither derives from another nor is derived from."""
         holder = node.parent.parent if node.parent is not None else None
         if holder is not None and holder.type == "block":  # the function is decorated
             holder = holder.parent
@@ -175,8 +188,10 @@ class _Reader:
             return True
         name = holder.child_by_field_name("name")
         title = self._tree.text(name) if name is not None else ""
-        if title.startswith("Test") or holder.child_by_field_name("superclasses") is not None:
+        if holder.child_by_field_name("superclasses") is not None:
             return True
+        if title.startswith("Test"):
+            return "def __init__(" not in self._tree.plain(holder)
         derived = rf"class\s+\w+\([^)]*\b{re.escape(title)}\b"
         return re.search(derived, self._tree.code.decode("utf-8", "replace")) is not None
 
@@ -231,7 +246,8 @@ class _Reader:
         runs_others = unit[0] == "main" or re.search(r"\bsuite\.Run\(", text)
         test = unit[1] and (bool(checks) or not runs_others)
         replaced = self._mocked is not None and any(self._mocked.search(check.text) for check in checks)
-        marks, rows, waits = (*skips, *own), tuple(found.rows), tuple(found.waits)
+        marks = tuple(skip for skip in (*skips, *own) if test or not skip.around)
+        rows, waits = tuple(found.rows), tuple(found.waits)
         return Case(self._path, name, test, text, checks, marks, rows, waits, replaced)
 
     def _rest(self) -> Case:
@@ -242,6 +258,7 @@ class _Reader:
         skips = [Skip(m[0], not is_conditional(m[0], self._line(text, m))) for m in SKIPS.finditer(text)]
         source = self._tree.code.decode("utf-8", "replace")
         skips += [Skip(m[0].strip(), True) for m in FILE_SKIPS.finditer(source[:4000])]
+        skips += _under(self._tree.language, source, whole=True)
         checks = tuple(check for check in found.checks if not is_vacuous(check.text))
         rows, plain = tuple(found.rows), self._outside(self._tree.code)
         return Case(self._path, "", bool(checks), plain, checks, tuple(skips), rows)
@@ -264,6 +281,9 @@ class _Reader:
             at = start + len(plain[: match.start() + lead].encode())
             marker = self._tree.code[at : at + 200].decode("utf-8", "replace").partition("\n")[0][:120]
             yield Skip(marker, not is_conditional(marker, self._condition(at, top)))
+        text = self._tree.code[start:end].decode("utf-8", "replace")
+        for skip in _under(self._tree.language, text):
+            yield Skip(skip.marker, skip.certain, around=True)
 
     def _condition(self, at: int, top: Node) -> str:
         """The condition of the innermost ``if`` around a place, up to the test itself."""
@@ -273,3 +293,36 @@ class _Reader:
                 return self._tree.text(node)[:200].partition("\n")[0]
             node = node.parent
         return ""
+
+
+def _under(language: str, text: str, whole: bool = False) -> Iterator[Skip]:
+    """The conditions that stand before a test or group, or, with ``whole``, that a file has."""
+    found: Iterable[tuple[str, float]] = ()
+    if language == "go" and whole:
+        found = conditions.of_go(text)
+    elif language == "rust" and (whole or text.startswith("#")):  # not those in a function
+        found = conditions.of_rust(text[:4000], whole)
+    elif language == "ruby" and not whole:
+        found = conditions.of_rspec(text)
+    for marker, value in found:
+        if value < conditions.HERE:
+            yield Skip(marker, value == conditions.NEVER)
+
+
+def _behind(tree: Tree, node: Node, child: Node) -> Iterator[Skip]:
+    """The condition of ``node`` under which ``child`` exists, if it is not one that holds here."""
+    condition = node.child_by_field_name("condition")
+    if node.type == "preproc_ifdef":
+        condition = node.child_by_field_name("name")
+    elif node.type == "binary_expression" and "&&" in [part.type for part in node.children]:
+        condition = node.child_by_field_name("left")
+    if condition is None or child == condition or not _CONDITIONAL.match(node.type):
+        return
+    marker = tree.text(node).partition("\n")[0][:120]
+    value = conditions.worth(tree.text(condition)[:500])
+    opposite = marker.startswith(("#ifndef", "unless")) or node.type == "unless_modifier"
+    if opposite != (child == node.child_by_field_name("alternative")):
+        value = conditions.ALWAYS - value
+    guard = marker.startswith("#ifndef") and value == conditions.UNKNOWN  # of a header, mostly
+    if value < conditions.HERE and not guard:
+        yield Skip(marker, value == conditions.NEVER, around=True)

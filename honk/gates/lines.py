@@ -32,6 +32,7 @@ _SWITCHES = re.compile(
     r"|set_tests_properties.*DISABLED"
     r"|\badd_test\s*\([^)]*\bCOMMAND\s+\"?(?:(?:\$\{CMAKE_COMMAND\}|cmake)\"?\s+-E\s+(?:true|echo)"
     r"|(?:/(?:usr/)?bin/)?(?:true|echo|:))(?=[\s)\"])"
+    r"|\bat_exit\b[^\n]*\bexit!?\s*\(?\s*(?:0|true)\b|\bconfig\.(?:before|around)\b[^\n]*[{|]\s*skip\b"
     r"|--gtest_filter\b|--run_test=|--test-case(?:-exclude)?=",
     re.I,
 )

@@ -20,6 +20,7 @@ _RESULT = re.compile(
 )
 _EXITS = re.compile(r"\bos\.Exit\(\s*0\s*\)|\bsyscall\.Exit\(\s*0")
 _RUNS = re.compile(r"\.Run\(\s*\)|\(\s*(?:&?\w+,\s*)*m\s*[,)]")  # itself, or by what it gives its m to
+_LOADS = re.compile(r"\btests\b|addTest|loadTests|discover|makeSuite", re.I)
 _MATCHER = re.compile(
     r"\bexpect\.extend\(\s*\{[^}]*?\b(to(?:Be|Equal|StrictEqual|Match|Contain|Throw))\s*[:(]"
 )
@@ -40,16 +41,25 @@ def neutered(before: Sequence[Case], after: Sequence[Case]) -> Iterator[tuple[st
         program = leaf(case) == "main" and language_of(case.path) == "cpp"
         if program and _RESULT.search(case.text) and not _RESULT.search(mains.get(case.path, case.text)):
             yield case.path, "main gives success whatever its checks found"
-    kept = {case.text for case in before}
-    for case in after:
-        ignores = _EXITS.search(case.text) or not _RUNS.search(case.text)
-        if leaf(case) == "TestMain" and language_of(case.path) == "go" and case.text not in kept and ignores:
-            yield case.path, "TestMain gives success whatever the tests found"
+    yield from _run_by_hand(before, after)
     known = {(case.path, name) for case in before for name in _MATCHER.findall(case.text)}
     for case in after:
         for name in _MATCHER.findall(case.text):
             if (case.path, name) not in known:
                 yield case.path, f"the matcher {name} is replaced by one of the file's own"
+
+
+def _run_by_hand(before: Sequence[Case], after: Sequence[Case]) -> Iterator[tuple[str, str]]:
+    """What a file runs of its tests, where it says so: Go's ``TestMain``, unittest's ``load_tests``."""
+    kept = {case.text for case in before}
+    for case in after:
+        hook = leaf(case) == "load_tests" and language_of(case.path) == "python"
+        if hook and case.text not in kept and not _LOADS.search(case.text.partition(":\n")[2]):
+            yield case.path, "load_tests gives none of the tests"
+    for case in after:
+        ignores = _EXITS.search(case.text) or not _RUNS.search(case.text)
+        if leaf(case) == "TestMain" and language_of(case.path) == "go" and case.text not in kept and ignores:
+            yield case.path, "TestMain gives success whatever the tests found"
 
 
 def _macros(cases: Sequence[Case]) -> Iterator[tuple[str, str, str]]:

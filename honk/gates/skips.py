@@ -14,18 +14,14 @@ SKIPS = re.compile(
     r"|\bf(?:it|describe|context)\s*[(\s]|\bthis\.skip\s*\(|\bt\.skip\s*\(|\b(?:skip|todo"
     r"|only)\s*:\s*(?:true|\")"
     r"|\b(?:t|b|tb)\.Skip(?:f|Now)?\s*\(|#\[\s*ignore\b"
-    r"|#\[\s*cfg\s*\(\s*(?:any\s*\(\s*\)|all\s*\(\s*test\s*,\s*feature\b)"
     r"|@Disabled\w*|@Ignore\w*|@EnabledIf\w*|@EnabledOn\w*|\bassumeTrue\s*\(\s*false|\bAssume\.\w+"
     r"|\bassumeT\w+\s*\("
-    r"|\bSkip\s*=|\[\s*Ignore\b|\[\s*Explicit\b|\bAssert\.(?:Ignore|Inconclusive|Skip)\w*\s*\("
+    r"|\bSkip\s*=|\[\s*(?:(?:Test\w*|DataTestMethod|Fact|Theory)\b[^\]\n]*,\s*)?(?:Ignore|Explicit)\b|\bAssert\.(?:Ignore|Inconclusive|Skip)\w*\s*\("
     r"|^[ \t]*(?:skip|pending)\b(?!\s*[=.:])|\bmarkTest(?:Skipped|Incomplete)\s*\(|->(?:skip|todo)\s*\("
     r"|\bDISABLED_|\bGTEST_SKIP\b|\bSKIP\s*\(|doctest::skip|\bdisabled\s*\(\s*\)|\bshould_fail\s*\(",
     re.M,
 )
-_GO_TAGS = r"linux|windows|darwin|unix|\w*bsd|android|ios|js|wasm|amd64|arm64|arm|386|cgo|race|go1"
-FILE_SKIPS = re.compile(  # a tag of one's own is never set unless somebody asks for it
-    rf"^\s*//\s*(?:go:build|\+build)\s+(?!(?:{_GO_TAGS})\b)[a-z]\w*\s*$|^#!\[cfg\(any\(\)\)\]", re.M
-)
+FILE_SKIPS = re.compile(r"^[ \t]*#[ \t]*define[ \t]+NDEBUG\b", re.M)  # assert() does nothing after it
 HIDDEN_TAGS = re.compile(r"\[(?:\.[^\]\"]*|!mayfail|!shouldfail)\]")  # Catch2
 _CONDITIONAL = re.compile(
     r"feature\b|skipif|skip(?:If|Unless)|Disabled(?:On|If|For)|Enabled|runIf|importorskip|[Aa]ssume"

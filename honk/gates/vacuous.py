@@ -183,6 +183,7 @@ _REPLACED = re.compile(
     r"|\bmonkeypatch\.setattr\(\s*(?:\w+\.)*(?P<target>\w+)\s*,\s*[\"'](?P<attribute>\w+)[\"']\s*,\s*lambda"
     r"|\bspyOn\(\s*(?P<object>\w+)\s*,\s*[\"'](?P<method>\w+)[\"']\s*\)\.mock(?:Return|Resolved)Value"
 )
+_SUBJECT = re.compile(r"^(\w+)\s*=\s*(?:\w+\.)*(?:Magic|Async)?Mock\(\s*(?:\w+\s*=|\[)", re.M)
 _MODULE = re.compile(
     r"\b(?:jest|vi)\.mock\(\s*[\"']([^\"']+)[\"']\s*,(?![^;]*\b(?:requireActual|importActual)\b)"
 )
@@ -200,6 +201,7 @@ def file_mocks(source: str) -> re.Pattern[str] | None:
     themselves."""
     fixtures = mocks(source) if "autouse" in source else None
     called = [fixtures.pattern] if fixtures else []
+    called += [rf"(?<![\w.]){name}\(" for name in _SUBJECT.findall(source)]
     for module in _MODULE.findall(source):
         loads = rf"(?:from\s+|=\s*(?:await\s+)?(?:require|import)\()[\"']{re.escape(module)}[\"']"
         lists = re.findall(rf"\{{([^}}]*)\}}\s*{loads}", source)
