@@ -33,6 +33,7 @@ from honk.gates.fresh import Base
 from honk.gates.hidden import hidden_characters, scan_hidden, visible
 from honk.gates.junk import Around, junk
 from honk.gates.lowered import is_config, lowered, uncompared
+from honk.gates.members import lists_members, members
 from honk.gates.paths import protected_paths, tests_changed
 from honk.gates.policy import DEFAULTS, GatePolicy, apply, can_permit, combined, matches
 from honk.gates.request import asked, wanted
@@ -70,6 +71,8 @@ def _inspect(change: Change, source: Source, policy: GatePolicy) -> Iterator[Fin
         yield from junk(content, around)
     yield from change_size(len(change.files), lines)
     yield from lowered(suite.configs, added, base, request)
+    deleted = (file.path for file in change.files if file.status == "D")
+    yield from members(suite.lists, deleted, base, words)
     yield from locks(change.files, words)
     theirs = copied([file.path for file in change.files])
     for finding in weakened(suite.tests, suite.gone(), request):
@@ -90,7 +93,9 @@ def _file(content: Content, policy: GatePolicy) -> Iterator[Finding]:
 def _base(change: Change, source: Source) -> Base:
     """What the base holds; asked for only where the change adds a file, or touches what configures a
     verifier."""
-    asks = any(file.status == "A" or is_config(file.path) for file in change.files)
+    asks = any(
+        file.status == "A" or is_config(file.path) or lists_members(file.path) for file in change.files
+    )
     return Base(source.files(change.base) if asks else {}, source.read)
 
 

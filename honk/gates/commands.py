@@ -44,7 +44,25 @@ _LESS = re.compile(
     r"|--exclude-regex|--label-exclude|--exclude-task|-short\b|--bail=0|--allow-warnings"
     r"|-A\s+(?:warnings|clippy)"
     r"|--cap-lints|--no-strict|--keep-going\b|--filter[= ]|--exclude-group|--invert|-t\s+[\"']"
+    r"|--testNamePattern\b|--test-name-pattern\b|\s-run[= ](?![^\n]*-bench)"
+    r"|\b(?:vitest|jest|playwright|mocha|phpunit)\b[^\n&;|]*--retr(?:y|ies)[= ][1-9]"
     r"|--grep[= ]|--only-changed|--onlyChanged|-p\s+no:|--reruns"
+)
+_TOOL = re.compile(
+    r"\b(pytest|py\.test|jest|vitest|mocha|ava|cargo\s+test|cargo\s+nextest|go\s+test|rspec|phpunit|pest|bats)"
+    r"(?=\s|$)([^\n&;|>]*)"
+)
+_FLAGS = re.compile(  # options that take no value after a space; of any other the next word is its value
+    r"-(?:[qvxslfr]+|r[A-Za-z]|race|cover|short|json)|--(?:verbose|quiet|ci|coverage|silent|runInBand|recursive|color"
+    r"|colors|no-cov|release|all|workspace|all-features|all-targets|locked|offline|frozen|exitfirst|testdox|parallel"
+    r"|lib|bins|doc|tests|examples|no-fail-fast)$"
+)
+_LISTS_ONLY = re.compile(
+    r"(?<=\s)--(?:version|help|collect-only|co|setup-plan|listTests|list-tests|no-run)(?=\s|$)"
+)
+_OF_CARGO = re.compile(r"(?<=\s)--(?:lib|bins?|doc|tests?|examples?)\b")
+_NOTHING = re.compile(
+    r"^(?:true|:|exit\s+0|echo\b[^&|;]*|node\s+-e\s+[\"']?(?:0|process\.exit\(0?\))?;?[\"']?)$"
 )
 _STRICTER = re.compile(
     r"--cov-fail-under[= ]\d+|--fail-under[= ]\d+|--strict[\w-]*|-D\s*warnings|--deny\s+\S+|-race\b"
@@ -102,7 +120,7 @@ def _swallowed(text: str, before: str) -> dict[str, str]:
 
 
 def _is_check(part: str, before: str) -> bool:
-    if _GROUP_ENDS.search(part) or re.search(rf"^\s*{re.escape(part)}\s*$", before, re.M):
+    if _GROUP_ENDS.search(part) or re.search(rf"^[ \t]*{re.escape(part)}[ \t]*$", before, re.M):
         return True
     return RUNNERS.search(part) is not None and not _OF_NO_CHECK.match(part)
 
@@ -124,7 +142,8 @@ def _runs_less(old: Sequence[str], new: Sequence[str], fewer_lines: bool) -> Ite
         missing = [part for part in gone if not _is_named(part, named)]
         yield from (f"no longer runs: {_short(part)}" for part in missing[:1])
         return
-    narrow = next((now for was, now in zip(gone, fresh, strict=False) if _is_narrowed(was, now)), "")
+    changed = zip(gone, fresh, strict=False)
+    narrow = next((now for was, now in changed if _is_narrowed(was, now) or _names_less(was, now)), "")
     if narrow and len(gone) == len(fresh):
         yield f"runs fewer tests: {_short(narrow)}"
     elif gone and (not fresh or (len(gone) > len(fresh) and fewer_lines)):
@@ -144,6 +163,46 @@ def _is_narrowed(old: str, new: str) -> bool:
         return False
     below = [any(w == p or w.startswith(p.rstrip("/") + "/") for p in paths) for w in now]
     return all(below) and "/" in "".join(now)
+
+
+def _names_less(old: str, new: str) -> bool:
+    """Whether the same runner names what it runs, and did not before, or only tells what there is."""
+    was, now = _TOOL.search(old), _TOOL.search(new)
+    if was is None or now is None or was[1].split() != now[1].split():
+        return False
+    kinds = (_LISTS_ONLY, _OF_CARGO) if was[1].startswith("cargo") else (_LISTS_ONLY,)
+    if any(kind.search(now[2]) and not kind.search(was[2]) for kind in kinds):
+        return True
+    before, after = _targets(was[2]), _targets(now[2])
+    if before or not after:
+        return False
+    return was[1].startswith("cargo") or any(_is_part(target) for target in after)
+
+
+def _targets(arguments: str) -> list[str]:
+    """The paths and names among the arguments of a runner, but for those that stand for all."""
+    found, is_value = [], False
+    for word in arguments.split():
+        if word == "--":
+            break
+        if not is_value and not word.startswith(("-", "{", "$", '"$', "%")):
+            found.append(word.strip("\"'"))
+        is_value = word.startswith("-") and "=" not in word and _FLAGS.match(word) is None
+    return [word for word in found if word not in (".", "./", "./...", "run")]
+
+
+def _is_part(target: str) -> bool:
+    """Whether a path is more than a folder at the top, which holds all tests in many repositories."""
+    path = target.removeprefix("./").rstrip("/")
+    return "*" not in path and ("/" in path or re.search(r"\.\w+$", path) is not None)
+
+
+def does_nothing(old: Sequence[str], new: Sequence[str]) -> bool:
+    """Whether a command that ran something that verifies only says that all is well now."""
+    after = [part for line in new for part in re.split(r"&&|;", line)]
+    return (
+        bool(RUNNERS.search("\n".join(old))) and bool(after) and all(_NOTHING.match(p.strip()) for p in after)
+    )
 
 
 def fewer_by_default(options: Sequence[str]) -> str:

@@ -140,6 +140,6 @@ def _infix(cfg: str) -> str:
 
 def of_rspec(text: str) -> Iterator[tuple[str, float]]:
     """The condition that an example or group of RSpec has as metadata."""
-    if match := _BY_TAG.match(text):
+    if match := _BY_TAG.match(text[:1000]):
         value = worth(match[2])
         yield f"{match[1]}: {match[2]}", ALWAYS - value if match[1] == "unless" else value

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Literal
 
 from honk.gates.collect import words
-from honk.gates.commands import weaker_command
+from honk.gates.commands import does_nothing, weaker_command
 from honk.gates.hooks import weak_hooks
+from honk.gates.skips import RERUNS
 
 Found = tuple[Literal["block", "flag"], str]
 
@@ -33,13 +34,14 @@ _SWITCHES = re.compile(
     r"|\badd_test\s*\([^)]*\bCOMMAND\s+\"?(?:(?:\$\{CMAKE_COMMAND\}|cmake)\"?\s+-E\s+(?:true|echo)"
     r"|(?:/(?:usr/)?bin/)?(?:true|echo|:))(?=[\s)\"])"
     r"|\bat_exit\b[^\n]*\bexit!?\s*\(?\s*(?:0|true)\b|\bconfig\.(?:before|around)\b[^\n]*[{|]\s*skip\b"
+    r"|^\s*(?:test|build)\s.*--test_tag_filters=|<(?:excludedGroups|groups)>"
     r"|--gtest_filter\b|--run_test=|--test-case(?:-exclude)?=",
     re.I,
 )
 _STRICTNESS = re.compile(
     r"<TreatWarningsAsErrors>\s*true|\bset\s+-[a-z]*e[a-z]*\b|-Werror\b|failOnWarning=\"true\""
     r"|failOnRisky=\"true\"|allWarningsAsErrors\s*=\s*true|warningsAsErrors\s+true"
-    r"|failOnWarning\s*=\s*true",
+    r"|failOnWarning\s*=\s*true|\bwerror\s*=\s*true",
     re.I,
 )
 _NUMBERS = re.compile(
@@ -49,7 +51,8 @@ _NUMBERS = re.compile(
     re.I,
 )
 _LISTS = re.compile(
-    r"\b(include|testMatch|testRegex|specs?|projects|roots|files)\b[\"']?\s*[:=]\s*\[([^\]]*)\]"
+    r"\b(include|testMatch|testRegex|specs?|pattern|test_files|projects|roots|files)\b[\"']?\s*[:=]\s*"
+    r"(\[[^\]]*\]|[\"'][^\"'\n]*[\"'])"
 )
 _MAXIMA = ("--max-warnings",)
 _REGISTERED = re.compile(
@@ -86,7 +89,10 @@ _USUAL = re.compile(  # what no test of the repository stands in
     r"|\.snap\b|\.idea|\.d\.ts|^\*\.(?:md|svg|lock)$",
     re.I,
 )
-_SCRIPT = re.compile(r"\.(?:sh|bash|ps1|bat)$")
+_SCRIPT = re.compile(r"\.(?:sh|bash|ps1|bat)$|(?:^|/)(?:bin|scripts?|ci|hack|tools)/[\w-]+$")
+_PROGRAM = re.compile(r"(?:^|/)(?:noxfile|run_?tests?)\.py$")
+_GIVES_RESULT = re.compile(r"(?:\bsys\.exit|\bos\._exit|\braise\s+SystemExit)\(\s*(?!0?\s*\))")
+_RUN = re.compile(r"\.run\(((?:[^()]|\([^()]{0,500}\)){0,2000})\)")
 _MAKE = re.compile(r"(?:[Mm]akefile|\.mk|[Jj]ustfile)$")
 
 
@@ -120,10 +126,30 @@ def lowered_lines(path: str, old: bytes | None, new: bytes | None) -> Iterator[F
     if _SCRIPT.search(path):
         yield from (("block", why) for why in weaker_command(before, after))
         return
+    if _PROGRAM.search(path):
+        yield from _program(before, after)
+    if len(again := [line for line in added if RERUNS.search(line)]) > sum(
+        1 for line in removed if RERUNS.search(line)
+    ):
+        yield "flag", f"what fails is run again: {again[0].strip()}"
     yield from _switched(added, removed)
     yield from _shorter(added, removed)
     yield from _numbers(before, after)
     yield from _unregistered(added, removed)
+
+
+def _program(before: Sequence[str], after: Sequence[str]) -> Iterator[Found]:
+    """A program in Python that runs tests: what it runs, and whether it gives the result."""
+    old, new = "\n".join(before), "\n".join(after)
+    if _GIVES_RESULT.search(old) and not _GIVES_RESULT.search(new):
+        yield "block", "it does not give the result of the tests any more"
+    if "success_codes" in new and "success_codes" not in old:
+        yield "block", "success_codes: a failure counts as success"
+    had, has = (
+        [" ".join(re.findall(r"[\"']([^\"']*)[\"']", run)) for run in _RUN.findall(text)]
+        for text in (old, new)
+    )
+    yield from (("block", why) for why in weaker_command(had, has))
 
 
 def _fresh(path: str, lines: Sequence[str]) -> Iterator[Found]:
@@ -168,6 +194,8 @@ def _shorter(added: Sequence[str], removed: Sequence[str]) -> Iterator[Found]:
     for (name, before), (other, after) in zip(old, new, strict=False):
         if name == other and after and after < before:
             yield "block", f"{name} lost {', '.join(sorted(before - after))}"
+        elif name == other and before and after and is_single(before, after):
+            yield "block", f"{name} is narrowed from {min(before)} to {min(after)}"
 
 
 def _unstrict(added: Sequence[str], removed: Sequence[str]) -> Iterator[Found]:
@@ -207,11 +235,32 @@ def _folder(line: str) -> str:
 
 
 def narrowed(old: str, new: Sequence[str]) -> bool:
-    """Whether of a folder only one below it is left."""
-    return bool(old) and len(new) == 1 and new[0].startswith(old.rstrip("/") + "/")
+    """Whether of a folder only one below it is left, or of a pattern for files single ones."""
+    below = bool(old) and len(new) == 1 and new[0].startswith(old.rstrip("/") + "/")
+    return below or is_single([old], new)
+
+
+def is_single(old: Collection[str], new: Collection[str]) -> bool:
+    """Whether patterns for the names of files became names of single files."""
+    was, now = ([entry.rpartition("/")[2] for entry in side] for side in (old, new))
+    names = all(re.fullmatch(r"[\w-]+(?:\.[\w-]+)+", name) for name in now)
+    return any("*" in name for name in was) and bool(now) and names
+
+
+_VARIABLE = re.compile(r"^\s*(?:export\s+|override\s+)*(\w+)\s*[:?]*=\s*(.*)$")
+
+
+def _variables(lines: Sequence[str]) -> dict[str, str]:
+    return {
+        match[1]: match[2] for line in lines if not line.startswith("\t") and (match := _VARIABLE.match(line))
+    }
 
 
 def _make(before: Sequence[str], after: Sequence[str]) -> Iterator[Found]:
+    now = _variables(after)
+    for name, value in _variables(before).items():
+        if does_nothing([value], [now.get(name, value)]):
+            yield "block", f"{name} does nothing any more: {now[name]}"
     old, new = _targets(before), _targets(after)
     for name, (needs, recipe) in old.items():
         if name not in new:

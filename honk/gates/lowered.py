@@ -13,7 +13,7 @@ from typing import Literal
 
 from honk.core.types import Finding
 from honk.gates.collect import words
-from honk.gates.commands import fewer_by_default, is_test_command, split_off, weaker_command
+from honk.gates.commands import does_nothing, fewer_by_default, is_test_command, split_off, weaker_command
 from honk.gates.content import MAX_BYTES, Content
 from honk.gates.elsewhere import Elsewhere, entries, of_others, said
 from honk.gates.fresh import Base, introduced, is_fresh, replaced
@@ -31,7 +31,7 @@ _FILES = re.compile(
     r"|noxfile\.py|\.?mypy\.ini"
     r"|\.?ruff\.toml|\.flake8|\.?pylintrc|pyrightconfig\.json|conftest\.py|package\.json"
     r"|jest\.config\.\w+|vitest\.\w+\.\w+"
-    r"|vite\.config\.\w+|karma\.conf\.\w+|\.mocharc[.\w]*|\.nycrc[.\w]*|\.c8rc[.\w]*|\.?eslintrc[.\w]*"
+    r"|(?:vite|playwright|cypress)\.config\.\w+|karma\.conf\.\w+|\.mocharc[.\w]*|\.nycrc[.\w]*|\.c8rc[.\w]*|\.?eslintrc[.\w]*"
     r"|eslint\.config\.\w+"
     r"|\.eslintignore|\.prettierignore|biome\.jsonc?|tsconfig[\w.-]*\.json|\.?codecov\.ya?ml"
     r"|(?:GNU)?[Mm]akefile|[\w.-]+\.mk|[Jj]ustfile"
@@ -44,7 +44,9 @@ _FILES = re.compile(
     r"|spec_helper\.rb|test_helper\.rb|rails_helper\.rb|\.simplecov|CMakeLists\.txt|CTestCustom\.cmake"
     r"|BUILD(?:\.bazel)?|\.bazelrc"
     r"|meson\.build|\.pre-commit-config\.yaml|checkstyle[\w.-]*\.xml|spotbugs[\w.-]*\.xml|detekt[\w.-]*\.yml"
-    r"|(?:[\w-]*[_-])?(?:tests?|checks?|lint|verify|ci|validate)(?:[_-][\w-]+)?\.(?:sh|bash|ps1|bat))$"
+    r"|(?:[\w-]*[_-])?(?:tests?|checks?|lint|verify|ci|validate)(?:[_-][\w-]+)?\.(?:sh|bash|ps1|bat)"
+    r"|run_?tests?\.py|(?:bin|scripts?|ci|hack|tools)/(?:[\w-]*[_-])?(?:tests?|checks?|lint|verify|ci|cibuild"
+    r"|validate)(?:[_-][\w-]+)?)$"
 )
 
 _THRESHOLD = re.compile(
@@ -58,6 +60,8 @@ _MAXIMUM = re.compile(
     r"|cognitive\w*|doc[-_]length)(?:/\d+)?$|(?:^|/)(?:cyclomatic|cognitive)[-_]complexity[-_]threshold$",
     re.I,
 )
+_WIDTH = re.compile(r"(?:^|/)(?:max[-_])?line[-_]?length$", re.I)
+_BUILDS = re.compile(r"(?:^|/)scripts/[\w:.-]*(?:build|compile)[\w:.-]*$")
 _STRICT = re.compile(
     r"strict|noImplicit|noUnused|noUnchecked|noFallthrough|exactOptional|disallow_|check_untyped|warn_"
     r"|no_implicit|forbid|"
@@ -66,7 +70,7 @@ _STRICT = re.compile(
     re.I,
 )
 _LAX = re.compile(
-    r"^issues/new(?:-from-\w+)?$|ignore_errors|ignore_missing_imports|ignore_failures|passWithNoTests|allow_(?:untyped|any"
+    r"^issues/new(?:-from-\w+)?$|ignore_errors|ignore_missing_imports|ignore_failures|passWithNoTests|noCheck|allow_(?:untyped|any"
     r"|redefinition)\w*|skipLibCheck|"
     r"(?:^|/)(?:skip|skipTests|ignore_outcome|allowJs|suppress\w*|continue-on-error|informational"
     r"|if_ci_failed)$",
@@ -207,7 +211,7 @@ def _compare(
         if old == new or (not new and _is_implied(key, after)):
             continue
         moved = elsewhere.has_key(key, old, new) or _package_gone(content)
-        for result, detail in narrower(path, key, old, new, files):
+        for result, detail in (*_exceptions(key, old, new, before), *narrower(path, key, old, new, files)):
             yield ("flag" if moved else result), detail
         moved = moved or elsewhere.explains(key, old, new) or elsewhere.may_be_asked(old, new, about=key)
         moved = moved or _GENERATED.search(key) is not None or _is_split(key, old, new, after)
@@ -241,19 +245,27 @@ def _key(
 ) -> Iterator[Found]:
     if is_test_command(key):
         yield from (("block", f"{key}: {why}") for why in weaker_command(old, new, key))
+    elif _BUILDS.search(key) and does_nothing(old, new):
+        yield "block", f"{key} builds nothing any more"
     elif _IGNORES.search(key):
         yield from _ignores(key, old, new, fresh)
-    elif _is_maximum(key, path):
-        yield from _threshold(key, old, new, laxer_is_more=True)
+    elif _WIDTH.search(key) or _is_maximum(key, path):
+        found = _threshold(key, old, new, laxer_is_more=True)
+        yield from (("flag" if _WIDTH.search(key) else result, detail) for result, detail in found)
     elif _THRESHOLD.search(key):
         yield from _threshold(key, old, new)
     elif _STRICT.search(key) and _is_true(old) and not _is_true(new):
         yield "block", f"{key} is off now"
     elif _LAX.search(key) and _is_true(new) and not _is_true(old):
         yield "block", f"{key} is on now"
-    elif _SEVERITY.search(key) and old and new and _rank(new) < _rank(old):
+    elif _SEVERITY.search(key):
+        yield from _severity(key, old, new)
+
+
+def _severity(key: str, old: tuple[str, ...], new: tuple[str, ...]) -> Iterator[Found]:
+    if old and new and _rank(new) < _rank(old):
         yield "block", f"{key} goes from {old[0]} to {new[0]}"
-    elif _SEVERITY.search(key) and not old and new and _rank(new) in range(6):
+    elif not old and new and _rank(new) in range(6):
         yield "block", f"{key} is {new[0]} now"
 
 
@@ -263,10 +275,33 @@ def _is_implied(key: str, after: Flat) -> bool:
     return _is_true(after.get(f"{section}/strict", ())) and _IN_STRICT.search(name) is not None
 
 
+def _exceptions(key: str, old: Sequence[str], new: Sequence[str], before: Flat) -> Iterator[Found]:
+    """A part of what ``strict`` stands for that is off now: for all, or (a flag) for some modules."""
+    section, _, name = key.rpartition("/")
+    if old or tuple(new) not in (("false",), ("False",)) or not _IN_STRICT.search(name):
+        return
+    strict = [
+        other.rpartition("/")[0]
+        for other, v in before.items()
+        if re.search(r"(?:^|/)strict$", other) and _is_true(v)
+    ]
+    if strict:
+        yield ("block" if section in strict else "flag"), f"{key} is off now, which strict had on"
+
+
+def _listed(key: str, values: tuple[str, ...]) -> tuple[str, ...]:
+    """The entries of a list in one line, as formats without lists have them."""
+    if len(values) != 1 or "{" in values[0]:
+        return values
+    between = r"[\s,]+" if key.endswith("testpaths") else r"\s*,\s*"
+    return tuple(part for part in re.split(between, values[0]) if part)
+
+
 def _selection(key: str, old: tuple[str, ...], new: tuple[str, ...], after: Flat) -> Iterator[Found]:
     """A list of what is checked that lost entries; what another such list has now is not lost."""
     if not _SELECTS.search(key):
         return
+    old, new = _listed(key, old), _listed(key, new)
     others = {
         value
         for other, values in after.items()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from honk.gates.content import MAX_BYTES, Content, is_binary
 from honk.gates.dependencies import is_lock
 from honk.gates.lowered import configures
+from honk.gates.members import has_list
 from honk.gates.paths import is_test
 from honk.gates.syntax import language_of
 from honk.gates.weakened import TestFile
@@ -51,6 +52,7 @@ class Suite:
     def __init__(self, to_remove: frozenset[str]) -> None:
         self.tests: list[TestFile] = []
         self.configs: list[Content] = []
+        self.lists: list[Content] = []
         self._bytes = 0
         self._asked = to_remove
         self._gone: set[str] = set()
@@ -63,6 +65,8 @@ class Suite:
             return
         if configures(content) and content.size <= MAX_BYTES:
             self.configs.append(content)
+        if content.size <= MAX_BYTES and has_list(content):
+            self.lists.append(content)
         inline = language_of(path) is not None and any(_INLINE.search(side) for side in sides)
         if (is_test(path) and not _DATA.search(path)) or inline:
             self._add_test(content)
