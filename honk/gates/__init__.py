@@ -7,9 +7,9 @@
 | ``hidden-characters`` | bidirectional controls, zero-width, tags, in lines and names | |
 | ``weakened-tests`` | tests deleted, skipped, emptied, loosened | what refactoring explains as well |
 | ``verifier-config`` | thresholds, strictness, ignore lists, commands, hooks | what moved or is asked for |
-| ``junk`` | caches, build output, backups, scratch files, programs | |
+| ``junk`` | caches, build output, backups, scratch files, programs | what the request names |
 | ``lock-file`` | lock files that moved without their manifest | those that the request speaks of |
-| ``dependency-downgrade`` | packages that go back to an older version | those that the request names |
+| ``dependency-downgrade`` | packages that go back to an older version | those asked for, or locked only |
 | ``file-size`` | above 10 MB | above 1 MB |
 | ``change-size`` | | more files or lines than a pull request shows |
 | ``submodule``, ``symlink`` | submodules; links out of the repository | other links |

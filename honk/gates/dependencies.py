@@ -7,7 +7,8 @@ stands with which version, whatever else the file says.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from honk.core.types import FileChange, Finding
@@ -75,7 +76,7 @@ _EXTRAS = r"(?:\[[^\]]*\])?"
 _TABLE = r"\s*=\s*(?:\{[^}]*?version\s*=\s*)?"  # name = "1", or name = { version = "1" }
 _FORMATS = (
     (
-        r"(?:^|/)(?:requirements|constraints)[^/]*\.(?:txt|in)$",
+        r"(?:^|/)(?:[^/]*[-_.])?(?:requirements|constraints)[^/]*\.(?:txt|in)$|(?:^|/)requirements/[^/]+\.(?:txt|in)$",
         rf"^\s*{_NAME}{_EXTRAS}\s*[=<>!~]=?=?{_VERSION}",
     ),
     (
@@ -84,7 +85,7 @@ _FORMATS = (
     ),
     (
         r"(?:^|/)(?:package\.json|composer\.json)$",
-        rf"^\s*(?:\"[^\"]*\"\s*:\s*\{{\s*)?\"{_NAME}\"\s*:\s*\"{_VERSION}",
+        rf"(?:^\s*|[{{,]\s*)\"{_NAME}\"\s*:\s*\"{_VERSION}",
     ),
     (r"(?:^|/)go\.mod$", rf"^\s*(?:require\s+)?{_NAME}\s+{_VERSION}"),
     (r"(?:^|/)(?:Cargo\.toml|libs\.versions\.toml)$", rf"^\s*{_NAME}{_TABLE}\"{_VERSION}"),
@@ -96,8 +97,27 @@ _FORMATS = (
         r"\.(?:cs|fs|vb)proj$|(?:^|/)(?:Directory\.Packages|packages)\.(?:props|config)$",
         rf"(?:Include|id)=\"{_NAME}\"[^>]*?[vV]ersion=\"{_VERSION}",
     ),
+    (r"\.(?:cs|fs|vb)proj$", rf"Include=\"{_NAME}\"[^>]*>\s*<Version>\s*(?P<version>\d[^<\s]*)"),
     (r"\.gradle(?:\.kts)?$", rf"[\"'(](?P<name>[\w.-]+:[\w.-]+):{_VERSION}"),
+    (r"\.gradle(?:\.kts)?$", rf"\bname\s*[:=]\s*[\"']{_NAME}[\"']\s*,\s*version\s*[:=]\s*[\"']{_VERSION}"),
+    (r"\.gradle(?:\.kts)?$", rf"\bid\s*\(?\s*[\"']{_NAME}[\"']\s*\)?\s*version\s*[\"']{_VERSION}"),
+    (
+        r"(?:^|/)Cargo\.toml$",
+        rf"^\[(?:[^\]\n]*[.-])?dependencies\.{_NAME}\]\n(?:[^\[\n][^\n]*\n){{0,20}}?version\s*=\s*\"{_VERSION}",
+    ),
+    (r"(?:^|/)pnpm-workspace\.yaml$", rf"^\s+[\"']?{_NAME}[\"']?:\s*[\"']?{_VERSION}"),
+    (r"(?:^|/)MODULE\.bazel$", rf"bazel_dep\(\s*name\s*=\s*\"{_NAME}\"\s*,\s*version\s*=\s*\"{_VERSION}"),
+    (r"(?:^|/)(?:environment|conda)[\w.-]*\.ya?ml$", rf"^\s*-\s*(?:[\w-]+::)?{_NAME}\s*==?{_VERSION}"),
 )
+_TOML = r"^name\s*=\s*\"(?P<name>[^\"\n]+)\"\nversion\s*=\s*\"(?P<version>[^\"\n]+)"
+_LOCKED = {  # how a package stands in a lock file
+    "package-lock.json": r"\"node_modules/(?P<name>(?:@[\w.-]+/)?[\w.-]+)\"\s*:\s*\{\s*"
+    r"\"version\"\s*:\s*\"(?P<version>[^\"]+)",
+    **dict.fromkeys(("poetry.lock", "uv.lock", "pdm.lock", "Cargo.lock"), _TOML),
+    "composer.lock": r"^\s*\"name\"\s*:\s*\"(?P<name>[^\"\n]+)\",\s*"
+    r"\"version\"\s*:\s*\"(?P<version>[^\"\n]+)",
+    "Gemfile.lock": r"^    (?P<name>[\w.-]+) \((?P<version>\d[^)\n]*)\)$",
+}
 _COMPILED = tuple((re.compile(path), re.compile(line, re.M)) for path, line in _FORMATS)
 _POM = re.compile(
     r"<artifactId>\s*(?P<name>[^<\s]+)\s*</artifactId>\s*(?:<(?!version|/)[^>]*>[^<]*</[^>]*>\s*)*"
@@ -109,6 +129,7 @@ _OWN = frozenset(  # not packages
     | {"edition", "rust-version", "line-length", "minversion", "toolchain"}
 )
 _NUMBER = re.compile(r"\d+")
+_NAMED = 3  # packages of a lock file that a finding names
 
 
 @dataclass(frozen=True)
@@ -125,6 +146,9 @@ def downgrades(content: Content, request: str) -> Iterator[Finding]:
     if content.old is None or content.new is None:
         return
     before, after = _pins(path, content.old), _pins(path, content.new)
+    if is_lock(path):
+        yield from _locked(path, before, after)
+        return
     for name, old in before.items():
         new = after.get(name)
         if new is None or new.text == old.text or not _older(new, old):
@@ -137,19 +161,36 @@ def downgrades(content: Content, request: str) -> Iterator[Finding]:
         )
 
 
+def _locked(path: str, before: Mapping[str, _Pin], after: Mapping[str, _Pin]) -> Iterator[Finding]:
+    """What goes back in a lock file is flagged: a new package may need older ones than were chosen before."""
+    back = [
+        f"{name} from {old.text} to {after[name].text}"
+        for name, old in before.items()
+        if name in after and _older(after[name], old)
+    ]
+    if back:
+        more = f" and {len(back) - _NAMED} more" if len(back) > _NAMED else ""
+        detail = f"locked at an older version: {', '.join(back[:_NAMED])}{more}"
+        yield Finding(gate="dependency-downgrade", result="flag", path=path, detail=detail[:300])
+
+
 def _pins(path: str, data: bytes) -> dict[str, _Pin]:
     text = data[:2_000_000].decode("utf-8", "replace")
     if path.endswith("pom.xml"):
         found = [(m["name"] or m["property"], m["version"] or m["value"]) for m in _POM.finditer(text)]
+    elif is_lock(path):
+        pattern = _LOCKED.get(path.rpartition("/")[2], "(?!)")
+        all_of = [(m["name"], m["version"]) for m in re.finditer(pattern, text, re.M)]
+        times = Counter(name for name, _ in all_of)
+        found = [(name, version) for name, version in all_of if times[name] == 1]
     else:
-        pattern = next((line for where, line in _COMPILED if where.search(path)), None)
-        places = () if pattern is None else pattern.finditer(text)
+        places = (m for where, line in _COMPILED if where.search(path) for m in line.finditer(text))
         found = [(m["name"], _operator(m) + m["version"].strip()) for m in places]
     return {name: _Pin(name, version, _floor(version)) for name, version in found if name not in _OWN}
 
 
 def _operator(match: re.Match[str]) -> str:
-    before = match[0][: match.start("version") - match.start()]
+    before = match[0][: match.start("version") - match.start()].removesuffix("<Version>")
     sign = re.search(r"[<>!~=]+$", before)
     return sign[0] if sign and sign[0] != "=" else ""
 

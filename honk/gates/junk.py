@@ -58,6 +58,7 @@ _BUILT = re.compile(
     r"|CMakeFiles))/"
 )
 _SOURCE_ROOTS = re.compile(r"(?:^|/)(?:src|app|lib|docs?|tests?|spec|testdata|fixtures|resources)/")
+_DOCS = re.compile(r"(?:^|/)docs?/$")
 _SCRATCH = re.compile(
     r"(?:^|/)(?:debug|repro(?:duce)?|scratch|tmp|temp|try|playground|quick_?test|check_fix|verify_fix)"
     r"(?:[_-]\w+)*\.(?:py|js|mjs|ts|sh|rb|go|php|java|c|cpp|rs|txt|out|json|patch|diff)$",
@@ -160,7 +161,11 @@ def _output_folder(path: str, around: Around) -> str:
     for number, part in enumerate(parts):
         folder = "/".join(parts[: number + 1])
         inside = path[len(folder) + 1 :]
-        if folder in around.folders or _SOURCE_ROOTS.search("/".join(parts[:number]) + "/"):
+        if folder in around.folders:
+            continue
+        above = "/".join(parts[:number]) + "/"
+        # Sphinx writes its pages to docs/build or docs/_build.
+        if _SOURCE_ROOTS.search(above) and not (part in ("build", "_build") and _DOCS.search(above)):
             continue
         if part in _OUTPUT and (part not in _OUTPUT_IN or _OUTPUT_IN[part].search(inside)):
             return folder + "/"

@@ -91,6 +91,7 @@ _SELECTS = re.compile(
 )
 _RULES = re.compile(r"(?:^|/)(?:extend-)?select$")
 _ENVIRONMENTS = re.compile(r"(?:^|/)env_?list$")
+_UNTYPED = re.compile(r"(?:overrides/.+|mypy-.+)/ignore_missing_imports$")  # of one library, mostly
 _IN_STRICT = re.compile(
     r"^(?:noImplicit(?:Any|This)|strict\w+|alwaysStrict|useUnknownInCatchVariables"  # tsc
     r"|disallow_\w+|check_untyped_defs|warn_\w+|no_implicit_\w+|strict_\w+)$"  # mypy
@@ -257,7 +258,7 @@ def _key(
     elif _STRICT.search(key) and _is_true(old) and not _is_true(new):
         yield "block", f"{key} is off now"
     elif _LAX.search(key) and _is_true(new) and not _is_true(old):
-        yield "block", f"{key} is on now"
+        yield ("flag" if _UNTYPED.search(key) else "block"), f"{key} is on now"
     elif _SEVERITY.search(key):
         yield from _severity(key, old, new)
 

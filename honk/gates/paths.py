@@ -21,6 +21,8 @@ PROTECTED = (
     "/.forgejo/workflows/",
     "/.gitlab-ci.yml",
     "/.gitlab/ci/",
+    "/.gitlab-ci/",
+    "/.gitlab-ci.d/",
     "/.circleci/",
     "/.buildkite/",
     "/.semaphore/",
@@ -47,6 +49,11 @@ PROTECTED = (
     "/docs/CODEOWNERS",
     "/.github/CODEOWNERS",
     "/.gitlab/CODEOWNERS",
+    # what the forge, or a bot on it, does by itself
+    "/.github/settings.y*ml",
+    "/.github/mergify.y*ml",
+    "/.mergify.y*ml",
+    "/.mergify/",
     # git, and its hooks
     ".gitmodules",
     ".gitattributes",
@@ -71,11 +78,17 @@ PROTECTED = (
     ".exrc",
     ".vimrc",
     ".nvimrc",
+    ".nvim.lua",
+    ".dir-locals*.el",
+    "*.sublime-project",
     "/.gitpod.yml",
     "mise.toml",
     ".mise.toml",
     # package managers and builds that run, or obey, what stands there
     ".pnpmfile.*js",
+    ".npmrc",
+    "**/.yarn/releases/",
+    "**/.yarn/plugins/",
     "**/.mvn/*.config",
     "**/.mvn/*.xml",
     # coding agents

@@ -132,7 +132,9 @@ INTRODUCED = [
     ({}, "eslint.config.js", "export default [{ rules: { 'no-console': 'off' } }];\n", "pass"),
     ({}, "mypy.ini", "[mypy]\nstrict = true\n" + MISSING, "flag"),
     ({"setup.cfg": b"[metadata]\nname = a\n"}, "setup.cfg", "[metadata]\nname = a\n" + MISSING, "flag"),
-    ({"setup.cfg": b"[mypy]\n"}, "setup.cfg", "[mypy]\n" + MISSING, "block"),
+    ({"setup.cfg": b"[mypy]\n"}, "setup.cfg", "[mypy]\n" + MISSING, "flag"),  # of one library
+    ({"setup.cfg": b"[mypy]\n"}, "setup.cfg", "[mypy]\nignore_missing_imports = true\n", "block"),
+    ({"setup.cfg": b"[mypy]\n"}, "setup.cfg", "[mypy]\n[mypy-a.*]\nignore_errors = true\n", "block"),
     ({}, ".coveragerc", "[run]\nomit = src/legacy.py\n", "flag"),
     ({".coveragerc": b"[run]\n"}, ".coveragerc", "[run]\nomit = src/legacy.py\n", "block"),
     ({}, ".golangci.yml", "linters:\n  disable:\n    - errcheck\n", "flag"),

@@ -85,6 +85,17 @@ def text(*lines: str) -> bytes:
         ".mvn/maven.config",
         "server/.mvn/jvm.config",
         ".mvn/extensions.xml",
+        ".gitlab-ci/build.yml",
+        ".gitlab-ci.d/test.yml",
+        ".github/settings.yml",
+        ".github/mergify.yml",
+        ".mergify.yml",
+        ".nvim.lua",
+        "src/.dir-locals.el",
+        "app.sublime-project",
+        ".yarn/releases/yarn-4.1.0.cjs",
+        ".yarn/plugins/plugin-a.cjs",
+        "web/.npmrc",
     ],
 )
 @pytest.mark.parametrize("status", ["add", "change", "delete"])
@@ -109,6 +120,10 @@ def test_protected_paths_block_unless_allowed(gates: Gates, path: str, status: s
         ".github/ISSUE_TEMPLATE/bug.md",
         "lib/husky/index.js",
         "jenkins/file.py",
+        "src/settings.yml",
+        "docs/mergify.yml",
+        "examples/nvim.lua",
+        ".yarn/versions/a.yml",
     ],
 )
 def test_paths_that_only_look_protected_pass(gates: Gates, path: str) -> None:
