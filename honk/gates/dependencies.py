@@ -191,7 +191,7 @@ def _pins(path: str, data: bytes) -> dict[str, _Pin]:
 
 def _operator(match: re.Match[str]) -> str:
     before = match[0][: match.start("version") - match.start()].removesuffix("<Version>")
-    sign = re.search(r"[<>!~=]+$", before)
+    sign = re.search(r"[<>!~=]+\Z", before)
     return sign[0] if sign and sign[0] != "=" else ""
 
 

@@ -59,12 +59,13 @@ def entries(values: tuple[str, ...]) -> set[str]:
 @dataclass(frozen=True)
 class Elsewhere:
     """What the other configuration files of the change gain and lose, and the words of a request
-    to remove something, or to make a rule laxer."""
+    to remove something, to make a rule laxer, or (``versions``) to support an old version no longer."""
 
     gained: frozenset[Said]
     lost: frozenset[Said]
     to_remove: frozenset[str]
     exempts: frozenset[str]
+    versions: bool = False
 
     def has_key(self, key: str, old: Sequence[str], new: Sequence[str]) -> bool:
         """Whether the key itself is what moves, with its values, or the request names it. Patterns are

@@ -29,11 +29,11 @@ _SWITCHES = re.compile(
     r"|[\"'][\w@/-]+[\"']\s*:\s*\[?\s*(?:[\"'](?:off|warn)[\"']|0\b)|\b(?:exclude"
     r"|testPathIgnorePatterns|coveragePathIgnorePatterns|ignores|globalIgnores)\b\s*[:(]\s*\[?"
     r"|passWithNoTests\s*:\s*true|\bbail\s*:\s*false|failOnRisky=\"false\"|failOnWarning=\"false\""
-    r"|\.skip\b|config\.filter_run_excluding"
+    r"|\.skip\b|\.filter_run_excluding|<Compile\s+Remove=\"[^\"]*Tests?\b"
     r"|set_tests_properties.*DISABLED"
     r"|\badd_test\s*\([^)]*\bCOMMAND\s+\"?(?:(?:\$\{CMAKE_COMMAND\}|cmake)\"?\s+-E\s+(?:true|echo)"
     r"|(?:/(?:usr/)?bin/)?(?:true|echo|:))(?=[\s)\"])"
-    r"|\bat_exit\b[^\n]*\bexit!?\s*\(?\s*(?:0|true)\b|\bconfig\.(?:before|around)\b[^\n]*[{|]\s*skip\b"
+    r"|\bat_exit\b[^\n]*\bexit!?\s*\(?\s*(?:0|true)\b|\bc(?:onfig)?\.(?:before|around)\b[^\n]*[{|]\s*skip\b"
     r"|^\s*(?:test|build)\s.*--test_tag_filters=|<(?:excludedGroups|groups)>"
     r"|--gtest_filter\b|--run_test=|--test-case(?:-exclude)?=",
     re.I,

@@ -164,7 +164,7 @@ def lowered(
     gained, lost = of_others([new - old for old, new in says]), of_others([old - new for old, new in says])
     for (content, before, after), came, went in zip(read, gained, lost, strict=True):
         path = content.file.path
-        elsewhere = Elsewhere(gained=came, lost=went, to_remove=removed, exempts=request.exempts)
+        elsewhere = Elsewhere(came, went, removed, request.exempts, request.versions)
         if before is None or after is None:
             found = _lines(content, elsewhere)
         else:
@@ -216,6 +216,7 @@ def _compare(
             yield ("flag" if moved else result), detail
         moved = moved or elsewhere.explains(key, old, new) or elsewhere.may_be_asked(old, new, about=key)
         moved = moved or _GENERATED.search(key) is not None or _is_split(key, old, new, after)
+        moved = moved or (elsewhere.versions and _ENVIRONMENTS.search(key) is not None)
         if key.endswith("addopts") and not old and (less := fewer_by_default(new)):
             yield ("flag" if words(less) <= elsewhere.lost else "block"), f"{key}: {less} is new"
         for result, detail in list(_key(key, old, new, harmless, path)) or _selection(key, old, new, after):

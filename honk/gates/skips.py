@@ -18,6 +18,7 @@ SKIPS = re.compile(
     r"|\bassumeT\w+\s*\("
     r"|\bSkip\s*=|\[\s*(?:(?:Test\w*|DataTestMethod|Fact|Theory)\b[^\]\n]*,\s*)?(?:Ignore|Explicit)\b|\bAssert\.(?:Ignore|Inconclusive|Skip)\w*\s*\("
     r"|^[ \t]*(?:skip|pending)\b(?!\s*[=.:])|\bmarkTest(?:Skipped|Incomplete)\s*\(|->(?:skip|todo)\s*\("
+    r"|\bXCTSkip\w*\b|@(?:module|describe)?tag\s+:?skip\b"
     r"|\bDISABLED_|\bGTEST_SKIP\b|\bSKIP\s*\(|doctest::skip|\bdisabled\s*\(\s*\)|\bshould_fail\s*\(",
     re.M,
 )
