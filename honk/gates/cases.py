@@ -311,12 +311,14 @@ def _under(language: str, text: str, whole: bool = False) -> Iterator[Skip]:
 
 def _behind(tree: Tree, node: Node, child: Node) -> Iterator[Skip]:
     """The condition of ``node`` under which ``child`` exists, if it is not one that holds here."""
+    if not _CONDITIONAL.match(node.type):
+        return
     condition = node.child_by_field_name("condition")
     if node.type == "preproc_ifdef":
         condition = node.child_by_field_name("name")
     elif node.type == "binary_expression" and "&&" in [part.type for part in node.children]:
         condition = node.child_by_field_name("left")
-    if condition is None or child == condition or not _CONDITIONAL.match(node.type):
+    if condition is None or child == condition:
         return
     marker = tree.text(node).partition("\n")[0][:120]
     value = conditions.worth(tree.text(condition)[:500])

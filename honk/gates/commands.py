@@ -60,7 +60,7 @@ _FLAGS = re.compile(  # options that take no value after a space; of any other t
 _LISTS_ONLY = re.compile(
     r"(?<=\s)--(?:version|help|collect-only|co|setup-plan|listTests|list-tests|no-run)(?=\s|$)"
 )
-_OF_CARGO = re.compile(r"(?<=\s)--(?:lib|bins?|doc|tests?|examples?)\b")
+_OF_CARGO = re.compile(r"(?<=\s)(?:--(?:lib|bins?|doc|tests?|examples?|package)|-p)\b")
 _NOTHING = re.compile(
     r"^(?:true|:|exit\s+0|echo\b[^&|;]*|node\s+-e\s+[\"']?(?:0|process\.exit\(0?\))?;?[\"']?)$"
 )
@@ -120,7 +120,7 @@ def _swallowed(text: str, before: str) -> dict[str, str]:
 
 
 def _is_check(part: str, before: str) -> bool:
-    if _GROUP_ENDS.search(part) or re.search(rf"^[ \t]*{re.escape(part)}[ \t]*$", before, re.M):
+    if _GROUP_ENDS.search(part) or part in map(str.strip, re.split(r"&&|;|\n", before)):
         return True
     return RUNNERS.search(part) is not None and not _OF_NO_CHECK.match(part)
 

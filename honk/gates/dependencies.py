@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from honk.core.types import FileChange, Finding
 from honk.gates.content import Content
+from honk.gates.settings import flatten
 
 _LOCKS = {
     "package-lock.json": ("package.json",),
@@ -83,10 +84,6 @@ _FORMATS = (
         r"(?:^|/)(?:pyproject\.toml|Pipfile|setup\.cfg|setup\.py)$",
         rf"(?:^\s*|[\"']){_NAME}{_EXTRAS}[\"']?(?:{_TABLE}[\"']|\s*(?:[<>]=?|[=!~]==?)){_VERSION}",
     ),
-    (
-        r"(?:^|/)(?:package\.json|composer\.json)$",
-        rf"(?:^\s*|[{{,]\s*)\"{_NAME}\"\s*:\s*\"{_VERSION}",
-    ),
     (r"(?:^|/)go\.mod$", rf"^\s*(?:require\s+)?{_NAME}\s+{_VERSION}"),
     (r"(?:^|/)(?:Cargo\.toml|libs\.versions\.toml)$", rf"^\s*{_NAME}{_TABLE}\"{_VERSION}"),
     (
@@ -119,6 +116,8 @@ _LOCKED = {  # how a package stands in a lock file
     "Gemfile.lock": r"^    (?P<name>[\w.-]+) \((?P<version>\d[^)\n]*)\)$",
 }
 _COMPILED = tuple((re.compile(path), re.compile(line, re.M)) for path, line in _FORMATS)
+_JSON = re.compile(r"(?:^|/)(?:package|composer)\.json$")
+_JSON_KEY = re.compile(r"(?:^|/)(?:\w*ependencies|resolutions|overrides|require(?:-dev)?)/(?P<name>.+)$")
 _POM = re.compile(
     r"<artifactId>\s*(?P<name>[^<\s]+)\s*</artifactId>\s*(?:<(?!version|/)[^>]*>[^<]*</[^>]*>\s*)*"
     r"<version>\s*(?P<version>\d[^<\s]*)\s*</version>"
@@ -178,6 +177,14 @@ def _pins(path: str, data: bytes) -> dict[str, _Pin]:
     text = data[:2_000_000].decode("utf-8", "replace")
     if path.endswith("pom.xml"):
         found = [(m["name"] or m["property"], m["version"] or m["value"]) for m in _POM.finditer(text)]
+    elif _JSON.search(path):
+        flat = flatten(path, data) or {}
+        keys = ((_JSON_KEY.search(key), values[0]) for key, values in flat.items() if values)
+        found = [
+            (key["name"], re.sub(r"^npm:.*@", "", version))
+            for key, version in keys
+            if key and re.match(_VERSION, re.sub(r"^npm:.*@", "", version))
+        ]
     elif is_lock(path):
         pattern = _LOCKED.get(path.rpartition("/")[2], "(?!)")
         all_of = [(m["name"], m["version"]) for m in re.finditer(pattern, text, re.M)]

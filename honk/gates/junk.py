@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 from honk.core.types import Finding
 from honk.gates.content import Content, is_binary
@@ -30,26 +31,23 @@ _REMAINS = (
 )  # fmt: skip
 # Build output and copies of other people's code, unless the base has such a folder.
 _OUTPUT = (
-    "node_modules", "bower_components", "dist", "out", "target", "venv", "env", "coverage", "obj", "vendor",
+    "node_modules", "bower_components", "dist", "out", "target", "coverage", "obj", "vendor",
     "third_party", "Pods", "_build",
 )  # fmt: skip
 # Folders that are also names of packages: what stands in them decides.
-_OUTPUT_IN = {
-    **dict.fromkeys(
-        ("env", "venv"), re.compile(r"^(?:bin|lib|lib64|include|share|Scripts|Lib|Include)/|^pyvenv\.cfg$")
+_OUTPUT_IN = dict.fromkeys(
+    ("out", "target", "coverage"),
+    re.compile(
+        r"^(?:debug|release|(?:test-)?classes|generated[\w-]*|lcov-report|surefire-reports|maven-\w+)/"
+        r"|\.(?!(?:py|go|rs|rb|java|kt|scala|tsx?|cs|php|exs?|swift|c|cc|cpp|h|hpp)$)\w+$"
     ),
-    **dict.fromkeys(
-        ("out", "target", "coverage"),
-        re.compile(
-            r"^(?:debug|release|(?:test-)?classes|generated[\w-]*|lcov-report|surefire-reports|maven-\w+)/"
-            r"|\.(?!(?:py|go|rs|rb|java|kt|scala|tsx?|cs|php|exs?|swift|c|cc|cpp|h|hpp)$)\w+$"
-        ),
-    ),
-}
+)
+_VIRTUAL = re.compile(r"^pyvenv\.cfg$|^(?:bin|Scripts)/activate|(?:^|/)site-packages/")
 # ``build`` holds the scripts of a build in one repository, and what it made in another.
 _MADE = re.compile(
     r"\.(?:html|css|map|class|o|obj|a|so|dll|exe|jar|wasm|d)$|[.-](?:min|bundle|chunk|[0-9a-f]{6,20})\.js$"
 )
+_MIXED = re.compile(r"(?<![^/])(?:build|v?env)/")
 _MADE_WITH = re.compile(
     r"\.(?:[cm]?js|json|txt|ico|png|jpe?g|gif|svg|webp|woff2?|ttf|eot|xml|webmanifest|gz|LICENSE)$"
 )
@@ -105,6 +103,15 @@ class Around:
     added: Sequence[str]
     request: str
 
+    @cached_property
+    def made(self) -> frozenset[str]:
+        """New folders named ``build``, ``env`` or ``venv`` that hold what a tool made."""
+        inside: dict[str, list[str]] = {}
+        for path in self.added:
+            for match in _MIXED.finditer(path):
+                inside.setdefault(path[: match.end() - 1], []).append(path[match.end() :])
+        return frozenset(folder for folder, paths in inside.items() if _is_made(folder, paths))
+
 
 def junk(content: Content, around: Around) -> Iterator[Finding]:
     """Findings about a path that the change adds."""
@@ -123,17 +130,20 @@ def junk(content: Content, around: Around) -> Iterator[Finding]:
 
 
 def _names(request: str, path: str) -> bool:
+    if path.rpartition("/")[2].lower() not in request.lower():
+        return False
     name = rf"(?<![\w.-]){re.escape(path.rpartition('/')[2])}(?![\w-]|\.\w)"
     refused = rf"(?:\b(?:no|not|never|without)\b|n['\u2019]t\b)(?:[^.;\n]|\.(?=\S)){{0,80}}?{name}"
     return re.search(name, re.sub(refused, " ", request, flags=re.I), re.I) is not None
 
 
+@lru_cache(maxsize=256)
 def _wants(request: str, folder: str) -> bool:
     """Whether the request asks to add the folder. Of a folder whose name is also a word, it must speak
     as of a folder."""
     name = re.escape(folder.rstrip("/").rpartition("/")[2])
     said = rf"(?<![\w.-]){name}(?![\w-])"
-    if name in _OUTPUT_IN:
+    if name in (*_OUTPUT_IN, "build", "env", "venv"):
         said = rf"(?<![\w.-]){name}(?:/|[`\"']|\s+(?:folder|directory))"
     return re.search(_ADDS + said, request, re.I) is not None
 
@@ -169,14 +179,15 @@ def _output_folder(path: str, around: Around) -> str:
             continue
         if part in _OUTPUT and (part not in _OUTPUT_IN or _OUTPUT_IN[part].search(inside)):
             return folder + "/"
-        if part == "build" and _is_made(folder, around.added):
+        if folder in around.made:
             return folder + "/"
     built = _BUILT.search(path)
     return built[0].strip("/") + "/" if built and built[0].strip("/") not in around.folders else ""
 
 
-def _is_made(folder: str, added: Sequence[str]) -> bool:
-    """Whether a new folder has nothing that somebody wrote."""
-    inside = [path for path in added if path.startswith(f"{folder}/")]
-    made = any(_MADE.search(path) for path in inside)
+def _is_made(folder: str, inside: Sequence[str]) -> bool:
+    """Whether a new folder is a virtual environment, or has nothing that somebody wrote."""
+    if not folder.endswith("build"):
+        return any(map(_VIRTUAL.search, inside))
+    made = any(map(_MADE.search, inside))
     return made and all(_MADE.search(path) or _MADE_WITH.search(path) for path in inside)

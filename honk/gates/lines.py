@@ -34,7 +34,7 @@ _SWITCHES = re.compile(
     r"|\badd_test\s*\([^)]*\bCOMMAND\s+\"?(?:(?:\$\{CMAKE_COMMAND\}|cmake)\"?\s+-E\s+(?:true|echo)"
     r"|(?:/(?:usr/)?bin/)?(?:true|echo|:))(?=[\s)\"])"
     r"|\bat_exit\b[^\n]*\bexit!?\s*\(?\s*(?:0|true)\b|\bc(?:onfig)?\.(?:before|around)\b[^\n]*[{|]\s*skip\b"
-    r"|^\s*(?:test|build)\s.*--test_tag_filters=|<(?:excludedGroups|groups)>"
+    r"|^\s*(?:test|build)\s.*--test_tag_filters=|<(?:excludedGroups|groups)>\s*\w"
     r"|--gtest_filter\b|--run_test=|--test-case(?:-exclude)?=",
     re.I,
 )
@@ -141,6 +141,9 @@ def lowered_lines(path: str, old: bytes | None, new: bytes | None) -> Iterator[F
 def _program(before: Sequence[str], after: Sequence[str]) -> Iterator[Found]:
     """A program in Python that runs tests: what it runs, and whether it gives the result."""
     old, new = "\n".join(before), "\n".join(after)
+    if not new.strip():
+        yield "flag", "what runs the tests is gone"
+        return
     if _GIVES_RESULT.search(old) and not _GIVES_RESULT.search(new):
         yield "block", "it does not give the result of the tests any more"
     if "success_codes" in new and "success_codes" not in old:

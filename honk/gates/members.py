@@ -86,9 +86,12 @@ def members(lists: Sequence[Content], gone: Iterable[str], base: Base, request: 
 
 
 def _finding(path: str, member: str, request: str, deleted: bool) -> Finding:
-    parts = member.split("/")
-    name = re.escape(parts[-2] if len(parts) > 1 else parts[-1])
-    asked = deleted or re.search(rf"(?<![\w-]){name}(?![\w-])", request, re.I) is not None
+    parts = member.removesuffix(".rs").split("/")
+    name = re.escape(parts[-1] if member.endswith(".rs") or len(parts) == 1 else parts[-2])
+    asked = deleted or (
+        name not in ("tests", "test", "mod")
+        and re.search(rf"(?<![\w-]){name}(?![\w-])", request, re.I) is not None
+    )
     detail = f"{member} is there still, and is not part of the build any more"
     return Finding(
         gate="verifier-config", result="flag" if asked else "block", path=path, detail=detail[:400]
