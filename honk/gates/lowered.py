@@ -251,7 +251,7 @@ def _key(
         yield "block", f"{key} builds nothing any more"
     elif _IGNORES.search(key):
         yield from _ignores(key, old, new, fresh)
-    elif _WIDTH.search(key) or _is_maximum(key, path):
+    elif (_WIDTH.search(key) and new) or _is_maximum(key, path):  # the usual width is a narrow one
         found = _threshold(key, old, new, laxer_is_more=True)
         yield from (("flag" if _WIDTH.search(key) else result, detail) for result, detail in found)
     elif _THRESHOLD.search(key):
