@@ -118,6 +118,13 @@ def test_the_deadline_comes_for_a_command_that_ignores_signals_and_floods(shell)
     assert result.timed_out and result.dropped > 0
 
 
+@pytest.mark.full
+def test_a_fork_bomb_leaves_all_its_room_to_the_next_command(shell):
+    assert shell.run(":(){ :|:& };:; while :; do :; done", timeout=2).timed_out
+    left = shell.run("set -- /proc/[0-9]*; echo $#", timeout=60).output  # without a process of its own
+    assert int(left) < 20
+
+
 def test_a_removed_folder_is_replaced_by_the_repository(shell):
     shell.run("mkdir -p /tmp/gone && cd /tmp/gone", timeout=10)
     shell.run("rm -rf /tmp/gone; exit", timeout=10)
