@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +30,12 @@ def record(stores: Stores, run_id: str, *new: Event) -> None:
     for event in new:
         run.record(event)
     stores.leases.release(run_id, fence)
+
+
+def play(story: Coroutine[Any, Any, None]) -> None:
+    """In a thread: Playwright, in other tests of this process, leaves a loop running in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, story).result()
 
 
 @dataclass

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -18,16 +17,10 @@ from mcp.client.streamable_http import streamable_http_client
 
 from honk.core.api import RunSummary
 from tests.e2e.installed import Installer, make_repo
-from tests.server.conftest import serve
+from tests.server.conftest import play, serve
 from tests.world import FINISH, GREET, git
 
 TOOLS = {"start", "status", "diff", "logs", "cancel", "say"}
-
-
-def _run(story: Coroutine[Any, Any, None]) -> None:
-    """In a thread: Playwright, in other tests of this process, leaves a loop running in this one."""
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(asyncio.run, story).result()
 
 
 async def ask(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
@@ -84,7 +77,7 @@ def test_an_agent_on_stdio_gets_a_pull_request(install: Installer) -> None:
             assert "start returns" in await refused(client, "status", run_id="0000000000")
             assert "pattern" in await refused(client, "status", run_id="../etc")
 
-    _run(story())
+    play(story())
     branches = git(origin, "for-each-ref", "--format=%(refname:short)", "refs/heads/honk/").split()
     assert len(branches) == 1
     assert honk.leftovers() == []
@@ -116,7 +109,7 @@ def test_an_agent_over_http_needs_the_token_of_a_runner(install: Installer, tmp_
             lines = (await ask(client, "logs", run_id=run_id))["lines"]
             assert lines[-1] == "cancelled: Cancelled by r."
 
-    _run(story())
+    play(story())
     body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
     for headers, status in (({}, 401), (viewer, 403), ({"Cookie": f"honk_token={runner}"}, 401)):
         answer = httpx2.post(f"{served.url}/mcp", json=body, headers=headers)

@@ -15,6 +15,7 @@ from honk.core.events import Event, Head, Instructed, Recorded, RunEnded
 from honk.core.types import Outcome
 from honk.server.tail import Tail
 from honk.wiring import Stores, open_stores
+from tests.server.conftest import play
 
 SECONDS = 60.0  # only ends what hangs
 END = RunEnded(outcome=Outcome.FAILED, reason="x", seconds=1)
@@ -122,7 +123,7 @@ def test_streams_outlive_a_database_that_fails_for_a_while(stores: Stores) -> No
             [said] = notes.said  # though it looked more than once
             assert "no such table" in said
 
-    asyncio.run(story())
+    play(story())
 
 
 def test_a_log_that_cannot_be_read_cuts_off_its_own_readers_only(stores: Stores) -> None:
@@ -139,7 +140,7 @@ def test_a_log_that_cannot_be_read_cuts_off_its_own_readers_only(stores: Stores)
             assert await got(readers[1]) == [2, 3]
             assert [text.partition(":")[0] for text in notes.said] == ["The stream of run a is cut"]
 
-    asyncio.run(story())
+    play(story())
 
 
 def test_a_reader_from_a_number_that_is_not_there_yet_stops_nobody(stores: Stores) -> None:
@@ -151,4 +152,4 @@ def test_a_reader_from_a_number_that_is_not_there_yet_stops_nobody(stores: Store
             write(stores, "a", words("two"), END)
             assert [await got(reader) for reader in readers] == [[2, 3], [1, 2, 3]]
 
-    asyncio.run(story())
+    play(story())
