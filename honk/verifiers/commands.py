@@ -15,7 +15,7 @@ from honk.verifiers import reports
 from honk.verifiers.tree import Detection
 
 _MANIFESTS = re.compile(
-    r"(?:.*requirements.*\.(?:txt|in)|pyproject\.toml|setup\.(?:py|cfg)|tox\.ini|uv\.lock|poetry\.lock|pdm\.lock"
+    r"(?:.*requirements.*\.(?:txt|in)|pyproject\.toml|setup\.(?:py|cfg)|tox\.(?:ini|toml)|uv\.lock|poetry\.lock|pdm\.lock"
     r"|Pipfile(?:\.lock)?|pylock\..*toml|constraints.*\.txt|environment\.ya?ml"
     r"|package\.json|package-lock\.json|npm-shrinkwrap\.json|pnpm-lock\.yaml|pnpm-workspace\.yaml|yarn\.lock"
     r"|\.npmrc|\.yarnrc(?:\.yml)?"

@@ -6,6 +6,12 @@ import re
 
 from honk.verifiers.tree import Detection, Tree
 
+# Plugins whose goals are bound to the phase `verify`.
+_CHECKS = re.compile(
+    r"<artifactId>\s*(?:maven-(?:checkstyle|failsafe|pmd)|spotless-maven|spotbugs-maven|fmt-maven|apache-rat"
+    r"|jacoco-maven)-plugin\s*<"
+)
+
 
 def maven(tree: Tree, root: Tree) -> Detection:
     if not tree.has("pom.xml"):
@@ -14,7 +20,9 @@ def maven(tree: Tree, root: Tree) -> Detection:
     wrapped = tree.has("mvnw") and tree.has(".mvn/wrapper/maven-wrapper.properties")
     mvn = "sh ./mvnw -B -ntp" if wrapped else "mvn -B -ntp"
     tests = [path for path in tree.own if re.search(r"(?:^|/)src/test/.*\.(?:java|kt|groovy|scala)$", path)]
-    goal = "test" if tests else "package"
+    # Both check in a later phase than unit tests: static analysis and integration tests.
+    checked = any(_CHECKS.search(tree.text(pom)) for pom in tree.named(lambda name: name == "pom.xml"))
+    goal = "verify" if checked else "test" if tests else "package"
     return Detection(
         (tree.command("maven", f"{mvn} {goal}"),),
         frozenset({"jdk"}),

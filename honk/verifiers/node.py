@@ -24,6 +24,11 @@ _CALL = re.compile(
     r"(?:\w+=\S+ |cross-env |npx |node (?:-\S+ )*)*(?:[\w./-]+/)?(?P<runner>jest|vitest)(?:\.m?js)?"
     r"(?: (?!--?(?:reporter|verbose|silent|json|outputFile|watch))[\w@%+.,:/=-]+)*"
 )
+_TESTS = ("test", "test:ci", "test:run", "test:unit", "test:once")
+# Flags and commands by which a tool never ends, whatever CI=true says. (jest's -w is another thing.)
+_WATCHES = re.compile(
+    r"\s--watch(?:All)?(?=\s|$|=true)|\bvitest\s+(?:watch|dev)\b|\b(?:vitest|mocha|tsc)\b[^&|;]*\s-w(?=\s|$)"
+)
 # A root script that runs those of all packages.
 _EVERYWHERE = re.compile(
     r"--workspaces|(?:^|\s)-ws\b|\bturbo\b|\bnx\b|\blerna\b|pnpm\s+(?:\S+\s+)*?(?:-r|--recursive)\b"
@@ -106,8 +111,9 @@ def _scripts(scripts: dict[str, str]) -> list[str]:
     What builds comes first: tests of build output that ignore rules cover would otherwise run on
     that of the base, which setup left.
     """
-    tests = ["test"] if "no test specified" not in scripts.get("test", "no test specified") else []
-    harmless = {name for name, line in scripts.items() if not re.search(r"--(?:fix|write)\b", line)}
+    ends = {name: line for name, line in scripts.items() if not _WATCHES.search(line)}
+    tests = [name for name in _TESTS if "no test specified" not in ends.get(name, "no test specified")][:1]
+    harmless = {name for name, line in ends.items() if not re.search(r"--(?:fix|write)\b", line)}
     if not _BUILDS.search(scripts.get("prepare", "")):  # it may only install git hooks
         harmless.discard("prepare")
 
@@ -116,7 +122,7 @@ def _scripts(scripts: dict[str, str]) -> list[str]:
         return [name for name in found if name is not None]
 
     found = first([("build", "prepare")]) + tests + first([_TYPES, _LINTS, _FORMATS])
-    return found or [name for name in ("check",) if name in scripts]
+    return found or [name for name in ("check",) if name in ends]
 
 
 def _tools(tree: Tree, package: _Package, scripts: list[str], manager: str) -> Iterator[tuple[str, str]]:
@@ -124,9 +130,13 @@ def _tools(tree: Tree, package: _Package, scripts: list[str], manager: str) -> I
     run = {"npm": "npx --no-install", "pnpm": "pnpm exec"}.get(manager, f"{manager} run")
     lines = " ".join(package.scripts[name] for name in scripts)
     tested = tree.named(lambda name: bool(re.fullmatch(r".*\.(?:test|spec)\.[cm]?[jt]sx?", name)))
-    if "test" not in scripts and tested:
+    watched = _watched(package.scripts.get("test", ""))
+    if not _any(scripts, _TESTS) and (tested or watched):
         runner = next((name for name in _RUNNERS if name in package.packages), None)
-        if runner is not None:
+        if watched:
+            call = _CALL.fullmatch(watched)
+            yield watched.split()[0], f"{run} {watched} {_NAMING[call['runner']] if call else ''}".rstrip()
+        elif runner is not None:
             yield runner, f"{run} {_RUNNERS[runner]} {_NAMING.get(runner, '')}".rstrip()
         elif manager == "bun":
             yield "bun test", "bun test"
@@ -141,6 +151,14 @@ def _tools(tree: Tree, package: _Package, scripts: list[str], manager: str) -> I
     pretty = any(re.fullmatch(r"\.prettierrc(?:\..*)?|prettier\.config\.[cm]?[jt]s", p) for p in tree.files)
     if pretty and "prettier" in package.packages and "prettier" not in lines and not _any(scripts, _FORMATS):
         yield "prettier", f"{run} prettier --check ."
+
+
+def _watched(line: str) -> str:
+    """The command of a test script that watches files, without that; empty where it is no plain call."""
+    if not _WATCHES.search(line) or not re.fullmatch(r"(?:vitest|jest|mocha)\b[^&|;<>$`]*", line):
+        return ""
+    once = re.sub(r"\s(?:--watch(?:All)?(?:=true)?|-w)(?=\s|$)|(?<=^vitest)\s+(?:watch|dev)\b", "", line)
+    return re.sub(r"^vitest(?! run\b)", "vitest run", once).strip()
 
 
 def _any(scripts: list[str], names: tuple[str, ...]) -> bool:

@@ -1,17 +1,16 @@
-"""Python: pytest, unittest, tox, nox, what has to be installed for them, and the linters."""
+"""Python: tox, nox, pytest, unittest, Django, what has to be installed for them, and the linters."""
 
 from __future__ import annotations
 
-import configparser
 import re
 import shlex
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from posixpath import dirname
 
-from honk.verifiers import locked
+from honk.verifiers import environments, locked
 from honk.verifiers.linters import linters
+from honk.verifiers.manifests import ini_of, table_of, toml_of
 from honk.verifiers.tree import Detection, Tree
 
 _TEST_NAMES = ("test", "tests", "testing", "dev", "develop")  # of extras and groups, best first
@@ -22,14 +21,14 @@ _REQUIREMENTS = re.compile(
 _SAMPLE = 50  # test files that are read to tell unittest from pytest
 
 
-MARKERS = r"pyproject\.toml|setup\.(?:py|cfg)|tox\.ini|noxfile\.py|pytest\.ini|requirements\.txt"
+MARKERS = r"pyproject\.toml|setup\.(?:py|cfg)|tox\.(?:ini|toml)|noxfile\.py|pytest\.ini|requirements\.txt"
 
 
 def covers(tree: Tree) -> bool:
     """Whether the tests of folders below are this package's, too: it configures a test runner for
     them, or is a distribution with code of its own."""
     config = _Config(tree)
-    return bool(config.pytest or config.tox or tree.has("noxfile.py") or config.installable)
+    return bool(config.pytest or config.tox.path or tree.has("noxfile.py") or config.installable)
 
 
 def together(root: Tree, folders: Sequence[str]) -> tuple[str, ...]:
@@ -41,21 +40,14 @@ def together(root: Tree, folders: Sequence[str]) -> tuple[str, ...]:
 
 
 def python(tree: Tree, root: Tree) -> Detection:
+    """What tox or nox runs, where one is configured to test: it is what the repository's own CI runs,
+    and packages, variables and options of the tests may stand there alone. Else the tests' runner."""
     config = _Config(tree)
     tests = tree.named(lambda name: bool(re.fullmatch(r"test_.*\.py|.*_test\.py", name)))
     setup, lock = _setup(tree, config, root)
-    if config.pytest and (tests or config.pytest_paths(tree)):
-        found = _pytest(tree, f"{config.pytest} configures pytest.")
-    elif tests:
-        found = _tested(tree, config, tests)
-    elif config.tox:
-        found = _environments(tree, "tox", config.tox, "python3 -m tox run -e py")
-        setup, lock = ("python3 -m tox run -e py --notest",), ""
-    elif tree.has("noxfile.py"):
-        found = _environments(tree, "nox", "noxfile.py", "python3 -m nox --no-install -r")
-        setup, lock = ("python3 -m nox --install-only -r",), ""
-    else:
-        found = Detection()
+    found = environments.detect(tree, config.tox, bool(tests))
+    if not found.commands:
+        found = _runner(tree, config, tests)
     found += linters(tree, config.toml, config.ini, config.required(tree), root)
     if setup and found.commands:
         lines = tuple(map(tree.at, setup))
@@ -65,12 +57,14 @@ def python(tree: Tree, root: Tree) -> Detection:
     return found
 
 
-def _environments(tree: Tree, tool: str, path: str, line: str) -> Detection:
-    return Detection(
-        (tree.command(tool, line),),
-        frozenset({"python-tools"}),
-        reasons=(tree.reason(f"{path}: {tool} runs what it says, in its own environment."),),
-    )
+def _runner(tree: Tree, config: _Config, tests: list[str]) -> Detection:
+    if config.pytest and (tests or config.pytest_paths(tree)):
+        return _pytest(tree, f"{config.pytest} configures pytest.")
+    if "django" in tree.text("manage.py").lower() and (tests or tree.named(lambda name: name == "tests.py")):
+        # The second level of verbosity names the tests that pass.
+        command = tree.command("django", "python3 manage.py test -v 2")
+        return Detection((command,), reasons=(tree.reason("manage.py: Django runs its tests."),))
+    return _tested(tree, config, tests) if tests else Detection()
 
 
 def _pytest(tree: Tree, reason: str) -> Detection:
@@ -110,10 +104,10 @@ class _Config:
         self.requirements = sorted(required, key=lambda path: (len(path), path))
         self.all_text = "\n".join([*texts.values(), *map(tree.text, self.requirements)])
         self.setup_py = texts["setup.py"]
-        self.ini = {path: _ini(texts[path]) for path in ("setup.cfg", "tox.ini")}
-        self.toml = _toml(texts["pyproject.toml"])
-        tools = _table(self.toml, "tool")
-        self.poetry = _table(tools, "poetry")
+        self.ini = {path: ini_of(texts[path]) for path in ("setup.cfg", "tox.ini")}
+        self.toml = toml_of(texts["pyproject.toml"])
+        tools = table_of(self.toml, "tool")
+        self.poetry = table_of(tools, "poetry")
         self.pytest = _first(
             ("pytest.ini", tree.has("pytest.ini") or tree.has(".pytest.ini")),
             ("pyproject.toml", "pytest" in tools),
@@ -121,11 +115,7 @@ class _Config:
             ("tox.ini", self.ini["tox.ini"].has_section("pytest")),
             ("conftest.py", tree.has("conftest.py") or tree.has("tests/conftest.py")),
         )
-        self.tox = _first(
-            ("tox.ini", self.ini["tox.ini"].has_section("testenv") or self.ini["tox.ini"].has_section("tox")),
-            ("pyproject.toml", "tox" in tools),
-            ("setup.cfg", self.ini["setup.cfg"].has_section("tox:tox")),
-        )
+        self.tox = environments.read_tox(tree, table_of(tools, "tox"), self.ini)
 
     def pytest_paths(self, tree: Tree) -> bool:
         """pytest is configured, and some folder of tests has Python files, whatever their names."""
@@ -138,8 +128,8 @@ class _Config:
 
     def extras(self) -> list[str]:
         """Optional dependencies that are there for tests."""
-        names = set(_table(_table(self.toml, "project"), "optional-dependencies"))
-        names |= set(_table(self.poetry, "extras"))
+        names = set(table_of(table_of(self.toml, "project"), "optional-dependencies"))
+        names |= set(table_of(self.poetry, "extras"))
         if self.ini["setup.cfg"].has_section("options.extras_require"):
             names |= set(self.ini["setup.cfg"].options("options.extras_require"))
         declared = re.search(r"extras_require\s*=\s*\{(.{0,4000})", self.setup_py, re.DOTALL)
@@ -148,13 +138,14 @@ class _Config:
 
     def groups(self) -> list[str]:
         """Requirements of the dependency groups for tests (PEP 735; Poetry's by name only)."""
-        groups = _table(self.toml, "dependency-groups")
+        groups = table_of(self.toml, "dependency-groups")
         found = [line for name in _TEST_NAMES for line in _group(groups, name, set())]
-        found += _lines(_table(_table(self.toml, "tool"), "uv").get("dev-dependencies"))
-        pdm = _table(_table(_table(self.toml, "tool"), "pdm"), "dev-dependencies")
+        found += _lines(table_of(table_of(self.toml, "tool"), "uv").get("dev-dependencies"))
+        pdm = table_of(table_of(table_of(self.toml, "tool"), "pdm"), "dev-dependencies")
         found += [line for lines in pdm.values() for line in _lines(lines)]
-        old = [_table(self.poetry, "dev-dependencies")]
-        poetry = [_table(_table(_table(self.poetry, "group"), name), "dependencies") for name in _TEST_NAMES]
+        old = [table_of(self.poetry, "dev-dependencies")]
+        named = table_of(self.poetry, "group")
+        poetry = [table_of(table_of(named, name), "dependencies") for name in _TEST_NAMES]
         found += [name for table in old + poetry for name in table if name != "python"]
         return list(dict.fromkeys(found))
 
@@ -164,7 +155,7 @@ class _Config:
 
     def members(self, tree: Tree) -> list[str]:
         """Folders of uv's workspace."""
-        workspace = _table(_table(_table(self.toml, "tool"), "uv"), "workspace")
+        workspace = table_of(table_of(table_of(self.toml, "tool"), "uv"), "workspace")
         globs, left_out = _lines(workspace.get("members")), _lines(workspace.get("exclude"))
         folders = [dirname(p) for p in tree.own if p.endswith("/pyproject.toml")]
 
@@ -172,12 +163,6 @@ class _Config:
             return any(fnmatchcase(folder, glob.rstrip("/")) for glob in patterns)
 
         return [folder for folder in folders if fits(folder, globs) and not fits(folder, left_out)]
-
-    def tox_deps(self) -> list[str]:
-        """Plain requirements of tox's default environment; those with substitutions are left out."""
-        deps = self.ini["tox.ini"].get("testenv", "deps", fallback="").splitlines()
-        plain = (line.split("#")[0].strip() for line in deps)
-        return [line for line in plain if line and not re.search(r"[{}]|^-|:\s", line)]
 
 
 def _setup(tree: Tree, config: _Config, root: Tree) -> tuple[tuple[str, ...], str]:
@@ -190,8 +175,8 @@ def _setup(tree: Tree, config: _Config, root: Tree) -> tuple[tuple[str, ...], st
         extras = config.extras()
         arguments.append(f"-e '.[{','.join(extras)}]'" if extras else "-e .")
     arguments += [f"-e {shlex.quote(f'./{folder}')}" for folder in config.members(tree)]
-    named = config.groups() or config.tox_deps()
-    arguments += [shlex.quote(requirement) for requirement in named]
+    groups = [shlex.quote(line) for line in config.groups()]
+    arguments += groups or environments.deps(tree, config.tox, config.requirements)
     if not arguments:
         return (), ""
     line, lock = locked.install(tree, root, " ".join(arguments))
@@ -212,27 +197,6 @@ def _group(groups: Mapping[str, object], name: str, seen: set[str]) -> Iterator[
 
 def _lines(value: object) -> list[str]:
     return [line for line in value if isinstance(line, str)] if isinstance(value, list) else []
-
-
-def _table(data: Mapping[str, object], name: str) -> Mapping[str, object]:
-    value = data.get(name)
-    return value if isinstance(value, dict) else {}
-
-
-def _toml(text: str) -> Mapping[str, object]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        return {}
-
-
-def _ini(text: str) -> configparser.ConfigParser:
-    parser = configparser.ConfigParser(interpolation=None, strict=False)
-    try:
-        parser.read_string(text)
-    except configparser.Error:
-        return configparser.ConfigParser()
-    return parser
 
 
 def _first(*found: tuple[str, bool]) -> str:

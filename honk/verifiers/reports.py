@@ -1,10 +1,11 @@
 """JUnit reports of a check: asked for where a variable can, and read out of its container.
 
 The command itself stays as the repository has it. pytest takes more options from
-``PYTEST_ADDOPTS``, whatever starts it, RSpec from ``SPEC_OPTS``, and GoogleTest its own from
-``GTEST_OUTPUT``; Maven and Gradle write their reports anyway; detected commands of Vitest and
-PHPUnit write one to /tmp, and others where the repository asks for it. Only files
-that are newer than the command's start count: a prepared image may hold those of an earlier run.
+``PYTEST_ADDOPTS``, whatever starts it (tox 4 passes it on when ``TOX_OVERRIDE`` says so), RSpec from
+``SPEC_OPTS``, and GoogleTest its own from ``GTEST_OUTPUT``; Maven and Gradle write their reports
+anyway; detected commands of Vitest and PHPUnit write one to /tmp, and others where the repository
+asks for it. Only files that are newer than the command's start count: a prepared image may hold
+those of an earlier run.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ _FILES = 5_000  # reports of one check; Surefire writes one for each class
 WRITTEN = "/tmp/junit-{}.xml"
 """Where a detected command has its runner write a report: the same by hand as in a check."""
 _WRITTEN = re.compile(r"/tmp/junit-[\w-]+\.xml\b")
+# What tox's base environment is called in an INI file, in tox.toml and in pyproject.toml.
+_TOX_BASES = ("testenv", "env_run_base", "tool.tox.env_run_base")
+_TOX = ";".join(f"{base}.pass_env+=PYTEST_ADDOPTS" for base in _TOX_BASES)
 _SEPARATOR = "\x1e"  # no XML document can have it
 _PLACES = (
     "*/surefire-reports/*.xml",  # Maven
@@ -49,6 +53,7 @@ def asking(folder: str) -> str:
     return (
         f"mkdir -p {folder} && : >{folder}/start && {tick}; "
         f'export PYTEST_ADDOPTS="${{PYTEST_ADDOPTS-}} --junitxml={folder}/pytest.xml"; '
+        f'export TOX_OVERRIDE="${{TOX_OVERRIDE:+$TOX_OVERRIDE;}}{_TOX}"; '
         f"export GTEST_OUTPUT=xml:{folder}/; "
         # Formats that SPEC_OPTS names take the place of others: without the first nothing is printed.
         f'export SPEC_OPTS="${{SPEC_OPTS-}} --format progress --format json --out {folder}/rspec.json"; '

@@ -8,6 +8,9 @@ import re
 from honk.verifiers.reports import WRITTEN
 from honk.verifiers.tree import Detection, Tree
 
+_TESTS = ("test", "tests", "phpunit", "pest", "unit", "test:unit", "tests:unit", "test-unit")
+_STYLES = ("lint", "cs", "phpcs", "cs-check", "check-style", "analyse", "analyze", "phpstan", "stan")
+
 
 def ruby(tree: Tree, root: Tree) -> Detection:
     """RSpec or Minitest; by Bundler where there is a Gemfile."""
@@ -37,20 +40,22 @@ def ruby(tree: Tree, root: Tree) -> Detection:
 
 
 def php(tree: Tree, root: Tree) -> Detection:
-    """The `test` script of composer.json, else PHPUnit where it is configured; linters by their scripts."""
+    """The script of composer.json that tests, else Pest or PHPUnit; linters by their scripts."""
     composer = tree.has("composer.json")
     scripts = _scripts(tree)
     unit = tree.first("phpunit.xml", "phpunit.xml.dist", "phpunit.dist.xml")
+    manifest = tree.text("composer.json")
+    named = [name for name in _TESTS if name in scripts][:1]
     commands = []
-    if "test" in scripts:
-        commands.append(("composer test", "composer run-script --no-interaction test"))
-    elif unit:
-        own = "phpunit/phpunit" in tree.text("composer.json")
-        line = "vendor/bin/phpunit" if own else "phpunit"
+    if not named and "pestphp/pest" in manifest:  # its tests are no classes, which PHPUnit looks for
+        commands.append(("pest", "vendor/bin/pest"))
+    elif not named and unit:
+        line = "vendor/bin/phpunit" if "phpunit/phpunit" in manifest else "phpunit"
         commands.append(("phpunit", f"{line} --log-junit {WRITTEN.format('phpunit')}"))
-    for name in ("lint", "cs", "analyse", "analyze", "phpstan", "stan"):
-        if name in scripts:
-            commands.append((f"composer {name}", f"composer run-script --no-interaction {name}"))
+    named += [name for name in _STYLES if name in scripts]
+    if not named and not commands:
+        named += [name for name in ("check", "ci") if name in scripts][:1]
+    commands += [(f"composer {name}", f"composer run-script --no-interaction {name}") for name in named]
     if not commands:
         return Detection()
     names = ", ".join(name for name, _ in commands)

@@ -14,11 +14,13 @@ pytestmark = pytest.mark.docker
 
 @dataclass(frozen=True)
 class Project:
-    """Small enough to read. ``broken`` is an edit under which one of ``checks`` must fail."""
+    """Small enough to read. ``broken`` is an edit under which one of ``checks`` must fail. Of the
+    first check ``passing`` tests are known to pass."""
 
     files: dict[str, str]
     checks: tuple[str, ...]
     broken: str
+    passing: int | None = None
 
 
 SLOW = 900  # an image may have to be built
@@ -33,6 +35,34 @@ from greet import greet
 class Test(unittest.TestCase):
     def test_greet(self):
         self.assertEqual(greet(), "hello")
+"""
+PACKAGE = """\
+[build-system]
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
+[project]
+name = "greet"
+version = "1"
+[tool.setuptools]
+py-modules = ["greet"]
+"""
+SITE = {
+    "manage.py": "import os\nimport sys\n\nos.environ['DJANGO_SETTINGS_MODULE'] = 'settings'\n"
+    "from django.core.management import execute_from_command_line\n\nexecute_from_command_line(sys.argv)\n",
+    "settings.py": "SECRET_KEY = 'x' * 50\nUSE_TZ = True\nINSTALLED_APPS = ['app']\n",
+    "app/__init__.py": "",
+    "app/tests.py": "from django.test import SimpleTestCase\nfrom greet import greet\n\n\n"
+    "class Greets(SimpleTestCase):\n    def test_hello(self):\n        self.assertEqual(greet(), 'hello')\n",
+    "requirements.txt": "Django\n",
+}
+NOXFILE = """\
+import nox
+
+
+@nox.session(python=["3.7", "3.14"])
+def tests(session):
+    session.install(".", "pytest")
+    session.run("pytest", "tests")
 """
 PYTEST = "from greet import greet\n\n\ndef test_greet():\n    assert greet() == 'hello'\n"
 FAST = """\
@@ -151,6 +181,32 @@ PROJECTS = {
         ("tox",),
         SPOIL_PYTHON,
     ),
+    "tox that installs the package and pytest": Project(
+        {
+            **PYTHON,
+            ".gitignore": ".tox/\nbuild/\n*.egg-info/\n",
+            "pyproject.toml": PACKAGE,
+            "tox.ini": "[tox]\nenv_list = py312, lint\n"
+            "[testenv]\ndeps = pytest\ncommands = pytest {posargs:tests}\n",
+            "tests/test_greet.py": PYTEST,
+        },
+        ("tox",),
+        SPOIL_PYTHON,
+        1,
+    ),
+    "nox that installs the package and pytest": Project(
+        {
+            **PYTHON,
+            ".gitignore": ".nox/\nbuild/\n*.egg-info/\n",
+            "pyproject.toml": PACKAGE,
+            "noxfile.py": NOXFILE,
+            "tests/test_greet.py": PYTEST,
+        },
+        ("nox",),
+        SPOIL_PYTHON,
+        1,
+    ),
+    "django": Project({**PYTHON, **SITE}, ("django",), SPOIL_PYTHON, 1),
     "pre-commit": Project(
         {"greet.txt": "hello\n", ".pre-commit-config.yaml": HOOKS}, ("pre-commit",), "echo bye > greet.txt"
     ),
@@ -166,7 +222,10 @@ def test_detected_checks_pass_and_fail_for_the_right_reason(install: Installer, 
     options = ("--repo", str(origin), "--judge", "off", "--json", "--dry-run")
     good = honk.honk("say more", *options, seconds=SLOW)
     assert (good.code, good.result.outcome) == (0, "verified"), good.err
-    assert tuple(check.name for check in good.result.verification) == project.checks
+    rows = good.result.verification
+    assert tuple(check.name for check in rows) == project.checks
+    if project.passing is not None:
+        assert rows[0].tests is not None and rows[0].tests.passed == project.passing
 
     other = install([bash(project.broken), *[FINISH] * 4])
     bad = other.honk("break it", *options, seconds=SLOW)

@@ -20,6 +20,7 @@ GO_COMPILED = "{ go vet ./...; go build testing/internal/testdeps; } >/dev/null 
 PACKAGE = json.dumps({"scripts": {"test": "mocha"}})
 UNIT = "import unittest\n"
 VITEST = "--reporter=default --reporter=junit --outputFile.junit=/tmp/junit-vitest.xml"
+DJANGO = "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'site.settings')\n"
 
 
 def look(files: Mapping[str, str]) -> Detection:
@@ -93,20 +94,87 @@ CASES: dict[str, tuple[dict[str, str], list[str], list[str], set[str]]] = {
     ),
     "tox where there are no tests by name": (
         {"tox.ini": "[tox]\nenvlist=py\n[testenv]\ncommands=./check\n"},
-        ["python3 -m tox run -e py"],
-        ["python3 -m tox run -e py --notest"],
+        ["python3 -m tox -e py"],
+        [f"{PIP} --upgrade tox", "python3 -m tox -e py --notest"],
         {"python-tools"},
     ),
-    "what tox installs for pytest": (
-        {"tox.ini": "[testenv]\ndeps =\n  mock # x\n  -r y.txt\n  py311: z\n  {env:A}\n", "test_x.py": ""},
+    "tox before pytest, for it says how": (
+        {
+            "tox.ini": "[tox]\nenv_list=\n lint\n py{39,310}-dj{4,5,main}\n[testenv]\ncommands=pytest\n"
+            "deps=\n -r y.txt\n -rz.txt\n",
+            "tests/test_x.py": "import pytest",
+            "y.txt": "",
+            "pytest.ini": "",
+        },
+        ["python3 -m tox -e py-dj5"],
+        [f"{PIP} -r y.txt", f"{PIP} --upgrade tox", "python3 -m tox -e py-dj5 --notest"],
+        {"python-tools"},
+    ),
+    "tox in pyproject.toml": (
+        {
+            "pyproject.toml": '[tool.tox]\nlegacy_tox_ini="[testenv]\\ncommands=pytest"\n',
+            "test_x.py": "",
+        },
+        ["python3 -m tox -e py"],
+        [f"{PIP} --upgrade tox", "python3 -m tox -e py --notest"],
+        {"python-tools"},
+    ),
+    "tox in its own TOML": (
+        {"tox.toml": "[env_run_base]\ncommands=[['pytest']]\n", "test_x.py": ""},
+        ["python3 -m tox -e py"],
+        [f"{PIP} --upgrade tox", "python3 -m tox -e py --notest"],
+        {"python-tools"},
+    ),
+    "tox that runs nothing by default": (
+        {"tox.ini": "[tox]\nenvlist=lint\n[testenv:lint]\ncommands=ruff check\n", "test_x.py": ""},
         ["python3 -m pytest -q"],
-        [f"{PIP} mock"],
+        [],
+        set(),
+    ),
+    "what tox installs for pytest": (
+        {
+            "tox.ini": "[testenv]\ndeps =\n  mock # x\n  -r y.txt\n  -r z/a.txt\n  py311: z\n  {env:A}\n",
+            "test_x.py": "",
+            "z/a.txt": "",
+        },
+        ["python3 -m pytest -q"],
+        [f"{PIP} -r z/a.txt mock"],
         set(),
     ),
     "npm with a lock": (
         {"package.json": PACKAGE, "package-lock.json": "{}"},
         ["CI=true npm run test"],
         ["npm ci --no-audit --no-fund"],
+        set(),
+    ),
+    "a script that watches files, without that": (
+        {"package.json": '{"scripts": {"test": "jest --config a.js --watch"}}'},
+        ["CI=true npx --no-install jest --config a.js --verbose"],
+        ["npm install --no-audit --no-fund --no-package-lock"],
+        set(),
+    ),
+    "vitest that watches": (
+        {
+            "package.json": '{"scripts": {"test": "vitest watch --dom", "typecheck": "tsc -w"}}',
+            "yarn.lock": "",
+        },
+        [f"CI=true yarn run vitest run --dom {VITEST}"],
+        ["yarn install --frozen-lockfile"],
+        {"node-tools"},
+    ),
+    "a script of tests beside one that watches": (
+        {"package.json": '{"scripts": {"test": "jest --watchAll", "test:ci": "jest --watchAll=false"}}'},
+        ["CI=true npm run test:ci"],
+        ["npm install --no-audit --no-fund --no-package-lock"],
+        set(),
+    ),
+    "more than one program that watches": (
+        {
+            "package.json": '{"scripts": {"test": "lint && jest --watch"}, "devDependencies": {"jest": "1"}}',
+            "a.test.js": "",
+        },
+        ["CI=true npx --no-install jest --ci --verbose"],
+        ["npm install --no-audit --no-fund --no-package-lock"],
         set(),
     ),
     "npm without a lock leaves none behind": (
@@ -171,6 +239,16 @@ CASES: dict[str, tuple[dict[str, str], list[str], list[str], set[str]]] = {
         ["mvn -B -ntp -Dmaven.test.failure.ignore=true test"],
         {"jdk"},
     ),
+    "maven with checks after its tests": (
+        {
+            "pom.xml": "<modules>",
+            "a/pom.xml": "<artifactId> maven-failsafe-plugin </artifactId>",
+            "a/src/test/java/ATest.java": "",
+        },
+        ["mvn -B -ntp verify"],
+        ["mvn -B -ntp -Dmaven.test.failure.ignore=true verify"],
+        {"jdk"},
+    ),
     "gradle by its wrapper": (
         {"build.gradle.kts": "", "gradlew": ""},
         ["sh ./gradlew --no-daemon --console=plain check"],
@@ -225,10 +303,61 @@ CASES: dict[str, tuple[dict[str, str], list[str], list[str], set[str]]] = {
     ),
     "nox": (
         {"noxfile.py": ""},
-        ["python3 -m nox --no-install -r"],
-        ["python3 -m nox --install-only -r"],
+        ["python3 -m nox -r"],
+        [f"{PIP} --upgrade nox", "python3 -m nox -r --install-only"],
         {"python-tools"},
     ),
+    "nox with a session of tests": (
+        {
+            "noxfile.py": "import nox\n@nox.session\ndef lint(s): ...\n"
+            "@nox.session(python=['3.9', '3.14'], name='tests')\n@nox.parametrize('a', [1])\n"
+            "def check(s, a): ...\n",
+            "tests/test_x.py": "import pytest",
+            "pytest.ini": "",
+        },
+        ["python3 -m nox -r -s tests --force-python python3"],
+        [f"{PIP} --upgrade nox", "python3 -m nox -r -s tests --force-python python3 --install-only"],
+        {"python-tools"},
+    ),
+    "nox for other things than tests": (
+        {"noxfile.py": "@nox.session\ndef docs(s): ...\ndef tests(): ...\n", "test_x.py": ""},
+        ["python3 -m pytest -q"],
+        [],
+        set(),
+    ),
+    "a noxfile that is broken": (
+        {"noxfile.py": "def (", "test_x.py": ""},
+        ["python3 -m pytest -q"],
+        [],
+        set(),
+    ),
+    "django": (
+        {
+            "manage.py": DJANGO,
+            "app/tests.py": "from django.test import TestCase",
+            "requirements.txt": "Django",
+        },
+        ["python3 manage.py test -v 2"],
+        [f"{PIP} -r requirements.txt"],
+        set(),
+    ),
+    "django with test files of pytest's names": (
+        {"manage.py": DJANGO, "app/tests/test_a.py": "from django.test import TestCase"},
+        ["python3 manage.py test -v 2"],
+        [],
+        set(),
+    ),
+    "django by pytest": (
+        {
+            "manage.py": DJANGO,
+            "app/tests/test_a.py": "",
+            "pytest.ini": "[pytest]\nDJANGO_SETTINGS_MODULE = x\n",
+        },
+        ["python3 -m pytest -q"],
+        [],
+        set(),
+    ),
+    "another manage.py": ({"manage.py": "import flask", "app/tests.py": ""}, [], [], set()),
     "a workspace of uv": (
         {
             "pyproject.toml": "[project]\nname='x'\n[tool.uv.workspace]\nmembers=['packages/*']\n",
@@ -337,6 +466,31 @@ CASES: dict[str, tuple[dict[str, str], list[str], list[str], set[str]]] = {
     "scripts of composer": (
         {"composer.json": '{"scripts": {"test": "phpunit", "stan": "phpstan"}}'},
         ["composer run-script --no-interaction test", "composer run-script --no-interaction stan"],
+        ["composer install --no-interaction --no-progress"],
+        {"php"},
+    ),
+    "other names of composer's scripts": (
+        {"composer.json": '{"scripts": {"tests": "phpunit", "check-style": "phpcs"}}', "phpunit.xml": ""},
+        [
+            "composer run-script --no-interaction tests",
+            "composer run-script --no-interaction check-style",
+        ],
+        ["composer install --no-interaction --no-progress"],
+        {"php"},
+    ),
+    "one script of composer for all": (
+        {"composer.json": '{"scripts": {"check": "x", "ci": "x"}}'},
+        ["composer run-script --no-interaction check"],
+        ["composer install --no-interaction --no-progress"],
+        {"php"},
+    ),
+    "pest": (
+        {
+            "composer.json": '{"require-dev": {"pestphp/pest": "^2"}}',
+            "phpunit.xml": "",
+            "tests/ATest.php": "",
+        },
+        ["vendor/bin/pest"],
         ["composer install --no-interaction --no-progress"],
         {"php"},
     ),
