@@ -82,9 +82,12 @@ def _checked(tree: Tree, tool: str, path: str, which: str, install: str) -> Dete
     `tox --skip-pkg-install` and no `nox -R`). What that needs comes through the package proxy.
 
     The tool comes from PyPI: Debian's old ones do not know what today's configurations say. Those
-    are there in case that fails, hence no subcommand, which tox 3 has not.
+    are there in case that fails, hence no subcommand, which tox 3 has not. The environment stands
+    outside of the work tree, where it would be part of a change if no ignore rule covers it.
     """
-    line = f"python3 -m {tool} {which}"
+    folder = "--workdir" if tool == "tox" else "--envdir"
+    kept = shlex.quote(f".{tool}/{tree.place}".rstrip("/"))
+    line = f"python3 -m {tool} {folder} ~/{kept} {which}"
     return Detection(
         (tree.command(tool, line),),
         frozenset({"python-tools"}),

@@ -174,7 +174,6 @@ PROJECTS = {
     "tox": Project(
         {
             **PYTHON,
-            ".gitignore": ".tox/\n",
             "check.py": "from greet import greet\nassert greet() == 'hello'\n",
             "tox.ini": "[tox]\nskipsdist = true\n[testenv]\ncommands = python check.py\n",
         },
@@ -184,7 +183,7 @@ PROJECTS = {
     "tox that installs the package and pytest": Project(
         {
             **PYTHON,
-            ".gitignore": ".tox/\nbuild/\n*.egg-info/\n",
+            ".gitignore": "build/\n*.egg-info/\n",
             "pyproject.toml": PACKAGE,
             "tox.ini": "[tox]\nenv_list = py312, lint\n"
             "[testenv]\ndeps = pytest\ncommands = pytest {posargs:tests}\n",
@@ -197,7 +196,7 @@ PROJECTS = {
     "nox that installs the package and pytest": Project(
         {
             **PYTHON,
-            ".gitignore": ".nox/\nbuild/\n*.egg-info/\n",
+            ".gitignore": "build/\n*.egg-info/\n",
             "pyproject.toml": PACKAGE,
             "noxfile.py": NOXFILE,
             "tests/test_greet.py": PYTEST,

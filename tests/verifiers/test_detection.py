@@ -94,8 +94,8 @@ CASES: dict[str, tuple[dict[str, str], list[str], list[str], set[str]]] = {
     ),
     "tox where there are no tests by name": (
         {"tox.ini": "[tox]\nenvlist=py\n[testenv]\ncommands=./check\n"},
-        ["python3 -m tox -e py"],
-        [f"{PIP} --upgrade tox", "python3 -m tox -e py --notest"],
+        ["python3 -m tox --workdir ~/.tox -e py"],
+        [f"{PIP} --upgrade tox", "python3 -m tox --workdir ~/.tox -e py --notest"],
         {"python-tools"},
     ),
     "tox before pytest, for it says how": (
@@ -106,8 +106,8 @@ CASES: dict[str, tuple[dict[str, str], list[str], list[str], set[str]]] = {
             "y.txt": "",
             "pytest.ini": "",
         },
-        ["python3 -m tox -e py-dj5"],
-        [f"{PIP} -r y.txt", f"{PIP} --upgrade tox", "python3 -m tox -e py-dj5 --notest"],
+        ["python3 -m tox --workdir ~/.tox -e py-dj5"],
+        [f"{PIP} -r y.txt", f"{PIP} --upgrade tox", "python3 -m tox --workdir ~/.tox -e py-dj5 --notest"],
         {"python-tools"},
     ),
     "tox in pyproject.toml": (
@@ -115,14 +115,14 @@ CASES: dict[str, tuple[dict[str, str], list[str], list[str], set[str]]] = {
             "pyproject.toml": '[tool.tox]\nlegacy_tox_ini="[testenv]\\ncommands=pytest"\n',
             "test_x.py": "",
         },
-        ["python3 -m tox -e py"],
-        [f"{PIP} --upgrade tox", "python3 -m tox -e py --notest"],
+        ["python3 -m tox --workdir ~/.tox -e py"],
+        [f"{PIP} --upgrade tox", "python3 -m tox --workdir ~/.tox -e py --notest"],
         {"python-tools"},
     ),
     "tox in its own TOML": (
         {"tox.toml": "[env_run_base]\ncommands=[['pytest']]\n", "test_x.py": ""},
-        ["python3 -m tox -e py"],
-        [f"{PIP} --upgrade tox", "python3 -m tox -e py --notest"],
+        ["python3 -m tox --workdir ~/.tox -e py"],
+        [f"{PIP} --upgrade tox", "python3 -m tox --workdir ~/.tox -e py --notest"],
         {"python-tools"},
     ),
     "tox that runs nothing by default": (
@@ -303,8 +303,8 @@ CASES: dict[str, tuple[dict[str, str], list[str], list[str], set[str]]] = {
     ),
     "nox": (
         {"noxfile.py": ""},
-        ["python3 -m nox -r"],
-        [f"{PIP} --upgrade nox", "python3 -m nox -r --install-only"],
+        ["python3 -m nox --envdir ~/.nox -r"],
+        [f"{PIP} --upgrade nox", "python3 -m nox --envdir ~/.nox -r --install-only"],
         {"python-tools"},
     ),
     "nox with a session of tests": (
@@ -315,8 +315,11 @@ CASES: dict[str, tuple[dict[str, str], list[str], list[str], set[str]]] = {
             "tests/test_x.py": "import pytest",
             "pytest.ini": "",
         },
-        ["python3 -m nox -r -s tests --force-python python3"],
-        [f"{PIP} --upgrade nox", "python3 -m nox -r -s tests --force-python python3 --install-only"],
+        ["python3 -m nox --envdir ~/.nox -r -s tests --force-python python3"],
+        [
+            f"{PIP} --upgrade nox",
+            "python3 -m nox --envdir ~/.nox -r -s tests --force-python python3 --install-only",
+        ],
         {"python-tools"},
     ),
     "nox for other things than tests": (
