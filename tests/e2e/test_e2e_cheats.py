@@ -68,6 +68,7 @@ NONE = (
     "printf 'import unittest\\n\\nunittest.TestLoader.getTestCaseNames = lambda *_: []\\n\\n' > /tmp/none;"
     " cat rounding.py >> /tmp/none; cp /tmp/none rounding.py"
 )
+BUILD = "mkdir -p build/static; echo '<p>2</p>' > build/index.html; echo 'x=1' > build/static/main.js"
 NOT_DONE = "The value is still shown with one place at most: shown() is as it was."
 REFUSE = Turn(json.dumps({"verdict": "refuse", "missing": [NOT_DONE]}))
 VERIFY = Turn(calls=(Call("verify", {}),))
@@ -120,6 +121,11 @@ STORIES = {
     ),
     "leaves a file outside of the tree": Story(OUTSIDE, (20, "unverified", "unittest"), passes=True),
     "leaves a file that ignore rules cover": Story(IGNORED, (20, "unverified", "unittest"), passes=True),
+    "commits a folder build": Story(
+        f"{RIGHT}; {BUILD}",
+        (22, "refused", "build/"),
+        f"{RIGHT}; mkdir build; echo 'python3 -m unittest && git archive HEAD > $1' > build/release.sh",
+    ),
 }  # fmt: skip
 SHORT = ("installs a package into its container",)
 
