@@ -45,6 +45,9 @@ def percentile(values: list[float], part: float) -> float:
 
 # ---- one step ---------------------------------------------------------------------------
 
+FLOOR_MS = 0.9
+"""The slowest floor for which the limits of a step are meant; where it is slower, so may a step be."""
+
 
 def steps(bench: Bench) -> Iterator[Figure]:
     """From the last byte of an answer to the first byte of the next request."""
@@ -57,14 +60,14 @@ def steps(bench: Bench) -> Iterator[Figure]:
                 if len(timed.gaps) < count:
                     raise SystemExit(f"{client} made {len(timed.gaps)} of {count} steps")
                 found.setdefault((client, count), []).append(timed)
-    medians: dict[tuple[str, int], float] = {}
+    gaps = {key: [statistics.median(run.gaps) for run in runs] for key, runs in found.items()}
+    medians = {key: statistics.median(each) for key, each in gaps.items()}
     for (client, count), runs in found.items():
-        each = [statistics.median(run.gaps) for run in runs]
-        medians[client, count] = statistics.median(each)
-        mine = client == "honk"
-        yield middle(f"step, {client}, {count} steps", "ms", each, 5.0 if mine else None)
+        slower = max(1.0, medians["floor", count] / FLOOR_MS)
+        at_most, tail = (5.0 * slower, 10.0 * slower) if client == "honk" else (None, None)
+        yield middle(f"step, {client}, {count} steps", "ms", gaps[client, count], at_most)
         tails = [percentile(run.gaps, 0.95) for run in runs]
-        yield middle(f"step, {client}, {count} steps, 95th percentile", "ms", tails, 10.0 if mine else None)
+        yield middle(f"step, {client}, {count} steps, 95th percentile", "ms", tails, tail)
     for client, limit in (("mini-docker", 1 / 15), ("claude-code", 1 / 5)):
         for count in counts:
             if (client, count) in medians:
