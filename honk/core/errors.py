@@ -32,6 +32,11 @@ class HonkError(Exception):
         return f"{self.message} {self.hint}".strip() if self.hint else self.message
 
 
+def in_words(error: Exception) -> str:
+    """What a log says of an error: of what honk did not raise on purpose, that it is a defect."""
+    return str(error) if isinstance(error, HonkError) else f"honk has a defect: {error!r}"
+
+
 class ToolError(HonkError):
     """A tool call that the model can mend; the text is its result."""
 

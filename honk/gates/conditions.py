@@ -36,31 +36,27 @@ _OTHER = re.compile(
     re.I,
 )
 _COMPARES = re.compile(r"\s*(?:[!=]==?|=|\bis\b)\s*")
+_JOINS = ((("||", "or"), max), (("&&", "and"), min))  # the loosest first
 
 
 def worth(condition: str, unknown: float = UNKNOWN) -> float:
     """How far the condition holds. ``unknown``: what a name counts for of which nothing is known."""
     tokens = [match[1] for match in _TOKEN.finditer(condition)]
     try:
-        value, _ = _either(tokens, 0, unknown)
+        value, _ = _joined(tokens, 0, unknown)
     except (IndexError, RecursionError):
         return UNKNOWN
     return value
 
 
-def _either(tokens: list[str], at: int, unknown: float) -> tuple[float, int]:
-    value, at = _both(tokens, at, unknown)
-    while at < len(tokens) and tokens[at] in ("||", "or"):
-        other, at = _both(tokens, at + 1, unknown)
-        value = max(value, other)
-    return value, at
-
-
-def _both(tokens: list[str], at: int, unknown: float) -> tuple[float, int]:
-    value, at = _single(tokens, at, unknown)
-    while at < len(tokens) and tokens[at] in ("&&", "and"):
-        other, at = _single(tokens, at + 1, unknown)
-        value = min(value, other)
+def _joined(tokens: list[str], at: int, unknown: float, level: int = 0) -> tuple[float, int]:
+    if level == len(_JOINS):
+        return _single(tokens, at, unknown)
+    words, choose = _JOINS[level]
+    value, at = _joined(tokens, at, unknown, level + 1)
+    while at < len(tokens) and tokens[at] in words:
+        other, at = _joined(tokens, at + 1, unknown, level + 1)
+        value = choose(value, other)
     return value, at
 
 
@@ -70,7 +66,7 @@ def _single(tokens: list[str], at: int, unknown: float) -> tuple[float, int]:
         value, at = _single(tokens, at + 1, unknown)
         return ALWAYS - value, at
     if token == "(":
-        value, at = _either(tokens, at + 1, unknown)
+        value, at = _joined(tokens, at + 1, unknown)
         return value, at + 1
     return _atom(token.rstrip(":;{"), unknown), at + 1
 

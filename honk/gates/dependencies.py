@@ -179,12 +179,9 @@ def _pins(path: str, data: bytes) -> dict[str, _Pin]:
         found = [(m["name"] or m["property"], m["version"] or m["value"]) for m in _POM.finditer(text)]
     elif _JSON.search(path):
         flat = flatten(path, data) or {}
-        keys = ((_JSON_KEY.search(key), values[0]) for key, values in flat.items() if values)
-        found = [
-            (key["name"], re.sub(r"^npm:.*@", "", version))
-            for key, version in keys
-            if key and re.match(_VERSION, re.sub(r"^npm:.*@", "", version))
-        ]
+        said = ((_JSON_KEY.search(key), values[0]) for key, values in flat.items() if values)
+        named = [(key["name"], re.sub(r"^npm:.*@", "", version)) for key, version in said if key]
+        found = [(name, version) for name, version in named if re.match(_VERSION, version)]
     elif is_lock(path):
         pattern = _LOCKED.get(path.rpartition("/")[2], "(?!)")
         all_of = [(m["name"], m["version"]) for m in re.finditer(pattern, text, re.M)]

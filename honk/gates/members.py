@@ -74,7 +74,7 @@ def members(lists: Sequence[Content], gone: Iterable[str], base: Base, request: 
     for content in lists:
         path = content.file.path
         lost = sorted(_covered(path, content.old, left) - still - {path})
-        if lost and not path.endswith(".rs"):
+        if lost:
             yield _finding(path, lost[0], request, content.new is None)
     named = {name for content in lists for name in _modules(content.new)}
     for content in lists:

@@ -13,6 +13,7 @@ from honk.core.errors import (
     HonkError,
     InfrastructureError,
     StaleWriter,
+    in_words,
 )
 from honk.core.events import BaseResolved, Instructed, SessionEnded
 from honk.core.types import Finish, FinishStatus, Outcome, PushAccess
@@ -56,7 +57,7 @@ def execute(run: Run, services: Services) -> None:
         raise
     except Exception as error:
         # A defect of honk's own must not cost the person the work: keep the patch, then fail loudly.
-        _end(run, services, Ending(Outcome.FAILED, f"honk has a defect: {error!r}"))
+        _end(run, services, Ending(Outcome.FAILED, in_words(error)))
         raise
     _end(run, services, ending)
 

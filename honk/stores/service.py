@@ -38,9 +38,7 @@ class SqlOnce:
 
     def known(self, scope: str, key: str) -> bool:
         """Whether this key was seen before."""
-        where = (seen.c.scope == scope) & (seen.c.key == key)
-        with self._db.single() as connection:
-            return connection.execute(select(seen.c.key).where(where)).first() is not None
+        return self.value(scope, key) is not None
 
     def value(self, scope: str, key: str) -> str | None:
         """The value that this key has; None if it was not seen."""

@@ -20,7 +20,7 @@ from slack_bolt import Ack, App, BoltRequest, Respond
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk.signature import SignatureVerifier
 
-from honk.core.errors import HonkError
+from honk.core.errors import HonkError, in_words
 from honk.triggers.slack_api import Message, SlackError
 from honk.triggers.slack_blocks import (
     APPROVE,
@@ -229,7 +229,7 @@ class SlackApp:
         except HonkError as error:
             self._tell(key, tell, str(error))
         except Exception as error:
-            self._note(f"Slack, {key}: honk has a defect: {error!r}")
+            self._note(f"Slack, {key}: {in_words(error)}")
             self._tell(key, tell, "honk has a defect; its operator sees more.")
 
     def _tell(self, key: str, tell: Callable[[Message], None], text: str) -> None:

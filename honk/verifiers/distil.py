@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from honk.verifiers.patterns import ROWS, SUMS, Row, Weight
-from honk.verifiers.streams import GAP, clip, regrouped, tasks, unskipped
+from honk.verifiers.streams import GAP, clip, regrouped, tasks, without_skipped
 
 LIMIT = 2_000  # characters of a distilled log
 _TAIL = 12  # last lines, which often say why when no pattern does
@@ -54,7 +54,7 @@ def distil(output: str, command: str = "", *, passed: bool = False) -> str:
     last: deque[_Told] = deque(maxlen=_TAIL)
     heading: _Told | None = None
     context = 0
-    for number, (task, text) in enumerate(regrouped(unskipped(tasks(output)))):
+    for number, (task, text) in enumerate(regrouped(without_skipped(tasks(output)))):
         if not text.strip():
             continue
         row = _row_of(text)

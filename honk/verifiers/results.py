@@ -68,9 +68,14 @@ def ran_none(output: str, reports: Sequence[str] = ()) -> bool:
     # A makefile's word `SKIP: x` alone may be about anything.
     cases += [case for runner, case in text.counted() if runner != "automake"]
     counts = _larger(_counted(cases), text.counts())
-    if counts.ran or any(SOME_TESTS.search(line) for _, line in tasks(output)):
+    if counts.ran:
         return False
-    return bool(counts.skipped or text.sums) or any(NO_TESTS.match(line) for _, line in tasks(output))
+    none = bool(counts.skipped or text.sums)
+    for _, line in tasks(output):
+        if SOME_TESTS.search(line):
+            return False
+        none = none or NO_TESTS.match(line) is not None
+    return none
 
 
 def _results(cases: Iterable[Case], counts: Counts, *, complete: bool) -> Results:

@@ -56,7 +56,7 @@ def tasks(output: str) -> Iterator[tuple[str, str]]:
 _SKIPPED = re.compile(r"\s+\d+\) Skipped:$")
 
 
-def unskipped(stream: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+def without_skipped(stream: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     """``stream`` without Minitest's paragraphs on skipped tests, which look like those on failures."""
     skipped = False
     for task, line in stream:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from honk.core.cancel import Cancel
 from honk.core.desk import Desk
-from honk.core.errors import HonkError, StoreError, UserError
+from honk.core.errors import HonkError, StoreError, UserError, in_words
 from honk.core.events import FollowedUp
 from honk.core.fates import Tidings
 from honk.core.followup import Remark, Standing
@@ -162,9 +162,10 @@ class GitHubDoor:
 
     def _failed(self, delivery: str, error: Exception) -> str:
         """Forget that the delivery was seen, unless it is wrong itself; what the operator is told."""
-        said = str(error) if isinstance(error, HonkError) else f"honk has a defect: {error!r}."
+        said = in_words(error)
         if isinstance(error, UserError):
             return said
+        said = f"{said.rstrip('.')}."
         try:
             self.stores.once.undo(DELIVERED, delivery)
         except StoreError as worse:

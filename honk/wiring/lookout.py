@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from honk.core.cancel import Cancel
-from honk.core.errors import StoreError
+from honk.core.errors import StoreError, in_words
 from honk.core.fates import Fate, Key, Tidings, key
 from honk.core.types import RepoRef
 from honk.server.context import Runs
 from honk.settings import Settings
-from honk.wiring.repeating import every, in_words
+from honk.wiring.repeating import every
 from honk.wiring.repositories import open_forge
 from honk.wiring.stores import Stores
 

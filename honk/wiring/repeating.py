@@ -7,12 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from honk.core.errors import HonkError
-
-
-def in_words(error: Exception) -> str:
-    """What the operator's log says of it."""
-    return str(error) if isinstance(error, HonkError) else f"honk has a defect: {error!r}"
+from honk.core.errors import in_words
 
 
 @contextmanager

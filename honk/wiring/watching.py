@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from urllib.parse import unquote
 
+from honk.core.errors import in_words
 from honk.core.events import Head, RunEnded
 from honk.core.operator import Webhook
 from honk.core.state import fold
 from honk.runs.result import result
 from honk.settings import Settings
-from honk.wiring.repeating import every, in_words
+from honk.wiring.repeating import every
 from honk.wiring.stores import Stores
 
 Note = Callable[[str], None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from honk.core.cancel import Cancel
-from honk.core.errors import HonkError, StaleWriter
+from honk.core.errors import StaleWriter, in_words
 from honk.core.events import FollowedUp, Recorded, RunEnded, RunResumed
 from honk.core.messages import TextDelta
 from honk.core.types import Outcome
@@ -78,7 +78,7 @@ def _work_on(
     except StaleWriter:
         raise
     except Exception as error:
-        reason = str(error) if isinstance(error, HonkError) else f"honk has a defect: {error!r}"
+        reason = in_words(error)
         note(f"{run_id}: {reason}")
         if not _done(stores.events.read(run_id), queued_at):
             close_run(settings, stores, run_id, Outcome.FAILED, reason, note)

@@ -157,3 +157,21 @@ def test_a_rule_that_the_request_names_is_flagged(gates: Gates) -> None:
     for request, wanted in (("Turn off no-plusplus.", "flag"), ("Add a page.", "block")):
         found = gates({".eslintrc.json": old}, {".eslintrc.json": new}, request=request)
         assert [finding.result for finding in found if finding.gate == "verifier-config"] == [wanted]
+
+
+@pytest.mark.parametrize(
+    ("request_text", "wanted"),
+    [
+        ("Add PLAN.md at the root, with the steps of the move.", "flag"),
+        ("Mend the parser.", "block"),
+        ("Mend the parser. Do not commit PLAN.md.", "block"),
+        ("Mend the parser, and leave no PLAN.md behind.", "block"),
+        ("Mend the parser without a PLAN.md", "block"),
+        ("Mend what PLAN.md.j2 renders.", "block"),
+    ],
+)
+def test_a_file_that_looks_like_a_leftover_is_flagged_where_the_request_asks_for_it(
+    gates: Gates, request_text: str, wanted: str
+) -> None:
+    [finding] = gates({}, {"PLAN.md": b"# Steps\n"}, request=request_text)
+    assert (finding.gate, finding.result) == ("junk", wanted)
