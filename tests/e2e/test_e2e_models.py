@@ -167,12 +167,13 @@ def test_a_price_in_the_settings_makes_an_unknown_model_usable(install: Installe
 # ---- failures of the service ------------------------------------------------------------
 
 
+@pytest.mark.full  # honk doctor's test has a wrong key too
 @pytest.mark.parametrize(
     ("wire", "variable"),
     [
         ("anthropic", "ANTHROPIC_API_KEY"),
-        pytest.param("responses", "OPENAI_API_KEY", marks=pytest.mark.full),
-        pytest.param("chat", "OPENAI_API_KEY", marks=pytest.mark.full),
+        ("responses", "OPENAI_API_KEY"),
+        ("chat", "OPENAI_API_KEY"),
     ],
 )
 def test_a_wrong_key_fails_with_the_name_of_its_setting_and_resume_goes_on(

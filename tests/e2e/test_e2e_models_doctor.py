@@ -114,6 +114,7 @@ RARER = [
     (wrong_token, {"repository", "workflows"}, "GITHUB_TOKEN"),
     (no_token, {"repository", "workflows"}, "Set GITHUB_TOKEN"),
     (not_signed_on, {"repository", "workflows"}, "/orgs/acme/sso?authorization_request="),
+    (workflow_may_not_open, {"repository"}, "Allow GitHub Actions to create and approve"),
 ]
 
 
@@ -124,7 +125,6 @@ RARER = [
         (no_engine, {"engine", "image"}, "DOCKER_HOST"),
         (wrong_key, {"model"}, "Check ANTHROPIC_API_KEY"),
         (no_push_right, {"repository"}, "write access"),
-        (workflow_may_not_open, {"repository"}, "Allow GitHub Actions to create and approve"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

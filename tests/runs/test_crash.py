@@ -85,7 +85,7 @@ def crash(worlds: Worlds, at: int, *, after: bool) -> None:
     assert lost in (0, 1)  # only a reply that was never logged is asked for again
 
 
-SAMPLE = (1, 2, 3, 6, 8, 9, 12, 16, 18, 20, 29, 30, 41, 52, 54, 55)
+SAMPLE = (1, 3, 8, 12, 18, 29, 30, 41, 52, 54)
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])

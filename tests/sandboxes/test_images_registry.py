@@ -133,7 +133,7 @@ def test_an_image_is_pulled_with_the_credentials_of_docker_login(served: Served,
     ("password", "name", "why"),
     [
         (None, "team/base:1", "no basic auth credentials"),
-        ("wrong", "team/base:1", "unauthorized"),
+        pytest.param("wrong", "team/base:1", "unauthorized", marks=pytest.mark.full),
         (PASSWORD, "team/base:2", "manifest unknown"),
         (PASSWORD, "team/other:1", "unknown"),
     ],

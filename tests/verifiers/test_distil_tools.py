@@ -259,11 +259,11 @@ NOISY = {
         f"{sys.executable} -m pytest -p no:cacheprovider -v -s",
         {
             "test_many.py": "import pytest\n\n"
-            "@pytest.mark.parametrize('n', range(9000))\n"
-            "def test_n(n):\n    print('processing item', n, 'of the batch', '.' * 60)\n"
-            "    assert n not in (17, 4500, 8999), 'the batch is spoilt'\n"
+            "@pytest.mark.parametrize('n', range(3000))\n"
+            "def test_n(n):\n    print('processing item', n, 'of the batch', '.' * 330)\n"
+            "    assert n not in (17, 1500, 2999), 'the batch is spoilt'\n"
         },
-        ("test_n[17]", "test_n[4500]", "test_n[8999]"),
+        ("test_n[17]", "test_n[1500]", "test_n[2999]"),
     ),
     "node": (
         "node --test --test-reporter=tap",
