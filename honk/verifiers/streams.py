@@ -35,22 +35,47 @@ def clip(line: str) -> str:
 _BEGINS = re.compile(r"(?P<turbo>\S+:\S+): cache (?:hit|miss|bypass)\b|(?P<pnpm>\S+ [\w:.-]+)\$ ")
 
 
+# npm names the package only where it has a version: `> @x/a@1.0.0 test`, then `> ` and the command.
+_NPM = re.compile(
+    r"\n(?P<line>> (?:(?P<package>(?:@[\w.~-]+/)?[\w.~-]+)@\d\S* )?(?P<script>[\w:.-]+))\r?\n"
+    r"> (?P<command>.*)"
+)
+_EVERYWHERE = re.compile(r"\s(?:--workspaces|-ws)\b")
+
+
 def tasks(output: str) -> Iterator[tuple[str, str]]:
     """Each line with the task of a workspace that printed it, an empty text where none did.
 
-    Lines of several tasks come mixed, and each may run a test runner.
+    Lines of several tasks come mixed, and each may run a test runner. Those of npm come one after
+    another, below a line that names the package.
     """
     known: set[str] = set()
+    packages, package = _packages(output), ""
     for line in lines(output):
         if match := _BEGINS.match(line):
             known.add(match["turbo"] or match["pnpm"])
+        package = packages.get(line, package)
         task, mark, rest = line.partition(": ") if known else ("", "", "")
         if mark and task in known:
             yield task, rest
         elif line.endswith(":") and line[:-1] in known:  # an empty line of the task
             yield line[:-1], ""
         else:
-            yield "", line
+            yield package, line
+
+
+def _packages(output: str) -> dict[str, str]:
+    """Lines by which npm begins a script and the packages that they name, an empty text where none.
+
+    Nothing if it runs no script of several packages: what a single one prints needs no name.
+    """
+    begun, ran = {}, dict[str, set[str]]()
+    everywhere = False
+    for match in _NPM.finditer(f"\n{output}" if output.startswith("> ") else output):
+        begun[match["line"]] = match["package"] or ""
+        ran.setdefault(match["script"], set()).add(match["package"] or "")
+        everywhere = everywhere or _EVERYWHERE.search(match["command"]) is not None
+    return begun if everywhere or any(len(names) > 1 for names in ran.values()) else {}
 
 
 _SKIPPED = re.compile(r"\s+\d+\) Skipped:$")

@@ -73,6 +73,11 @@ LOGS: dict[str, tuple[set[str], set[str], set[str]]] = {
         {"packages/b test::S > adds"},
         set(),
     ),
+    "npmworkspaces": (  # the last package has no version, so that npm does not name it
+        {"@x/a::S > works", "@x/a::S > adds", "@x/b::S > works", "S > works", "S > adds"},
+        {"@x/b::S > adds"},
+        set(),
+    ),
     "ava": ({"b › sums", "test › sums"}, {"b › empty", "test › empty"}, set()),
     "playwright": (set(), {"a.spec.js::empty", "a.spec.js::A › works"}, set()),
 }
@@ -88,6 +93,7 @@ COMPLETE = {
     "googletest",
     "turbo",
     "pnpm",
+    "npmworkspaces",
     "ava",
 }
 COUNTS = {
@@ -111,6 +117,26 @@ def test_the_names_in_a_runners_own_output(name: str) -> None:
     assert found.complete == (name in COMPLETE)
     if name in COUNTS:
         assert (found.counts.passed, found.counts.failed, found.counts.skipped) == COUNTS[name]
+
+
+SPEC = "✔ works (1ms)\nℹ tests 1\nℹ pass 1\nℹ fail 0\n"
+
+
+@pytest.mark.parametrize(
+    ("begun", "name"),
+    [
+        ("\n> x@1.0.0 test\n> npm run unit\n\n\n> x@1.0.0 unit\n> node --test\n\n", "works"),  # one package
+        ("\n> test\n> npm run test --workspaces\n\n\n> x@2.0.0 test\n> node --test\n\n", "x::works"),
+        ("\n> test\n> npm run test -ws\n\n\n> x@2.0.0 test\n> node --test\n\n", "x::works"),
+        ("> a@1.0.0 test\n> true\n\n\n> x@2.0.0 test\n> node --test\n\n", "x::works"),
+        ("> a@1.0.0 test\r\n> true\r\n\n\n> x@2.0.0 test\n> node --test\n\n", "x::works"),
+        ("\n> a@1.0.0 build\n> true\n\n\n> x@2.0.0 test\n> node --test\n\n", "works"),
+        ("> a said x@2.0.0 test\n> x@2.0.0 test\n", "works"),
+    ],
+)
+def test_npm_names_the_package_where_it_runs_a_script_of_several(begun: str, name: str) -> None:
+    found = results(begun + SPEC)
+    assert found is not None and found.passed == (name,)
 
 
 def test_tests_that_are_called_the_same_in_two_suites_do_not_stand_for_each_other(tmp_path: Path) -> None:
