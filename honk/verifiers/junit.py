@@ -18,6 +18,10 @@ Outcome = Literal["passed", "failed", "skipped"]
 _PIECE = 1 << 16  # characters that are fed to the parser at a time
 _RUNNERS = {"vitest tests": "vitest", "jest tests": "jest", "Mocha Tests": "mocha"}  # by a root's name
 _HEAD = 4_000  # characters of a report in which its runner shows
+# CTest repeats a test's name and has a word for each outcome.
+_CTEST = re.compile(
+    r'<testcase name="([^"]*)" classname="\1" time="[^"]*" status="(?:run|fail|notrun|disabled)"'
+)
 _DEPTH = 64  # of nested elements; real reports have five
 
 
@@ -49,12 +53,13 @@ def parse(text: str) -> JUnit:
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         return JUnit((), whole=False)
     cases: list[Case] = []
+    runner = _runner(text)
     try:
-        for case in _cases(text):
+        for case in _cases(text, runner):
             cases.append(case)
     except ParseError:
-        return JUnit(tuple(cases), whole=False, runner=_runner(text))
-    return JUnit(tuple(cases), whole=True, runner=_runner(text))
+        return JUnit(tuple(cases), whole=False, runner=runner)
+    return JUnit(tuple(cases), whole=True, runner=runner)
 
 
 def _runner(text: str) -> str:
@@ -62,10 +67,13 @@ def _runner(text: str) -> str:
     named = re.match(r'\s*<testsuites name="([^"]*)"', text)
     if named:
         return _RUNNERS.get(named[1], "")
-    return "phpunit" if re.search(r'<testcase [^>]* class="', text[:_HEAD]) else ""
+    head = text[:_HEAD]
+    if re.search(r'<testcase [^>]* class="', head):
+        return "phpunit"
+    return "ctest" if _CTEST.search(head) else ""
 
 
-def _cases(text: str) -> Iterator[Case]:
+def _cases(text: str, runner: str) -> Iterator[Case]:
     parser: XMLPullParser[Element] = XMLPullParser(("start", "end"))
     open_elements: list[Element] = []
     for start in range(0, len(text), _PIECE):
@@ -78,7 +86,7 @@ def _cases(text: str) -> Iterator[Case]:
                 continue
             open_elements.pop()
             if _tag(element) == "testcase":
-                yield _case(element)
+                yield _case(element, runner)
             if _tag(element) not in ("failure", "error", "skipped") and open_elements:
                 open_elements[-1].remove(element)
     parser.close()
@@ -88,12 +96,19 @@ def _tag(element: Element) -> str:
     return element.tag.rpartition("}")[2]
 
 
-def _case(element: Element) -> Case:
-    inside = {_tag(child) for child in element}
+def _case(element: Element, runner: str) -> Case:
+    """GoogleTest and CTest say by a ``status`` alone that a test is disabled. CTest's ``skipped`` is
+    also about what it could not start, which its own words and exit code call a failure."""
+    inside = {_tag(child): child for child in element}
     group, name = element.get("classname", ""), element.get("name", "")
+    if runner == "ctest":
+        group = ""  # as it prints the name
     outcome: Outcome = "passed"
-    if inside & {"failure", "error"}:
+    if "failure" in inside or "error" in inside:
         outcome = "failed"
     elif "skipped" in inside:
+        unstarted = runner == "ctest" and not inside["skipped"].get("message", "").startswith("SKIP_")
+        outcome = "failed" if unstarted else "skipped"
+    elif element.get("status") in ("disabled", "notrun"):
         outcome = "skipped"
     return Case(f"{group}::{name}" if group else name, outcome)

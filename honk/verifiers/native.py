@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 
+from honk.verifiers.reports import WRITTEN
 from honk.verifiers.tree import Detection, Tree
 
 
@@ -23,7 +24,9 @@ def cmake(tree: Tree, root: Tree) -> Detection:
     )
     folder = _build(tree)
     build = f"cmake -S . -B {folder} && cmake --build {folder} --parallel"
-    line = f"{build} && ctest --test-dir {folder} --output-on-failure --no-tests=error" if tested else build
+    # CMake 3.20 and older, which knows no --output-junit, takes no notice of it: its words remain.
+    test = f"ctest --test-dir {folder} --output-on-failure --no-tests=error"
+    line = f"{build} && {test} --output-junit {WRITTEN.format('ctest')}" if tested else build
     return Detection(
         (tree.command("ctest" if tested else "cmake", line),),
         frozenset({"native"}),

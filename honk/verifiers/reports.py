@@ -3,9 +3,9 @@
 The command itself stays as the repository has it. pytest takes more options from
 ``PYTEST_ADDOPTS``, whatever starts it (tox 4 passes it on when ``TOX_OVERRIDE`` says so), RSpec from
 ``SPEC_OPTS``, and GoogleTest its own from ``GTEST_OUTPUT``; Maven and Gradle write their reports
-anyway; detected commands of Vitest and PHPUnit write one to /tmp, and others where the repository
-asks for it. Only files that are newer than the command's start count: a prepared image may hold
-those of an earlier run.
+anyway; detected commands of CTest, Vitest and PHPUnit write one to /tmp, and others where the
+repository asks for it. Only files that are newer than the command's start count: a prepared image
+may hold those of an earlier run.
 """
 
 from __future__ import annotations

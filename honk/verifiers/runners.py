@@ -73,7 +73,7 @@ ROWS: tuple[Row, ...] = (
     ),
     _row(
         "ctest",
-        r"\s*\d+/\d+ Test +#\d+: (?P<name>\S+) \.*\s*(?:[\w ]*\*+)?(?:Not Run \()?"
+        r"\s*\d+/\d+ Test +#\d+: (?P<name>\S.*?) \.{3,}\s*(?:[\w ]*\*+)?(?:Not Run \()?"
         r"(?P<word>Passed|Skipped|Disabled|Failed|Timeout|Not Run|Exception)\b",
     ),
     _row(

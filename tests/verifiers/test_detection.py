@@ -508,6 +508,7 @@ CASES: dict[str, tuple[dict[str, str], list[str], list[str], set[str]]] = {
         [
             "cmake -S . -B /tmp/honk-build && cmake --build /tmp/honk-build --parallel"
             " && ctest --test-dir /tmp/honk-build --output-on-failure --no-tests=error"
+            " --output-junit /tmp/junit-ctest.xml"
         ],
         [],
         {"native"},

@@ -161,6 +161,11 @@ REPORTS: dict[str, tuple[set[str], set[str], set[str]]] = {
         {"ATest::testBad", "ATest::testD with data set #1"},
         {"ATest::testSkip"},
     ),
+    "ctestreport.xml": (
+        {"good", "two words", "wf", "esc"},
+        {"bad.one", "slow", "gone", "segv", "aborts", "rx"},
+        {"later", "off"},
+    ),
     "rspecreport.json": (
         {"spec/a_spec.rb::A works", "spec/a_spec.rb::A deep x"},
         {"spec/a_spec.rb::A bad"},
@@ -178,8 +183,10 @@ def test_a_report_says_all_that_its_runner_prints_and_names_what_passed(name: st
     assert (set(found.passed), set(found.failed), set(found.skipped)) == (passed, failed, skipped)
     assert found.complete and found.counts.ran == len(passed) + len(failed)
     alone = results(words)  # where a run wrote no report, failures have the same names
-    assert alone is not None and not alone.complete and set(alone.failed) == failed
-    emptied = re.sub("<failure.*?</failure>", "", (OUTPUTS / name).read_text(), flags=re.DOTALL)
+    assert alone is not None and set(alone.failed) == failed
+    assert alone.complete == (name == "ctestreport.xml")
+    told = (OUTPUTS / name).read_text()
+    emptied = re.sub("<failure[^>]*/>|<failure.*?</failure>", "", told, flags=re.DOTALL)
     denied = results(words, [emptied.replace('"failed"', '"passed"')])
     assert denied is not None and set(denied.failed) == failed  # a report that denies what was printed
 
@@ -509,6 +516,15 @@ def test_what_ctest_shows_of_a_failing_test_alone_is_not_counted() -> None:
     found = results(CTEST)
     assert found is not None
     assert (found.failed, found.passed, found.counts.ran) == (("area_test",), (), 1)
+
+
+def test_a_test_that_googletest_has_disabled_did_not_pass() -> None:
+    """GoogleTest 1.12's own line for it."""
+    line = '<testcase name="DISABLED_Oblong" file="a.cc" line="3" status="notrun" result="suppressed" '
+    line += 'time="0" timestamp="1970-01-01T00:00:00.000" classname="Area" />'
+    assert cases(f"<testsuites><testsuite>{line}</testsuite></testsuites>") == [
+        ("Area::DISABLED_Oblong", "skipped")
+    ]
 
 
 def test_googletest_writes_a_report_under_whatever_starts_it(tmp_path: Path) -> None:
