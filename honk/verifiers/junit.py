@@ -8,7 +8,7 @@ as soon as they are read, and one that is cut off or damaged gives what stands b
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 from xml.etree.ElementTree import Element, ParseError, XMLPullParser
@@ -18,10 +18,12 @@ Outcome = Literal["passed", "failed", "skipped"]
 _PIECE = 1 << 16  # characters that are fed to the parser at a time
 _RUNNERS = {"vitest tests": "vitest", "jest tests": "jest", "Mocha Tests": "mocha"}  # by a root's name
 _HEAD = 4_000  # characters of a report in which its runner shows
-# CTest repeats a test's name and has a word for each outcome.
+# CTest repeats a test's name and has a word for each outcome. Meson's root has sums and no name.
 _CTEST = re.compile(
     r'<testcase name="([^"]*)" classname="\1" time="[^"]*" status="(?:run|fail|notrun|disabled)"'
 )
+_MESON = re.compile(r'\s*<testsuites tests="\d+" errors="\d+" failures="\d+">\s*<testsuite name="')
+_NUMBER = re.compile(r"^\d+ (?:- )?(?=\S)")  # of TAP, which another test before it would change
 _DEPTH = 64  # of nested elements; real reports have five
 
 
@@ -37,7 +39,8 @@ class Case:
 class JUnit:
     """The tests of one report; ``whole`` if it could be read to its end.
 
-    ``runner`` wrote it, as far as the report shows that: its own words then add nothing.
+    ``runner`` wrote it, as far as the report shows that: its own words then add nothing. (Meson's
+    do, so that it is not named.)
     """
 
     cases: tuple[Case, ...]
@@ -54,12 +57,13 @@ def parse(text: str) -> JUnit:
         return JUnit((), whole=False)
     cases: list[Case] = []
     runner = _runner(text)
+    whole = True
     try:
         for case in _cases(text, runner):
             cases.append(case)
     except ParseError:
-        return JUnit(tuple(cases), whole=False, runner=runner)
-    return JUnit(tuple(cases), whole=True, runner=runner)
+        whole = False
+    return JUnit(tuple(cases), whole=whole, runner="" if runner == "meson" else runner)
 
 
 def _runner(text: str) -> str:
@@ -70,6 +74,8 @@ def _runner(text: str) -> str:
     head = text[:_HEAD]
     if re.search(r'<testcase [^>]* class="', head):
         return "phpunit"
+    if _MESON.match(head):
+        return "meson"
     return "ctest" if _CTEST.search(head) else ""
 
 
@@ -85,11 +91,20 @@ def _cases(text: str, runner: str) -> Iterator[Case]:
                     raise ParseError("nested too deeply")
                 continue
             open_elements.pop()
-            if _tag(element) == "testcase":
+            whole = runner == "meson" and _is_whole(element, open_elements)
+            if _tag(element) == "testcase" and not whole:
                 yield _case(element, runner)
             if _tag(element) not in ("failure", "error", "skipped") and open_elements:
                 open_elements[-1].remove(element)
     parser.close()
+
+
+def _is_whole(case: Element, around: Sequence[Element]) -> bool:
+    """Whether a case of Meson's report is a whole test, not one of those within a test (of TAP, Rust
+    or GoogleTest). It prints the whole ones, and their outcomes better: the report has those passed
+    that took too long, or passed against expectation."""
+    suite = around[-1].get("name") if around else None
+    return case.get("time") is not None and case.get("classname") == suite
 
 
 def _tag(element: Element) -> str:
@@ -97,12 +112,16 @@ def _tag(element: Element) -> str:
 
 
 def _case(element: Element, runner: str) -> Case:
-    """GoogleTest and CTest say by a ``status`` alone that a test is disabled. CTest's ``skipped`` is
+    """One test, called as its runner prints it, where that is known.
+
+    GoogleTest and CTest say by a ``status`` alone that a test is disabled. CTest's ``skipped`` is
     also about what it could not start, which its own words and exit code call a failure."""
     inside = {_tag(child): child for child in element}
     group, name = element.get("classname", ""), element.get("name", "")
     if runner == "ctest":
-        group = ""  # as it prints the name
+        group = ""
+    elif runner == "meson" and element.get("time") is None:
+        name = _NUMBER.sub("", name, count=1)
     outcome: Outcome = "passed"
     if "failure" in inside or "error" in inside:
         outcome = "failed"

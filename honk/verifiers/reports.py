@@ -2,8 +2,8 @@
 
 The command itself stays as the repository has it. pytest takes more options from
 ``PYTEST_ADDOPTS``, whatever starts it (tox 4 passes it on when ``TOX_OVERRIDE`` says so), RSpec from
-``SPEC_OPTS``, and GoogleTest its own from ``GTEST_OUTPUT``; Maven and Gradle write their reports
-anyway; detected commands of CTest, Vitest and PHPUnit write one to /tmp, and others where the
+``SPEC_OPTS``, and GoogleTest its own from ``GTEST_OUTPUT``; Maven, Gradle and Meson write their
+reports anyway; detected commands of CTest, Vitest and PHPUnit write one to /tmp, and others where the
 repository asks for it. Only files that are newer than the command's start count: a prepared image
 may hold those of an earlier run.
 """
@@ -23,6 +23,7 @@ _FILES = 5_000  # reports of one check; Surefire writes one for each class
 WRITTEN = "/tmp/junit-{}.xml"
 """Where a detected command has its runner write a report: the same by hand as in a check."""
 _WRITTEN = re.compile(r"/tmp/junit-[\w-]+\.xml\b")
+_MESON = re.compile(r"\bmeson test -C ([\w./-]+)")  # its build folder may be outside of the work tree
 # What tox's base environment is called in an INI file, in tox.toml and in pyproject.toml.
 _TOX_BASES = ("testenv", "env_run_base", "tool.tox.env_run_base")
 _TOX = ";".join(f"{base}.pass_env+=PYTEST_ADDOPTS" for base in _TOX_BASES)
@@ -76,7 +77,8 @@ def collect(
     unread = " -o ".join(f"-name {name}" for name in _UNREAD)
     places = " -o ".join(f"-path {shlex.quote(place)}" for place in _PLACES)
     find = rf"find . \( {unread} \) -prune -o -type f -newer {folder}/start \( {places} \) -print"
-    named = " ".join(_WRITTEN.findall(command))
+    built = [f"{at}/meson-logs/testlog.junit.xml" for at in _MESON.findall(command) if at.startswith("/")]
+    named = " ".join([*_WRITTEN.findall(command), *built])
     written = f"find {named} -type f -newer {folder}/start" if named else ":"
     # Surefire repeats the machine's properties in every file, which would fill the bound.
     cut = r"sed -e '/^ *<properties>$/,/^ *<\/properties>$/d'"

@@ -8,7 +8,7 @@ from dataclasses import replace
 from honk.core.types import Counts, Results
 from honk.verifiers import junit, rspec
 from honk.verifiers.junit import Case, JUnit, Outcome
-from honk.verifiers.output import clean, read
+from honk.verifiers.output import Text, clean, read
 from honk.verifiers.patterns import NO_TESTS, SOME_TESTS
 from honk.verifiers.runners import SPEC_SUMS
 from honk.verifiers.streams import tasks
@@ -17,6 +17,8 @@ FAILED = 2_000  # names of failing tests that are kept
 NAMES = 512 << 10  # characters of all names that passed or were skipped
 
 _XML = frozenset({"pytest", "maven", "gradle", "googletest"})  # their reports say it better
+
+_WITHIN = frozenset({"googletest", "tap"})  # what the tests of CTest and Meson may print
 
 
 def results(output: str, reports: Sequence[str] = (), *, passed: bool = False) -> Results | None:
@@ -28,6 +30,7 @@ def results(output: str, reports: Sequence[str] = (), *, passed: bool = False) -
     documents = [_parsed(report) for report in reports]
     cases = [replace(case, name=clean(case.name)) for document in documents for case in document.cases]
     text = read(output, passed=passed)
+    _leave_to_registered(text)
     whole = all(document.whole for document in documents)
     if cases:
         # Runs of one runner in one command write over each other's report; their sums tell.
@@ -46,12 +49,14 @@ def results(output: str, reports: Sequence[str] = (), *, passed: bool = False) -
         return _results(cases, counts, complete=whole and not again and text.complete(without=told))
     if not text.cases and not text.sums:
         return None
-    # CTest shows what is within a test only if it fails: two runs would not name the same.
-    registered = any(runner == "ctest" for runner, _ in text.cases)
-    if registered:
-        text.cases = [(r, case) for r, case in text.cases if r != "googletest"]
     counts = _larger(_counted(case for _, case in text.counted()), text.counts())
     return _results((case for _, case in text.cases), counts, complete=text.complete())
+
+
+def _leave_to_registered(text: Text) -> None:
+    """CTest and Meson show what is within a test only if it fails: two runs would not name the same."""
+    if {"ctest", "meson"} & {runner for runner, _ in text.cases}:
+        text.cases = [(r, case) for r, case in text.cases if r not in _WITHIN]
 
 
 def _parsed(report: str) -> JUnit:

@@ -191,6 +191,34 @@ def test_a_report_says_all_that_its_runner_prints_and_names_what_passed(name: st
     assert denied is not None and set(denied.failed) == failed  # a report that denies what was printed
 
 
+def test_mesons_report_adds_the_tests_within_a_test_to_what_meson_prints() -> None:
+    """Written by Meson 1.0.1, which has those as passed that timed out or passed against expectation."""
+    words = (OUTPUTS / "mesonreport.txt").read_text()
+    alone, found = results(words), results(words, [(OUTPUTS / "mesonreport.xml").read_text()])
+    assert alone is not None and found is not None and found.complete
+    assert "Area.Square" not in alone.passed and "one" not in alone.passed  # shown where a test fails
+    inner = "my proj.my_proj / sub::"
+    numbered = {f"my proj.my_proj / noname::{n}" for n in (1, 2)}
+    assert set(found.passed) == {*alone.passed, "Area::Square", f"{inner}one", *numbered}
+    assert set(found.failed) == {*alone.failed, "Area::Bad", f"{inner}two"}
+    assert {"my_proj / slow", "my_proj / up", "my_proj / hard"} <= set(alone.failed)
+    assert set(found.skipped) == {*alone.skipped, "Area::DISABLED_Oblong", "Area::Later", f"{inner}three"}
+
+
+def test_mesons_report_is_read_where_its_command_builds(tmp_path: Path) -> None:
+    if shutil.which("meson") is None or shutil.which("ninja") is None:
+        pytest.skip("meson is not installed")
+    text = "project('p')\ntest('t', find_program('sh'), protocol: 'tap',\n"
+    text += "  args: ['-c', 'printf \"1..2\\\\nok 1 - one\\\\nnot ok 2 - two\\\\n\"'])\n"
+    built = f"{tmp_path}/outside"
+    line = f"meson setup {built} && meson test -C {built} --print-errorlogs"
+    (tmp_path / "tree").mkdir()
+    found = found_by(line, {"meson.build": text}, tmp_path / "tree")
+    assert (found.passed, set(found.failed)) == (("p.t::one",), {"t", "p.t::two"})
+    again = found_by(f"cat {OUTPUTS}/meson.txt; : meson test -C {built}", {}, tmp_path / "tree")
+    assert "p.t::one" not in again.passed  # of the run before
+
+
 @pytest.mark.parametrize("text", ["{", '{"examples": 1}', '{"examples": [1, {}]}', "{" * 100_000])
 def test_json_that_is_no_report_of_rspec_passes_no_test(text: str) -> None:
     found = results("Ran 1 test in 0.1s\n\nOK\n", [text])
