@@ -1,4 +1,8 @@
-"""Ruby and PHP."""
+"""Ruby and PHP.
+
+PHPUnit takes no options from a variable. Composer hands what stands after ``--`` to every command
+of a script, to a shell's last one: a report is asked for where the script is a call of PHPUnit alone.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,10 @@ from honk.verifiers.tree import Detection, Tree
 
 _TESTS = ("test", "tests", "phpunit", "pest", "unit", "test:unit", "tests:unit", "test-unit")
 _STYLES = ("lint", "cs", "phpcs", "cs-check", "check-style", "analyse", "analyze", "phpstan", "stan")
+
+# A script that is one call of PHPUnit, and names no report: more options can follow it.
+_CALL = re.compile(r"(?:@php )?(?:(?:\./)?vendor/bin/)?phpunit(?: (?!--(?:log-junit|\s|$))[\w@%+.,:/=-]+)*")
+_REPORT = f"--log-junit {WRITTEN.format('phpunit')}"
 
 
 def ruby(tree: Tree, root: Tree) -> Detection:
@@ -51,11 +59,13 @@ def php(tree: Tree, root: Tree) -> Detection:
         commands.append(("pest", "vendor/bin/pest"))
     elif not named and unit:
         line = "vendor/bin/phpunit" if "phpunit/phpunit" in manifest else "phpunit"
-        commands.append(("phpunit", f"{line} --log-junit {WRITTEN.format('phpunit')}"))
+        commands.append(("phpunit", f"{line} {_REPORT}"))
     named += [name for name in _STYLES if name in scripts]
     if not named and not commands:
         named += [name for name in ("check", "ci") if name in scripts][:1]
-    commands += [(f"composer {name}", f"composer run-script --no-interaction {name}") for name in named]
+    for name in named:
+        report = f" -- {_REPORT}" if _CALL.fullmatch(scripts.get(name, "")) else ""
+        commands.append((f"composer {name}", f"composer run-script --no-interaction {name}{report}"))
     if not commands:
         return Detection()
     names = ", ".join(name for name, _ in commands)
@@ -71,8 +81,13 @@ def php_covers(tree: Tree) -> bool:
     return bool(tree.first("phpunit.xml", "phpunit.xml.dist", "phpunit.dist.xml"))
 
 
-def _scripts(tree: Tree) -> set[str]:
+def _scripts(tree: Tree) -> dict[str, str]:
+    """The scripts of composer.json: name and command, which is empty where there are several."""
     try:
-        return set(json.loads(tree.text("composer.json") or "{}").get("scripts", {}))
-    except (json.JSONDecodeError, AttributeError, TypeError, RecursionError):
-        return set()
+        scripts = dict(json.loads(tree.text("composer.json") or "{}").get("scripts", {}))
+    except (json.JSONDecodeError, AttributeError, TypeError, ValueError, RecursionError):
+        return {}
+    single = {
+        n: given[0] if isinstance(given, list) and len(given) == 1 else given for n, given in scripts.items()
+    }
+    return {name: line.strip() if isinstance(line, str) else "" for name, line in single.items()}

@@ -468,14 +468,17 @@ CASES: dict[str, tuple[dict[str, str], list[str], list[str], set[str]]] = {
     ),
     "scripts of composer": (
         {"composer.json": '{"scripts": {"test": "phpunit", "stan": "phpstan"}}'},
-        ["composer run-script --no-interaction test", "composer run-script --no-interaction stan"],
+        [
+            "composer run-script --no-interaction test -- --log-junit /tmp/junit-phpunit.xml",
+            "composer run-script --no-interaction stan",
+        ],
         ["composer install --no-interaction --no-progress"],
         {"php"},
     ),
     "other names of composer's scripts": (
         {"composer.json": '{"scripts": {"tests": "phpunit", "check-style": "phpcs"}}', "phpunit.xml": ""},
         [
-            "composer run-script --no-interaction tests",
+            "composer run-script --no-interaction tests -- --log-junit /tmp/junit-phpunit.xml",
             "composer run-script --no-interaction check-style",
         ],
         ["composer install --no-interaction --no-progress"],
@@ -702,6 +705,32 @@ def test_too_many_packages_are_said() -> None:
     found = look({f"p{number:03}/go.mod": "" for number in range(120)})
     assert len(found.commands) == 99  # the root is one of the hundred
     assert any("20 more packages" in reason for reason in found.reasons)
+
+
+PHPUNIT = " -- --log-junit /tmp/junit-phpunit.xml"
+
+
+@pytest.mark.parametrize(
+    ("script", "report"),
+    [
+        ("phpunit", PHPUNIT),
+        ("@php vendor/bin/phpunit --colors=never -c phpunit.xml", PHPUNIT),
+        (["./vendor/bin/phpunit tests"], PHPUNIT),
+        (["phpunit", "phpstan"], ""),  # each of them would get the option
+        ("phpunit | tee log", ""),
+        ("phpunit && phpstan", ""),
+        ("phpunit --log-junit build/junit.xml", ""),
+        ("phpunit -- tests", ""),
+        ("@unit", ""),
+        ("App\\Scripts::test", ""),
+        ({"a": "phpunit"}, ""),
+    ],
+)
+def test_a_script_of_composer_is_asked_for_a_report_if_it_is_a_call_of_phpunit(
+    script: object, report: str
+) -> None:
+    found = look({"composer.json": json.dumps({"scripts": {"test": script}})})
+    assert [c.command for c in found.commands] == [f"composer run-script --no-interaction test{report}"]
 
 
 def test_what_the_stock_image_lacks_is_said_and_left_out() -> None:

@@ -377,6 +377,21 @@ def test_unittest_is_detected_so_that_it_names_all_whatever_their_docstrings(tmp
     assert compare(COMMAND, before, told(skipped), None).skipped == ("test_a.T::test_doc",)
 
 
+@pytest.mark.full
+def test_composer_hands_phpunit_the_option_for_a_report(tmp_path: Path) -> None:
+    if shutil.which("composer") is None or shutil.which("phpunit") is None:
+        pytest.skip("composer and phpunit are not installed")
+    files = {
+        "composer.json": '{"scripts": {"test": "phpunit --colors=never tests"}}',
+        "tests/ATest.php": "<?php final class ATest extends PHPUnit\\Framework\\TestCase {\n"
+        "function testOk(): void { $this->assertTrue(true); }\n"
+        "function testBad(): void { $this->assertSame(1, 2); } }\n",
+    }
+    [command] = detect({path: path for path in files}, lambda path: files[path].encode()).commands
+    found = found_by(f"COMPOSER_ALLOW_SUPERUSER=1 {command.command}", files, tmp_path)
+    assert (found.passed, found.failed, found.complete) == (("ATest::testOk",), ("ATest::testBad",), True)
+
+
 def test_a_report_that_a_command_writes_to_tmp_is_read_if_it_is_of_this_run(tmp_path: Path) -> None:
     case = '<testsuite><testcase name="x"/></testsuite>'
     report = Path(WRITTEN.format(f"honk-test-{tmp_path.parent.name}-{tmp_path.name}"))
