@@ -8,15 +8,22 @@ as soon as they are read, and one that is cut off or damaged gives what stands b
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from html import unescape
 from typing import Literal, cast
 from xml.etree.ElementTree import Element, ParseError, XMLPullParser
 
 Outcome = Literal["passed", "failed", "skipped"]
 
 _PIECE = 1 << 16  # characters that are fed to the parser at a time
-_RUNNERS = {"vitest tests": "vitest", "jest tests": "jest", "Mocha Tests": "mocha"}  # by a root's name
+_RUNNERS = {  # by a root's name
+    "vitest tests": "vitest",
+    "jest tests": "jest",
+    "Mocha Tests": "mocha",
+    "bun test": "bun",
+}
 _HEAD = 4_000  # characters of a report in which its runner shows
 # CTest repeats a test's name and has a word for each outcome. Meson's root has sums and no name.
 _CTEST = re.compile(
@@ -63,7 +70,18 @@ def parse(text: str) -> JUnit:
             cases.append(case)
     except ParseError:
         whole = False
+    if runner == "bun":
+        cases = list(_numbered(cases))
     return JUnit(tuple(cases), whole=whole, runner="" if runner == "meson" else runner)
+
+
+def _numbered(cases: Iterable[Case]) -> Iterator[Case]:
+    """``cases`` with a number in names that come again, as those that are read from words have."""
+    seen: Counter[str] = Counter()
+    for case in cases:
+        seen[case.name] += 1
+        number = seen[case.name]
+        yield case if number == 1 else replace(case, name=f"{case.name} ({number})")
 
 
 def _runner(text: str) -> str:
@@ -112,16 +130,9 @@ def _tag(element: Element) -> str:
 
 
 def _case(element: Element, runner: str) -> Case:
-    """One test, called as its runner prints it, where that is known.
-
-    GoogleTest and CTest say by a ``status`` alone that a test is disabled. CTest's ``skipped`` is
+    """GoogleTest and CTest say by a ``status`` alone that a test is disabled. CTest's ``skipped`` is
     also about what it could not start, which its own words and exit code call a failure."""
     inside = {_tag(child): child for child in element}
-    group, name = element.get("classname", ""), element.get("name", "")
-    if runner == "ctest":
-        group = ""
-    elif runner == "meson" and element.get("time") is None:
-        name = _NUMBER.sub("", name, count=1)
     outcome: Outcome = "passed"
     if "failure" in inside or "error" in inside:
         outcome = "failed"
@@ -130,4 +141,18 @@ def _case(element: Element, runner: str) -> Case:
         outcome = "failed" if unstarted else "skipped"
     elif element.get("status") in ("disabled", "notrun"):
         outcome = "skipped"
+    group, name = _named(element, runner)
     return Case(f"{group}::{name}" if group else name, outcome)
+
+
+def _named(element: Element, runner: str) -> tuple[str, str]:
+    """Group and name of a case, as its runner prints them where that is known."""
+    group, name = element.get("classname", ""), element.get("name", "")
+    if runner == "ctest":
+        return "", name
+    if runner == "meson" and element.get("time") is None:
+        return group, _NUMBER.sub("", name, count=1)
+    if runner == "bun":  # the innermost suite comes first; 1.2 escapes the marks twice
+        suites = unescape(group).split(" > ")[::-1] if group else []
+        return element.get("file", ""), " > ".join([*suites, name])
+    return group, name

@@ -139,7 +139,7 @@ def _tools(tree: Tree, package: _Package, scripts: list[str], manager: str) -> I
         elif runner is not None:
             yield runner, f"{run} {_RUNNERS[runner]} {_NAMING.get(runner, '')}".rstrip()
         elif manager == "bun":
-            yield "bun test", "bun test"
+            yield "bun test", f"bun test --reporter=junit --reporter-outfile={WRITTEN.format('bun')}"
         elif any("node:test" in tree.text(path) for path in tested[:20]):
             yield "node --test", "node --test"
     typed = "typescript" in package.packages and tree.has("tsconfig.json")

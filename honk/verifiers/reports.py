@@ -3,9 +3,11 @@
 The command itself stays as the repository has it. pytest takes more options from
 ``PYTEST_ADDOPTS``, whatever starts it (tox 4 passes it on when ``TOX_OVERRIDE`` says so), RSpec from
 ``SPEC_OPTS``, and GoogleTest its own from ``GTEST_OUTPUT``; Maven, Gradle and Meson write their
-reports anyway; detected commands of CTest, Vitest and PHPUnit write one to /tmp, and others where the
-repository asks for it. Only files that are newer than the command's start count: a prepared image
-may hold those of an earlier run.
+reports anyway; detected commands of Bun, CTest, Vitest and PHPUnit write one to /tmp, and others
+where the repository asks for it. node:test is left to its words, which name every test: its report
+numbers no equal names, a Node without that reporter ends with an error, and ``NODE_OPTIONS`` would
+reach npm and every other Node process, too. Only files that are newer than the command's start
+count: a prepared image may hold those of an earlier run.
 """
 
 from __future__ import annotations

@@ -420,7 +420,7 @@ CASES: dict[str, tuple[dict[str, str], list[str], list[str], set[str]]] = {
     ),
     "bun": (
         {"package.json": "{}", "bun.lock": "", "a.test.ts": ""},
-        ["CI=true bun test"],
+        ["CI=true bun test --reporter=junit --reporter-outfile=/tmp/junit-bun.xml"],
         ["bun install --frozen-lockfile"],
         {"bun"},
     ),
