@@ -94,6 +94,7 @@ class Settings(Frozen):
     proxy: str | None = None
     no_proxy: str = ""
     user_home: Path = Path("/")
+    file: Path | None = None  # the one that --config named
     environment: dict[str, str] = Field(default={}, repr=False, exclude=True)  # for the host's own tools
 
     @property
@@ -216,6 +217,7 @@ def load(config: Path | None = None, environ: Mapping[str, str] | None = None) -
     if isinstance(home, str):  # validation says so if it is anything else
         data["home"] = home = Path(home).expanduser().absolute()
     data["environment"] = dict(env)
+    data["file"] = config.resolve() if config else None
     data["user_home"] = Path(env.get("HOME") or "/")
     data.setdefault("database_url", f"sqlite:///{home}/honk.sqlite")
     try:

@@ -98,7 +98,7 @@ def schema_command(name: str) -> int:
     schema = TypeAdapter(types[name]).json_schema(mode=mode)  # type: ignore[arg-type]
     if name == "settings":  # as honk.toml has them: nothing must be there, and some come from the system
         schema.pop("required", None)
-        for field in ("user_home", "environment"):
+        for field in ("user_home", "file", "environment"):
             del schema["properties"][field]
     print(jsonlib.dumps(schema, indent=2))
     return 0

@@ -165,7 +165,7 @@ def _body(run: Run, services: Services, plan: Plan, access: PushAccess, room: _R
         run_id=run.id,
         evidence=attested.artifact if attested else "",
         envelope=_envelope(run, services) if room.envelope else "",
-        reproduce=_reproduce(run, access),
+        reproduce=_reproduce(run, services, access),
         requester=requester,
         requester_name=wording.title(requester.split("<")[0]) or wording.title(requester),
     )
@@ -186,12 +186,14 @@ def _envelope(run: Run, services: Services) -> str:
     return services.artifacts.get(attested.artifact).decode()
 
 
-def _reproduce(run: Run, access: PushAccess) -> str:
-    """The command that repeats the checks: from the pull request on GitHub, else from the run's log."""
+def _reproduce(run: Run, services: Services, access: PushAccess) -> str:
+    """The command that repeats the checks: from the pull request on GitHub, else from the run's log,
+    with the settings that the run had: what setup and checks fetch comes from the registries there."""
     base = run.state.base
     assert base is not None
     if base.base.repo.forge == "local":
-        return f"honk reproduce {run.id}"
+        settings = f"--config {quote(str(services.config))} " if services.config else ""
+        return f"honk reproduce {settings}{run.id}"
     owner = f"{access.owner}:" if access.fork else ""
     return f"honk reproduce --repo {quote(base.base.repo.name)} {quote(owner + base.branch)}"
 

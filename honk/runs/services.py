@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from honk.agent.calls import Caller
 from honk.agent.judge import Judge
@@ -133,6 +134,7 @@ class Services(Verifying):
     weakened: Callable[[Iterable[Check]], tuple[Finding, ...]]  # tests that no longer run
     feedback: Callable[[Report], str]
     wording: Wording
+    config: Path | None  # the settings file that --config named: the checks may need its registries
     sign: Callable[[bytes], bytes]  # a statement to the envelope that holds it, signed
     branch: Callable[[str, str], str]  # request text and run id to a branch name
     artifacts: Artifacts

@@ -201,6 +201,7 @@ def assemble(
         feedback=feedback,
         needs_setup=needs_setup,
         wording=_wording(request, hidden),
+        config=settings.file,
         sign=signer(settings),
         branch=branch_name,
         artifacts=stores.artifacts,

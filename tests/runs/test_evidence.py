@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import copy
 import json
+import os
+import re
+import shlex
 import stat
 import subprocess
 from html.parser import HTMLParser
@@ -17,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.dsse import Envelope as OtherEnvelope
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
+from honk import settings as settings_module
 from honk.cli.evidence import evidence_command, verify_command
 from honk.core.errors import UserError
 from honk.core.types import Outcome
@@ -111,12 +115,27 @@ def test_the_table_has_each_check_before_and_after(worlds: Worlds) -> None:
     assert "Opened by honk for Ada." in body
 
 
+def test_the_command_names_the_settings_that_the_run_was_given(worlds: Worlds, tmp_path: Path) -> None:
+    """Setup asked the registries that they name: without them the pasted command would fail there."""
+    file = tmp_path / "a b" / "honk.toml"
+    file.parent.mkdir()
+    file.write_text('labels = ["x"]\n')
+    world = worlds([GREET, Turn(calls=(Call("finish", {}),))])
+    named = settings_module.load(Path(os.path.relpath(file)), environ=world.settings.environment)
+    world.settings = named
+    run = world.run(judge=None)
+    body, _ = described(world)
+    found = re.search(r"```sh\nhonk (reproduce .*)\n```", body)
+    assert found is not None
+    assert shlex.split(found[1]) == ["reproduce", "--config", str(file), run.id]
+
+
 def test_without_flags_and_judge_the_description_says_so(worlds: Worlds) -> None:
     world = worlds([GREET, Turn(calls=(Call("finish", {}),))])
     world.run(judge=None)
     body, _ = described(world)
     assert "The gates flagged nothing." in body
-    assert "judge" not in body and "{" not in body
+    assert "No judge was asked." in body and "{" not in body
 
 
 def test_no_value_in_the_description_is_markup(worlds: Worlds) -> None:
