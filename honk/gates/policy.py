@@ -94,7 +94,7 @@ def apply(finding: Finding, policy: GatePolicy) -> Finding | None:
         result = "block"
     found = finding.model_copy(update={"result": result})
     if can_permit(found) and matches(policy.allow, finding.path):
-        detail = f"{finding.detail}; the requester permits it"
+        detail = f"{finding.detail}; a person permits it"
         return found.model_copy(update={"result": "flag", "detail": detail})
     return found
 

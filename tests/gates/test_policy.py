@@ -65,7 +65,7 @@ def test_the_requester_permits_a_path_but_never_a_secret(gates: Gates) -> None:
     assert results(findings, "weakened-tests") == ["flag"]
     assert results(findings, "secret") == ["block"]
     [weak] = [f for f in findings if f.gate == "weakened-tests"]
-    assert weak.detail.endswith("; the requester permits it")
+    assert weak.detail.endswith("; a person permits it")
 
 
 def test_the_files_say_it_and_a_wrong_word_is_named(tmp_path) -> None:  # type: ignore[no-untyped-def]

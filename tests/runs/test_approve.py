@@ -47,7 +47,7 @@ def test_an_approved_run_publishes_the_frozen_commit_without_another_word_of_the
     assert len(world.work_requests()) == asked
     [record] = world.pull_requests()
     assert record.head_sha == refused.state.frozen.change.head
-    assert "the requester permits it" in record.body
+    assert "a person permits it" in record.body
     [event] = [r.event for r in world.log() if isinstance(r.event, PathsAllowed)]
     assert (event.globs, event.by) == ((WORKFLOW,), "ada")
 
