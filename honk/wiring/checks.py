@@ -203,13 +203,19 @@ class Proposed:
 
 
 def propose(path: Path) -> Proposed:
-    """What `honk init` writes, from the committed files of the repository around ``path``."""
+    """What `honk init` writes, from the committed files of the repository around ``path``.
+
+    Raises UserError if there is none.
+    """
     from honk.git.local import describe
     from honk.git.person import head_files
     from honk.verifiers.config import propose as text_of
     from honk.verifiers.detection import detect
 
-    local = describe(path.absolute())
+    try:
+        local = describe(path.absolute())
+    except UserError as error:  # whose hint is an option that init has not
+        raise UserError(error.message, "`honk init PATH` takes a folder of a git repository.") from error
     files, read = head_files(local)
     detection = detect(files, read, stock=False)
     return Proposed(local.top, text_of(detection), detection.reasons)
