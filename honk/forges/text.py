@@ -35,6 +35,7 @@ _ACTIVE = re.compile(r"@|://|www\.|#\d|GH-\d|mailto:|xmpp:", re.IGNORECASE)
 _EDGES = "([{<\"'*_~,.;:!?>)]}"
 _SPECIAL = re.compile(r"[\\`*_\[\]$|~]")
 _LINE_START = re.compile(r"^[ \t]*(?:([-+=:>]|#{1,6}(?=\s|$))|(\d{1,9})([.)])(?=\s|$)|)", re.MULTILINE)
+_STATEMENT = re.compile(r'^(?=\{"payload)', re.MULTILINE)  # as evidence/envelope.py looks for one
 _LANGUAGE = re.compile(r"[A-Za-z][A-Za-z0-9+#_.-]{0,29}")
 _RENDERED = frozenset({"mermaid", "geojson", "topojson", "stl", "math", "suggestion"})  # GitHub draws these
 
@@ -131,6 +132,7 @@ def _block(node: SyntaxTreeNode) -> str:
 
 def _fence(code: str, info: str) -> str:
     code = code.rstrip("\n")
+    code = _STATEMENT.sub(" ", code)  # only honk's own stands at the start of a line
     longest = max((len(run) for run in re.findall("`{3,}", code)), default=2)
     mark = "`" * (longest + 1)
     language = _LANGUAGE.fullmatch(info)

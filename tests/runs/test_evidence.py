@@ -25,7 +25,7 @@ from honk.cli.evidence import evidence_command, verify_command
 from honk.core.errors import UserError
 from honk.core.types import Outcome
 from honk.evidence import envelope, keys
-from honk.forges.text import units
+from honk.forges.text import sanitise, units
 from honk.runs.run import Run
 from honk.testing.scripted import Call, Turn
 from tests.world import FILES, GREET, World, Worlds, bash, git
@@ -153,6 +153,17 @@ def test_no_value_in_the_description_is_markup(worlds: Worlds) -> None:
     assert len(page.tables[0][1]) == 8
     assert "@org" in page.code and "@org" not in page.words
     assert "#7" in page.code and "#7" not in page.words
+
+
+@pytest.mark.parametrize(
+    "form", ["```json\n{}\n```", "~~~\nso:\n{}\n~~~", "so:\n\n    {}", "so:\n{}", "{}", "`{}`"]
+)
+def test_words_bring_no_statement_of_their_own(form: str) -> None:
+    """One of another pull request, signed by the same key, would come before the description's own."""
+    line = envelope.sign(b"{}", "application/json", Ed25519PrivateKey.generate()).decode()
+    assert envelope.find(f"Words.\n```json\n{line}\n```\n").payload_type == "application/json"
+    with pytest.raises(UserError, match="no signed statement"):
+        envelope.find(sanitise(form.replace("{}", line)))
 
 
 def long_world(worlds: Worlds, checks: int, template: int, words: int) -> tuple[World, str]:
