@@ -112,6 +112,7 @@ def test_the_table_has_each_check_before_and_after(worlds: Worlds) -> None:
     assert named["signed statement"] == state.attested.artifact
     assert f"honk reproduce {run.id}" in body
     assert "The judge accepted the change" in body
+    assert "without network but for honk's package proxy" in body  # setup and tox ask it there, too
     assert "Opened by honk for Ada." in body
 
 
