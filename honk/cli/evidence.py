@@ -9,6 +9,7 @@ from honk import settings as settings_module
 from honk.cli.places import open_place
 from honk.core.errors import UserError
 from honk.core.evidence import Statement
+from honk.core.judgement import JudgeResult, sentences
 from honk.core.plain import clean
 from honk.core.types import VerificationResult
 from honk.wiring import evidence as wiring
@@ -72,7 +73,6 @@ def _describe(statement: Statement) -> list[str]:
     said = statement.predicate
     parameters, made = said.external_parameters, said.metadata
     image = said.resource("image")
-    judge = f"{said.judge.verdict} {' '.join(said.judge.reasons)}".strip() if said.judge else "not asked"
     return [
         f"run       {made.invocation_id}, {made.finished_on:%Y-%m-%d %H:%M} UTC",
         *(["note      replayed session: no model decided anything"] if said.replayed else []),
@@ -85,8 +85,18 @@ def _describe(statement: Statement) -> list[str]:
         *(f"check     {row.name}: {ended(row)} ({' '.join(row.command.split())})" for row in said.checks),
         *([] if said.checks else ["check     none: nothing verifies this commit"]),
         *(f"gate      {gate.result} {gate.name}: {gate.detail}" for gate in said.gates),
-        f"judge     {judge}",
+        *_judged(said.judge),
     ]
+
+
+def _judged(judge: JudgeResult | None) -> list[str]:
+    """As `honk show` says it: the verdict, all its grounds, and whether it counted."""
+    if judge is None:
+        return ["judge     not asked"]
+    word, *more = (" ".join(line.split()) for line in sentences(judge, judge.mode))
+    if judge.overruled:
+        more.append(f"overruled by {judge.overruled_by or 'a person'}")
+    return [f"judge     {word}", *(f"          {line}" for line in more)]
 
 
 def ended(row: VerificationResult) -> str:

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from honk.cli.approve import approve_command
+from honk.cli.evidence import verify_command
 from honk.core.errors import UserError
 from honk.core.events import Instructed, Judged, Overruled
 from honk.core.limits import Limits
@@ -55,7 +56,7 @@ def test_a_veto_goes_back_as_one_message_with_all_its_grounds_and_the_run_recove
 
 
 def test_a_veto_that_stays_publishes_nothing_until_a_person_overrules_it(
-    worlds: Worlds, monkeypatch: pytest.MonkeyPatch
+    worlds: Worlds, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world = worlds([GREET, NOTES, *[FINISH] * 4], judge=[REFUSE] * 4)
     run = world.run(limits=Limits(max_judge_rounds=1))
@@ -80,6 +81,14 @@ def test_a_veto_that_stays_publishes_nothing_until_a_person_overrules_it(
     assert "a person published it nevertheless" in record.body
     told = result(world.run_id, again.state, world.stores.artifacts).judge
     assert told is not None and (told.verdict, told.overruled, told.overruled_by) == ("refuse", True, "ada")
+
+    assert again.state.attested is not None
+    evidence = world.root / "evidence.json"
+    evidence.write_bytes(world.stores.artifacts.get(again.state.attested.artifact))
+    assert verify_command(str(evidence), key=None, repo=None, config=None) == 0
+    lines = capsys.readouterr().out.partition("judge     ")[2].splitlines()
+    assert lines[0] == "refuses" and lines[-1] == "          overruled by ada"
+    assert any(line.startswith("          Not done: The greeting") for line in lines)
 
 
 @pytest.mark.full
