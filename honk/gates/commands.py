@@ -219,7 +219,7 @@ def _parts(text: str) -> list[str]:
 
 def _unquoted(text: str) -> str:
     """Without what is only printed."""
-    return re.sub(r"^\s*@?(?:echo|printf|true|:|exit)\b[^\n&;|]*", "", text, flags=re.M)
+    return re.sub(r"^[ \t]*@?(?:echo|printf|true|:|exit)\b[^\n&;|]*", "", text, flags=re.M)
 
 
 def _ignored(lines: Sequence[str]) -> bool:

@@ -78,14 +78,14 @@ _TABLE = r"\s*=\s*(?:\{[^}]*?version\s*=\s*)?"  # name = "1", or name = { versio
 _FORMATS = (
     (
         r"(?:^|/)(?:[^/]*[-_.])?(?:requirements|constraints)[^/]*\.(?:txt|in)$|(?:^|/)requirements/[^/]+\.(?:txt|in)$",
-        rf"^\s*{_NAME}{_EXTRAS}\s*[=<>!~]=?=?{_VERSION}",
+        rf"^[ \t]*{_NAME}{_EXTRAS}\s*[=<>!~]=?=?{_VERSION}",
     ),
     (
         r"(?:^|/)(?:pyproject\.toml|Pipfile|setup\.cfg|setup\.py)$",
-        rf"(?:^\s*|[\"']){_NAME}{_EXTRAS}[\"']?(?:{_TABLE}[\"']|\s*(?:[<>]=?|[=!~]==?)){_VERSION}",
+        rf"(?:^[ \t]*|[\"']){_NAME}{_EXTRAS}[\"']?(?:{_TABLE}[\"']|\s*(?:[<>]=?|[=!~]==?)){_VERSION}",
     ),
-    (r"(?:^|/)go\.mod$", rf"^\s*(?:require\s+)?{_NAME}\s+{_VERSION}"),
-    (r"(?:^|/)(?:Cargo\.toml|libs\.versions\.toml)$", rf"^\s*{_NAME}{_TABLE}\"{_VERSION}"),
+    (r"(?:^|/)go\.mod$", rf"^[ \t]*(?:require\s+)?{_NAME}\s+{_VERSION}"),
+    (r"(?:^|/)(?:Cargo\.toml|libs\.versions\.toml)$", rf"^[ \t]*{_NAME}{_TABLE}\"{_VERSION}"),
     (
         r"(?:^|/)(?:Gemfile|[^/]*\.gemspec)$",
         rf"(?:gem|dependency)\s*\(?\s*[\"']{_NAME}[\"']\s*,\s*[\"']{_VERSION}",
@@ -102,16 +102,16 @@ _FORMATS = (
         r"(?:^|/)Cargo\.toml$",
         rf"^\[(?:[^\]\n]*[.-])?dependencies\.{_NAME}\]\n(?:[^\[\n][^\n]*\n){{0,20}}?version\s*=\s*\"{_VERSION}",
     ),
-    (r"(?:^|/)pnpm-workspace\.yaml$", rf"^\s+[\"']?{_NAME}[\"']?:\s*[\"']?{_VERSION}"),
+    (r"(?:^|/)pnpm-workspace\.yaml$", rf"^[ \t]+[\"']?{_NAME}[\"']?:\s*[\"']?{_VERSION}"),
     (r"(?:^|/)MODULE\.bazel$", rf"bazel_dep\(\s*name\s*=\s*\"{_NAME}\"\s*,\s*version\s*=\s*\"{_VERSION}"),
-    (r"(?:^|/)(?:environment|conda)[\w.-]*\.ya?ml$", rf"^\s*-\s*(?:[\w-]+::)?{_NAME}\s*==?{_VERSION}"),
+    (r"(?:^|/)(?:environment|conda)[\w.-]*\.ya?ml$", rf"^[ \t]*-\s*(?:[\w-]+::)?{_NAME}\s*==?{_VERSION}"),
 )
 _TOML = r"^name\s*=\s*\"(?P<name>[^\"\n]+)\"\nversion\s*=\s*\"(?P<version>[^\"\n]+)"
 _LOCKED = {  # how a package stands in a lock file
     "package-lock.json": r"\"node_modules/(?P<name>(?:@[\w.-]+/)?[\w.-]+)\"\s*:\s*\{\s*"
     r"\"version\"\s*:\s*\"(?P<version>[^\"]+)",
     **dict.fromkeys(("poetry.lock", "uv.lock", "pdm.lock", "Cargo.lock"), _TOML),
-    "composer.lock": r"^\s*\"name\"\s*:\s*\"(?P<name>[^\"\n]+)\",\s*"
+    "composer.lock": r"^[ \t]*\"name\"\s*:\s*\"(?P<name>[^\"\n]+)\",\s*"
     r"\"version\"\s*:\s*\"(?P<version>[^\"\n]+)",
     "Gemfile.lock": r"^    (?P<name>[\w.-]+) \((?P<version>\d[^)\n]*)\)$",
 }

@@ -84,7 +84,7 @@ _TEST_DATA = re.compile(  # may look like anything
 )
 _LOG = re.compile(r"(?:^|/)logs?/(?:.*/)?[^/]+\.log(?:\.\d+)?$", re.I)
 _ENVIRONMENT = re.compile(r"(?:^|/)\.env(?:\.local|\.\w+\.local)?$")
-_VALUE = re.compile(rb"^\s*(?:export\s+)?\w+\s*=[ \t]*[^\s#]", re.M)
+_VALUE = re.compile(rb"^[ \t]*(?:export\s+)?\w+\s*=[ \t]*[^\s#]", re.M)
 _PROGRAM = (b"\x7fELF", b"MZ", b"\xcf\xfa\xed\xfe", b"\xfe\xed\xfa\xce", b"\xca\xfe\xba\xbe", b"!<arch>\n")
 
 

@@ -34,7 +34,7 @@ _SWITCHES = re.compile(
     r"|\badd_test\s*\([^)]*\bCOMMAND\s+\"?(?:(?:\$\{CMAKE_COMMAND\}|cmake)\"?\s+-E\s+(?:true|echo)"
     r"|(?:/(?:usr/)?bin/)?(?:true|echo|:))(?=[\s)\"])"
     r"|\bat_exit\b[^\n]*\bexit!?\s*\(?\s*(?:0|true)\b|\bc(?:onfig)?\.(?:before|around)\b[^\n]*[{|]\s*skip\b"
-    r"|^\s*(?:test|build)\s.*--test_tag_filters=|<(?:excludedGroups|groups)>\s*\w"
+    r"|^[ \t]*(?:test|build)\s.*--test_tag_filters=|<(?:excludedGroups|groups)>\s*\w"
     r"|--gtest_filter\b|--run_test=|--test-case(?:-exclude)?=",
     re.I,
 )
@@ -56,7 +56,7 @@ _LISTS = re.compile(
 )
 _MAXIMA = ("--max-warnings",)
 _REGISTERED = re.compile(
-    r"^\s*(?:add_test\s*\(|gtest_discover_tests\s*\(|catch_discover_tests\s*\(|test\s*\(\s*'"
+    r"^[ \t]*(?:add_test\s*\(|gtest_discover_tests\s*\(|catch_discover_tests\s*\(|test\s*\(\s*'"
     r"|(?:\w+_)?test\s*\($|enable_testing\s*\(|include\s*\(\s*CTest|add_subdirectory\s*\(\s*\"?tests?\b"
     r"|<module>[^<]*test"
     r"|<testsuite\b|<directory\b|useJUnitPlatform\s*\(|useJUnit\s*\(|useTestNG\s*\()",
@@ -66,11 +66,11 @@ _TARGET = re.compile(
     r"^([\w.%/-]*(?:test|check|lint|verify|ci|coverage|validate|unit|all)[\w.%/-]*)\s*:(?![=:])([^=#]*)", re.I
 )
 _NO_FAILURE = re.compile(
-    r"^\s*(?:override\s+|export\s+)*(?:SHELL\s*[:?]*=\s*(?:/(?:usr/)?bin/)?(?:true|:|echo|env\s+true)\s*$|\.IGNORE\s*:"
-    r"|(?:GNU)?MAKEFLAGS\s*[:+?]*=.*(?:[\s=]-[a-hj-z]*i[a-z]*(?=\s|$)|=\s*[a-hj-z]{0,4}i[a-z]{0,4}\s*$|--ignore-errors|--touch|--just-print|--dry-run))"
+    r"^[ \t]*(?:override\s+|export\s+)*(?:SHELL\s*[:?]*=\s*(?:/(?:usr/)?bin/)?(?:true|:|echo|env\s+true)\s*$"
+    r"|\.IGNORE\s*:|(?:GNU)?MAKEFLAGS\s*[:+?]*=.*(?:[\s=]-[a-hj-z]*i[a-z]*(?=\s|$)|=\s*[a-hj-z]{0,4}i[a-z]{0,4}\s*$|--ignore-errors|--touch|--just-print|--dry-run))"
 )
 _SELECTION = re.compile(
-    r"^\s*(?:--(?:example|example-matches|tag|pattern|exclude-pattern|only-failures)|-[etP])\b"
+    r"^[ \t]*(?:--(?:example|example-matches|tag|pattern|exclude-pattern|only-failures)|-[etP])\b"
 )
 _IGNORE_FILES = re.compile(r"\.(?:eslint|prettier)ignore$")
 _RUNS_TESTS = re.compile(
@@ -170,7 +170,7 @@ def _lines(data: bytes | None) -> list[str]:
         return []
     text = data.decode("utf-8", "replace")
     lines = [line.rstrip()[:1_000] for line in text.split("\n")]
-    return [line for line in lines if not re.match(r"^\s*(?:#(?!!\[)|//|<!--|--\s)", line)]
+    return [line for line in lines if not re.match(r"^[ \t]*(?:#(?!!\[)|//|<!--|--\s)", line)]
 
 
 def _switched(added: Sequence[str], removed: Sequence[str]) -> Iterator[Found]:
@@ -250,7 +250,7 @@ def is_single(old: Collection[str], new: Collection[str]) -> bool:
     return any("*" in name for name in was) and bool(now) and names
 
 
-_VARIABLE = re.compile(r"^\s*(?:export\s+|override\s+)*(\w+)\s*[:?]*=\s*(.*)$")
+_VARIABLE = re.compile(r"^[ \t]*(?:export\s+|override\s+)*(\w+)\s*[:?]*=\s*(.*)$")
 
 
 def _variables(lines: Sequence[str]) -> dict[str, str]:

@@ -40,10 +40,10 @@ _LISTS = (
     _List(r"pnpm-workspace\.yaml|lerna\.json", r"package\.json", keys=("packages",)),
     _List(r"package\.json", r"package\.json", keys=("workspaces", "workspaces/packages")),
     _List(r"[^/]+\.sln", r"[^/]+\.\w+proj", r"\"([^\"\n]+\.\w+proj)\""),
-    _List(r"go\.work", r"go\.mod", r"(?m)^\s*(?:use\s+)?(\.{1,2}/\S*)\s*$"),
-    _List(r"CMakeLists\.txt", r"CMakeLists\.txt", r"(?i)(?m)^\s*add_subdirectory\s*\(\s*\"?([\w./-]+)"),
+    _List(r"go\.work", r"go\.mod", r"(?m)^[ \t]*(?:use\s+)?(\.{1,2}/\S*)\s*$"),
+    _List(r"CMakeLists\.txt", r"CMakeLists\.txt", r"(?i)(?m)^[ \t]*add_subdirectory\s*\(\s*\"?([\w./-]+)"),
 )
-_MODULE = re.compile(r"^\s*(?:pub(?:\([^)]*\))?\s+)?mod\s+(\w+)\s*;", re.M)
+_MODULE = re.compile(r"^[ \t]*(?:pub(?:\([^)]*\))?\s+)?mod\s+(\w+)\s*;", re.M)
 _STARS = 4  # in a pattern, beyond which it is read as all below its first folders
 _HAS_TESTS = re.compile(rb"#\[(?:\w+::)*(?:test|rstest|cfg\(test\))")
 

@@ -79,7 +79,7 @@ _PATTERNS = (
 )
 # The header alone is ordinary code; a key has its body right behind it, perhaps in one string.
 _KEY_HEADER = re.compile(r"-----BEGIN (?:[A-Z0-9]{1,10} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
-_KEY_FIELD = re.compile(r"^\s*[A-Z][A-Za-z-]{1,20}: .*\n", re.M)
+_KEY_FIELD = re.compile(r"^[ \t]*[A-Z][A-Za-z-]{1,20}: .*\n", re.M)
 _KEY_BODY = re.compile(r"(?:\s|\\[nr]|[\"'+,])*[A-Za-z0-9+/]{40}")
 _KEY_REACH = 800  # characters after the header
 _URL_PASSWORD = re.compile(r"://[^\s/{}:@'\"<>]{1,64}:([^\s/{}@'\"<>$*%]{8,128})@([A-Za-z0-9.-]{1,80})")

@@ -19,7 +19,9 @@ _MAX_DEPTH = 40
 Flat = Mapping[str, tuple[str, ...]]
 """Path of a key to its values as text: one, or the entries of a list in their order."""
 
-_COMMENTS = re.compile(r'("(?:[^"\\\n]|\\.)*")|//[^\n]*|/\*.*?\*/', re.S)
+# What has no end reaches to the end: to look for it again at each beginning would take hours.
+_COMMENTS = re.compile(r'("(?:[^"\\\n]|\\.)*"?)|//[^\n]*|/\*.*?(?:\*/|\Z)', re.S)
+_DOTS = re.compile(r"^(?:[^.\n]*\.){400}", re.M)  # tomllib takes hours for a key of so many parts
 _TRAILING = re.compile(r",(?=\s*[}\]])")
 
 
@@ -48,7 +50,7 @@ def _load(name: str, text: str) -> object:
         plain = _COMMENTS.sub(lambda m: m[1] or "", text)
         return json.loads(_TRAILING.sub("", plain)) if plain.lstrip().startswith("{") else _yaml(text)
     if name.endswith(".toml") or name == "pipfile" or name == "config":  # Cargo's old name
-        return tomllib.loads(text)
+        return None if _DOTS.search(text) else tomllib.loads(text)
     if name.endswith((".yml", ".yaml", ".neon", ".neon.dist")):
         return _yaml(text.replace("\t", "    "))
     if name.endswith((".ini", ".cfg")) or name in (".flake8", ".coveragerc", ".pylintrc", "pylintrc"):
@@ -61,10 +63,12 @@ def _load(name: str, text: str) -> object:
 def _yaml(text: str) -> object:
     import yaml  # most changes touch no such file
 
-    if text.count("*") and re.search(r"(?m)^\s*[^#\n]*:\s*\*\w+|\[\s*\*\w+", text):
+    if text.count("*") and re.search(r"(?m)^[^#\n]*:\s*\*\w+|\[\s*\*\w+", text):
         return None  # aliases can grow without bound when they are written out
+    # The loader in Python takes minutes for brackets in brackets, and five times as long for all else.
+    loader = yaml.CBaseLoader if yaml.__with_libyaml__ else yaml.BaseLoader
     try:
-        return yaml.load(text, Loader=yaml.BaseLoader)
+        return yaml.load(text, Loader=loader)
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error
 

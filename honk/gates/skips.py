@@ -28,7 +28,7 @@ _CONDITIONAL = re.compile(
     r"feature\b|skipif|skip(?:If|Unless)|Disabled(?:On|If|For)|Enabled|runIf|importorskip|[Aa]ssume"
 )
 _ALWAYS = re.compile(
-    r"\(\s*(?:True|true|1|not False|\(\)\s*=>\s*true)\s*[,)]|assume\w*\(\s*false|^\s*if\s*\(?\s*(?:True"
+    r"\(\s*(?:True|true|1|not False|\(\)\s*=>\s*true)\s*[,)]|assume\w*\(\s*false|^[ \t]*if\s*\(?\s*(?:True"
     r"|true|1)\b|\(\s*[\"'](?:True|1)[\"']|\(\s*(\d+)\s*==\s*\1\s*[,)]|skip_?[Uu]nless\(\s*(?:False|0|None)\b"
     # every Python that still gets security fixes is newer, and none is a Python 4
     r"|version_info(?:\[:\d\])?\s*>=?\s*\(\s*(?:[0-2]\b|3\s*,?\s*\)|3\s*,\s*[0-7]\b)"

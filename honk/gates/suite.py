@@ -28,9 +28,9 @@ _DEFINED = re.compile(
     r"|record|type|macro_rules!)"
     r"\s+(?:\([^)]*\)\s*)?(?:self\.)?([A-Za-z_]\w{2,})"
     r"|(?:self|this)\.([A-Za-z_]\w{2,})\s*(?::[^=]+)?=(?!=)"
-    r"|^\s*(?:(?:public|private|protected|internal|static|final|virtual|async|override"
+    r"|^[ \t]*(?:(?:public|private|protected|internal|static|final|virtual|async|override"
     r"|inline)\s+)+[\w<>\[\],.*&]+\s+([A-Za-z_]\w{2,})\s*\("
-    r"|^\s*(?:[\w<>*&:]+\s+)+\**([A-Za-z_]\w{2,})\s*\([^;]*\)\s*(?:const\s*)?\{",
+    r"|^[ \t]*(?:[\w<>*&:]+\s+)+\**([A-Za-z_]\w{2,})\s*\([^;]*\)\s*(?:const\s*)?\{",
 )
 _WORD = re.compile(r"\w+")
 _COPIED = re.compile(r"(?:^|/)(?:_?vendor(?:ed)?|third_party|node_modules|Pods)/")

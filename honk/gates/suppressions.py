@@ -18,7 +18,7 @@ _WHOLE_FILE = re.compile(
     r"|^#\s*type:\s*ignore\s*$"
     r"|#\s*pylint:\s*(?:skip-file|disable=all)|#!\[allow\([^\]]*\b(?:warnings|clippy::all)\b"
     r"|#\s*rubocop:disable\s+all|#pragma warning disable\s*$|@?phpcs:ignoreFile"
-    r"|^\s*#\s*pyright:\s*(?:ignore|basic|off)|biome-ignore-all",
+    r"|^[ \t]*#\s*pyright:\s*(?:ignore|basic|off)|biome-ignore-all",
     re.M,
 )
 _ONE_PLACE = re.compile(
