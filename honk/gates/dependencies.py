@@ -119,7 +119,7 @@ _COMPILED = tuple((re.compile(path), re.compile(line, re.M)) for path, line in _
 _JSON = re.compile(r"(?:^|/)(?:package|composer)\.json$")
 _JSON_KEY = re.compile(r"(?:^|/)(?:\w*ependencies|resolutions|overrides|require(?:-dev)?)/(?P<name>.+)$")
 _POM = re.compile(
-    r"<artifactId>\s*(?P<name>[^<\s]+)\s*</artifactId>\s*(?:<(?!version|/)[^>]*>[^<]*</[^>]*>\s*)*"
+    r"<artifactId>\s*(?P<name>[^<\s]+)\s*</artifactId>\s*(?:<(?!version|/)[^>]*>[^<]*</[^>]*>\s*){0,9}"
     r"<version>\s*(?P<version>\d[^<\s]*)\s*</version>"
     r"|<(?P<property>[\w.-]+[.-]version)>\s*(?P<value>\d[^<\s]*)"
 )

@@ -14,6 +14,7 @@ ENDLESS = {
     "blank lines in settings": ("pyproject.toml", b"\n" * 150_000),
     "blank lines in a manifest": ("requirements.txt", b"\n" * 150_000),
     "spaces before an alias": (".golangci.yml", b"a: '*'\n" + b" " * 150_000),
+    "elements in a row": ("pom.xml", b"<artifactId>a</artifactId>" * 15_000),
     "a key of many parts": ("pyproject.toml", b"a." * 200_000),
 }
 
