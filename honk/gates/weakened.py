@@ -255,7 +255,8 @@ class _Comparison:
         what may give it that data."""
         if not _table(case):
             return case, case.words, False
-        data = (other.words for other in self._added if other.path == case.path and not other.test)
+        others = (other for other in self._added if other.path == case.path)
+        data = (other.words for other in others if not (other.test and other.name))
         return case, case.words.union(*data), True
 
     def _blame(self, case: Case, detail: str, about: str = "", doubt: str = "") -> Finding:
@@ -303,11 +304,15 @@ def _holds(case: Case, check: Check, table: bool) -> bool:
 
 
 def _table(case: Case) -> bool:
-    """Whether a test runs over data of its own."""
-    return bool(case.rows or _GENERATED.search(case.text)) or bool(
-        re.search(
-            r"parametri[sz]e|\.each\b|@\w*Source|DataProvider|dataProvider|rstest|InlineData|\bfor\b"
-            r"|subTest|shared_|TEST_P\b|TYPED_TEST|TestWith",
-            case.text,
+    """Whether a test runs over data of its own, or of those who share it."""
+    return (
+        bool(case.rows or _GENERATED.search(case.text))
+        or "shared_" in case.name
+        or bool(
+            re.search(
+                r"parametri[sz]e|\.each\b|@\w*Source|DataProvider|dataProvider|rstest|InlineData|\bfor\b"
+                r"|subTest|shared_|TEST_P\b|TYPED_TEST|TestWith",
+                case.text,
+            )
         )
     )

@@ -175,3 +175,21 @@ def test_a_file_that_looks_like_a_leftover_is_flagged_where_the_request_asks_for
 ) -> None:
     [finding] = gates({}, {"PLAN.md": b"# Steps\n"}, request=request_text)
     assert (finding.gate, finding.result) == ("junk", wanted)
+
+
+def test_shared_examples_take_what_is_compared_from_where_they_are_included() -> None:
+    one = '  context "{0}" do\n    it "prints" do\n      expect(Scale.new({1}).to_s).to eq("{1} {0}")\n    end\n  end\n'
+    shared = (
+        '  shared_examples "a scale" do |value, text|\n    it "prints" do\n'
+        "      expect(Scale.new(value).to_s).to eq(text)\n    end\n  end\n"
+    )
+    use = '  context "{0}" do\n    include_examples "a scale", {1}, "{1} {0}"\n  end\n'
+    group = "RSpec.describe Scale do\n{}end\n"
+    values = (("celsius", 20), ("fahrenheit", 68))
+    before = group.format("".join(one.format(*value) for value in values))
+    after = group.format(shared + "".join(use.format(*value) for value in values))
+    assert weakening("spec/scale_spec.rb", before, after) != "block"
+    fewer = group.format(shared + use.format(*values[0]))
+    assert weakening("spec/scale_spec.rb", before, fewer) == "block"
+    uncalled = group.format(shared)
+    assert weakening("spec/scale_spec.rb", before, uncalled) == "block"
