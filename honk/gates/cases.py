@@ -89,7 +89,7 @@ _HIDDEN = {
 # What a whole test must end with: Rust's attribute, JUnit 4's parameter, Pest's chain.
 _WHOLE_TEST = re.compile(r"should_panic\b[^\]]*|@Test\s*\(\s*expected[^)]*\)|\}\)->throws\([^)]*\)")
 _MOCKS = ("javascript", "python")  # languages in which a file may replace what all of its tests call
-_CONDITIONAL = re.compile(r"(?:if|unless|elif|preproc_if|preproc_elif|binary)(?:_|def|$)")
+_CONDITIONAL = re.compile(r"(?:if|unless|elif|preproc_if|preproc_elif|binary|ternary)(?:_|def|$)")
 _NAMED = {
     "python": re.compile(r"^test"),
     "go": re.compile(r"^(?:Test|Example|Fuzz)"),
@@ -267,7 +267,7 @@ class _Reader:
         left = bytearray(code)
         for start, end in self._blank:
             left[start:end] = b" " * (end - start)
-        return re.sub(r"[ \t]*\n\s*", "\n", left.decode("utf-8", "replace"))
+        return re.sub(r"(?<![ \t])[ \t]*\n\s*", "\n", left.decode("utf-8", "replace"))
 
     @staticmethod
     def _line(text: str, match: re.Match[str]) -> str:

@@ -81,6 +81,14 @@ _WAITS = re.compile(  # with a condition, and not for some time
     re.I,
 )
 _FAILS = re.compile(r"raise|throw|fail|assert|expect|panic|reject|done\(", re.I)
+# What a handler does that says nothing: it keeps the failure, or finds that there is one.
+_KEEPS = re.compile(r"(\w+)(?:\.(?:append|add|push)\([^\n]*|[ \t]*(?:<<|\+=|\+\+)[^\n]*)", re.I)
+_PRESENT = re.compile(
+    r"expect\(\s*\w+\s*\)\.(?:toBeDefined|toBeTruthy|not\.toBe(?:Null|Undefined))\(\s*\)"
+    r"|expect\(\s*\w+\s*\)\.toBeInstanceOf\(\s*Error\s*\)|[Aa]ssert(?:\.|Is)?Not(?:Null|None)\(\s*\w+\s*\)"
+    r"|\bassert\s+\w+(?:\s+is\s+not\s+None)?[ \t]*$",
+    re.M,
+)
 
 
 class Collector:
@@ -93,10 +101,12 @@ class Collector:
         self.checks: list[Check] = []
         self.rows: list[str] = []
         self.waits: list[Check] = []
+        self._plain = ""  # of all that runs
 
     def run(self, top: Node, data: bool = False) -> None:
         """``data``: what stands in ``top`` itself may be data of the tests in it."""
         source = self._tree.text(top)
+        self._plain = self._tree.plain(top)
         stack: list[tuple[Node, bool, bool]] = [(top, False, False)]
         while stack:
             node, table, guarded = stack.pop()
@@ -222,7 +232,10 @@ class Collector:
         rest = plain[len(head) :] + plain.partition("\n")[2]
         if self._tree.language != "javascript" and not _BROAD.search(head) and not _BARE.match(head.strip()):
             return False
-        return not _FAILS.search(rest)
+        kept = _KEEPS.search(rest)
+        if kept and re.search(rf"(?:assert|expect|fail)\w*[^\n]*\b{kept[1]}\b", self._plain, re.I):
+            return False  # all failures are looked at in the end
+        return not _FAILS.search(_PRESENT.sub("", _KEEPS.sub("", rest)))
 
 
 def _may_return(node: Node) -> bool:

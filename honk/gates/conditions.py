@@ -20,7 +20,7 @@ _ATOM = (
     r"(?:\s*(?:[!=]==?|[<>]=?|=|\bis\s+not\b|\bis\b|\bnot\s+in\b|\bin\b)\s*[^\s()&|]+(?:\([^()]*\))?)?"
 )
 _TOKEN = re.compile(rf"\s*(&&|\|\||\b(?:and|or|not)\b|!(?!=)|\(|\)|{_ATOM})")
-_FALSE = re.compile(r"(?:false|0|none|null|nil|undefined|\"\"|'')$", re.I)
+_FALSE = re.compile(r"(?:false|0|none|null|nil|undefined|(?:typing\.)?TYPE_CHECKING|\"\"|'')$", re.I)
 _TRUE = re.compile(r"(?:true|1|test)$", re.I)
 _ENVIRONMENT = re.compile(r"getenv|environ|process\.env|\bENV\b", re.I)
 _CI = re.compile(r"(?:^|\W)CI\b")
@@ -28,7 +28,8 @@ _DEFAULT = re.compile(r"\(\s*[\"'][^\"']*[\"']\s*,")
 _DIFFERS = re.compile(r"!=|\bis\s+not\b|\bnot\s+in\b")
 _UNSET = re.compile(r"\b(?:None|null|nil|undefined)\b|\"\"|''")
 _LINUX = re.compile(
-    r"\b(?:linux|unix|posix|__linux__|__unix__|cgo|gc|amd64|x86_64|go1(?:\.\d+)?|debug_assertions)\b", re.I
+    r"\b(?:linux|unix|posix|__linux__|__unix__|cgo|gc|amd64|x86_64|go1(?![.\d])|go1\.[12]?\d|debug_assertions)\b",
+    re.I,
 )
 _OTHER = re.compile(
     r"\b(?:win(?:dows|32|64)?|_WIN\d+|_MSC_VER|darwin|mac(?:os)?|__APPLE__|nt|\w*bsd|android|ios|js|wasm\w*|plan9"

@@ -18,14 +18,24 @@ SKIPS = re.compile(
     r"|\bassumeT\w+\s*\("
     r"|\bSkip\s*=|\[\s*(?:(?:Test\w*|DataTestMethod|Fact|Theory)\b[^\]\n]*,\s*)?(?:Ignore|Explicit)\b|\bAssert\.(?:Ignore|Inconclusive|Skip)\w*\s*\("
     r"|^[ \t]*(?:skip|pending)\b(?!\s*[=.:])|\bmarkTest(?:Skipped|Incomplete)\s*\(|->(?:skip|todo)\s*\("
+    r"|^[ \t]*(?:before|setup)\b[^\n{]*\{[ \t]*(?:skip|pending)\b"
+    # metadata of RSpec; parameters of TestNG and Kotest; no rows to run over
+    r"|^[ \t]*(?:RSpec\.)?[fx]?(?:it|specify|example|describe|context|feature|scenario)\b[^\n{]*,\s*"
+    r"(?::(?:skip|pending)\b|(?:skip|pending):\s*(?:true|\"))(?=[^\n]*\bdo\b|[^\n]*\{)"
+    r"|(?:@Test|\.config)\s*\([^)\n]*\benabled\s*=\s*false|#\[\s*Requires\w+"
+    r"|\bmark\.parametrize\([^\n]*,\s*(?:\[\s*\]|\(\s*\))\s*\)|\b(?:it|test|describe)\.each\(\s*\[\s*\]\s*\)"
     r"|\bXCTSkip\w*\b|@(?:module|describe)?tag\s+:?skip\b"
     r"|\bDISABLED_|\bGTEST_SKIP\b|\bSKIP\s*\(|doctest::skip|\bdisabled\s*\(\s*\)|\bshould_fail\s*\(",
     re.M,
 )
-FILE_SKIPS = re.compile(r"^[ \t]*#[ \t]*define[ \t]+NDEBUG\b", re.M)  # assert() does nothing after it
+FILE_SKIPS = re.compile(  # assert() does nothing after it
+    r"^[ \t]*#[ \t]*define[ \t]+(?:NDEBUG\b"
+    r"|(?:assert|(?:ASSERT|EXPECT|CHECK|REQUIRE)\w*)\([^)\n]*\)(?:[ \t(){};01]|void|do|while)*$)",
+    re.M,
+)
 HIDDEN_TAGS = re.compile(r"\[(?:\.[^\]\"]*|!mayfail|!shouldfail)\]")  # Catch2
 _CONDITIONAL = re.compile(
-    r"feature\b|skipif|skip(?:If|Unless)|Disabled(?:On|If|For)|Enabled|runIf|importorskip|[Aa]ssume"
+    r"feature\b|Requires|skipif|skip(?:If|Unless)|Disabled(?:On|If|For)|Enabled|runIf|importorskip|[Aa]ssume"
 )
 _ALWAYS = re.compile(
     r"\(\s*(?:True|true|1|not False|\(\)\s*=>\s*true)\s*[,)]|assume\w*\(\s*false|^[ \t]*if\s*\(?\s*(?:True"

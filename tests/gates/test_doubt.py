@@ -178,7 +178,10 @@ def test_a_file_that_looks_like_a_leftover_is_flagged_where_the_request_asks_for
 
 
 def test_shared_examples_take_what_is_compared_from_where_they_are_included() -> None:
-    one = '  context "{0}" do\n    it "prints" do\n      expect(Scale.new({1}).to_s).to eq("{1} {0}")\n    end\n  end\n'
+    one = (
+        '  context "{0}" do\n    it "prints" do\n'
+        '      expect(Scale.new({1}).to_s).to eq("{1} {0}")\n    end\n  end\n'
+    )
     shared = (
         '  shared_examples "a scale" do |value, text|\n    it "prints" do\n'
         "      expect(Scale.new(value).to_s).to eq(text)\n    end\n  end\n"
