@@ -72,7 +72,7 @@ _NO_FAILURE = re.compile(
 _SELECTION = re.compile(
     r"^[ \t]*(?:--(?:example|example-matches|tag|pattern|exclude-pattern|only-failures)|-[etP])\b"
 )
-_IGNORE_FILES = re.compile(r"\.(?:eslint|prettier)ignore$")
+_IGNORE_FILES = re.compile(r"\.(?:eslint|prettier|bazel)ignore$")
 _RUNS_TESTS = re.compile(
     r"(?:^|/)(?:(?:spec|rails|test)_helper\.rb|CTestCustom\.cmake|(?:jest|vitest)\.\w+\.\w+|vite\.config\.\w+"
     r"|\.mocharc\.\w+|karma\.conf\.\w+)$"
@@ -89,6 +89,7 @@ _USUAL = re.compile(  # what no test of the repository stands in
     r"|\.snap\b|\.idea|\.d\.ts|^\*\.(?:md|svg|lock)$",
     re.I,
 )
+_NEVER_OURS = re.compile(r"\bnode_modules\b")
 _SCRIPT = re.compile(r"\.(?:sh|bash|ps1|bat)$|(?:^|/)(?:bin|scripts?|ci|hack|tools)/[\w-]+$")
 _PROGRAM = re.compile(r"(?:^|/)(?:noxfile|run_?tests?)\.py$")
 _GIVES_RESULT = re.compile(r"(?:\bsys\.exit|\bos\._exit|\braise\s+SystemExit)\(\s*(?!0?\s*\))")
@@ -104,8 +105,9 @@ def lowered_lines(path: str, old: bytes | None, new: bytes | None) -> Iterator[F
     added = list((Counter(after) - Counter(before)).elements())
     removed = list((Counter(before) - Counter(after)).elements())
     if _IGNORE_FILES.search(path):
+        usual = _NEVER_OURS if before else _USUAL
         left_out = [line for line in added if line and not line.startswith(("#", "!"))]
-        yield from (("block", f"leaves out {line}") for line in left_out if before or not _USUAL.search(line))
+        yield from (("block", f"leaves out {line}") for line in left_out if not usual.search(line))
         return
     if path.endswith(".rspec"):
         yield from (("block", f"runs fewer: {line}") for line in added if _SELECTION.search(line))

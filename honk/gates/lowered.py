@@ -33,7 +33,7 @@ _FILES = re.compile(
     r"|jest\.config\.\w+|vitest\.\w+\.\w+"
     r"|(?:vite|playwright|cypress)\.config\.\w+|karma\.conf\.\w+|\.mocharc[.\w]*|\.nycrc[.\w]*|\.c8rc[.\w]*|\.?eslintrc[.\w]*"
     r"|eslint\.config\.\w+"
-    r"|\.eslintignore|\.prettierignore|biome\.jsonc?|tsconfig[\w.-]*\.json|\.?codecov\.ya?ml"
+    r"|\.(?:eslint|prettier|bazel)ignore|biome\.jsonc?|tsconfig[\w.-]*\.json|\.?codecov\.ya?ml"
     r"|(?:GNU)?[Mm]akefile|[\w.-]+\.mk|[Jj]ustfile"
     r"|Taskfile\.ya?ml|pom\.xml|(?:build|settings)\.gradle(?:\.kts)?|[\w.-]+\.gradle(?:\.kts)?"
     r"|Cargo\.toml|\.cargo/config(?:\.toml)?|\.?clippy\.toml"

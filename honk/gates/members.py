@@ -27,20 +27,24 @@ class _List:
     entry: str = ""
     keys: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+    comment: str = "(?!)"
 
 
+_XML = r"(?s)<!--.*?(?:-->|\Z)"
+_SLASHES = r"(?<!:)//[^\n]*|(?s:/\*.*?(?:\*/|\Z))"
 _LISTS = (
-    _List(r"pom\.xml", r"pom\.xml", r"<module>\s*([^<]+?)\s*</module>"),
+    _List(r"pom\.xml", r"pom\.xml", r"<module>\s*([^<]+?)\s*</module>", comment=_XML),
     _List(
         r"settings\.gradle(?:\.kts)?",
         r"build\.gradle(?:\.kts)?",
         r"(?s)\binclude\s*\(?((?:\s*[\"'][^\"']+[\"'],?)+)",
+        comment=_SLASHES,
     ),
     _List(r"Cargo\.toml", r"Cargo\.toml", keys=("workspace/members",), without=("workspace/exclude",)),
     _List(r"pnpm-workspace\.yaml|lerna\.json", r"package\.json", keys=("packages",)),
     _List(r"package\.json", r"package\.json", keys=("workspaces", "workspaces/packages")),
     _List(r"[^/]+\.sln", r"[^/]+\.\w+proj", r"\"([^\"\n]+\.\w+proj)\""),
-    _List(r"go\.work", r"go\.mod", r"(?m)^[ \t]*(?:use\s+)?(\.{1,2}/\S*)\s*$"),
+    _List(r"go\.work", r"go\.mod", r"(?m)^[ \t]*(?:use\s+)?(\.{1,2}/\S*)\s*$", comment=_SLASHES),
     _List(r"CMakeLists\.txt", r"CMakeLists\.txt", r"(?i)(?m)^[ \t]*add_subdirectory\s*\(\s*\"?([\w./-]+)"),
 )
 _MODULE = re.compile(r"^[ \t]*(?:pub(?:\([^)]*\))?\s+)?mod\s+(\w+)\s*;", re.M)
@@ -117,7 +121,8 @@ def _entries(kind: _List, path: str, data: bytes) -> tuple[list[str], list[str]]
         found = [value for key in kind.keys for value in flat.get(key, ())]
         without = [value for key in kind.without for value in flat.get(key, ())]
     else:
-        found, without = re.findall(kind.entry, data.decode("utf-8", "replace")), []
+        text = re.sub(kind.comment, "", data.decode("utf-8", "replace"))
+        found, without = re.findall(kind.entry, text), []
     if kind.file.startswith("settings"):
         quoted = [name for names in found for name in re.findall(r"[\"']([^\"']+)[\"']", names)]
         found = [name.strip(":").replace(":", "/") for name in quoted]
