@@ -39,7 +39,7 @@ _OUTPUT_IN = dict.fromkeys(
     ("out", "target", "coverage"),
     re.compile(
         r"^(?:debug|release|(?:test-)?classes|generated[\w-]*|lcov-report|surefire-reports|maven-\w+)/"
-        r"|\.(?!(?:py|go|rs|rb|java|kt|scala|tsx?|cs|php|exs?|swift|c|cc|cpp|h|hpp)$)\w+$"
+        r"|\.(?!(?:py|go|rs|rb|java|kt|scala|tsx?|cs|php|exs?|swift|c|cc|cpp|h|hpp|sql|proto|graphql|ya?ml)$)\w+$"
     ),
 )
 _VIRTUAL = re.compile(r"^pyvenv\.cfg$|^(?:bin|Scripts)/activate|(?:^|/)site-packages/")
@@ -47,6 +47,7 @@ _VIRTUAL = re.compile(r"^pyvenv\.cfg$|^(?:bin|Scripts)/activate|(?:^|/)site-pack
 _MADE = re.compile(
     r"\.(?:html|css|map|class|o|obj|a|so|dll|exe|jar|wasm|d)$|[.-](?:min|bundle|chunk|[0-9a-f]{6,20})\.js$"
 )
+_WRITTEN = re.compile(r"[.-](?:config|conf)\.[cm]?[jt]s$")  # by somebody, who keeps more beside it
 _MIXED = re.compile(r"(?<![^/])(?:build|v?env)/")
 _MADE_WITH = re.compile(
     r"\.(?:[cm]?js|json|txt|ico|png|jpe?g|gif|svg|webp|woff2?|ttf|eot|xml|webmanifest|gz|LICENSE)$"
@@ -94,6 +95,15 @@ _ADDS = (  # words of a request by which a folder is wanted in the repository
 )
 
 
+_PAPER = re.compile(
+    r"\b(?:add|writ|creat|provid|need|new)\w*\b[^.;\n]{0,80}?\b(?:script|tool|command|notes?|plan|report|guide"
+    r"|document|summary)\b",
+    re.I,
+)
+_REFUSED = r"(?:\b(?:no|not|never|without)\b|n['\u2019]t\b)(?:[^.;\n]|\.(?=\S)){0,80}"
+_SCRATCH_FILE = "a scratch file"
+
+
 @dataclass(frozen=True)
 class Around:
     """What a new file is judged by: ``folders`` of the base commit, ``added``: paths of all new files of
@@ -123,7 +133,8 @@ def junk(content: Content, around: Around) -> Iterator[Finding]:
         what = f"build output or a copy of other code: the base has no folder {folder}"
     else:
         what = _what(path, content.new or b"")
-    if what and (_names(around.request, path) or (folder and _wants(around.request, folder))):
+    named = _names(around.request, path) or (what == _SCRATCH_FILE and _describes(around.request, path))
+    if what and (named or (folder and _wants(around.request, folder))):
         yield Finding(gate=GATE, result="flag", path=path, detail=f"{what} (the request names it)")
     elif what:
         yield Finding(gate=GATE, result="block", path=path, detail=f"{what}; leave it out of the change")
@@ -133,8 +144,17 @@ def _names(request: str, path: str) -> bool:
     if path.rpartition("/")[2].lower() not in request.lower():
         return False
     name = rf"(?<![\w.-]){re.escape(path.rpartition('/')[2])}(?![\w-]|\.\w)"
-    refused = rf"(?:\b(?:no|not|never|without)\b|n['\u2019]t\b)(?:[^.;\n]|\.(?=\S)){{0,80}}?{name}"
+    refused = rf"{_REFUSED}?{name}"
     return re.search(name, re.sub(refused, " ", request, flags=re.I), re.I) is not None
+
+
+def _describes(request: str, path: str) -> bool:
+    """Whether the request asks for a script or a document, in the words of the file's name."""
+    said = re.findall(r"[a-z]+", request.lower())
+    words = re.findall(r"[a-z]+", path.rpartition("/")[2].rpartition(".")[0].lower())
+    return _PAPER.search(re.sub(_REFUSED, " ", request, flags=re.I)) is not None and all(
+        any(other.startswith(word.removesuffix("e")) for other in said) for word in words
+    )
 
 
 @lru_cache(maxsize=256)
@@ -157,9 +177,9 @@ def _what(path: str, data: bytes) -> str:
     if _ENVIRONMENT.search(path) and _VALUE.search(data):
         return "the settings of one machine"
     if "/" not in path and (_ROOT_SCRATCH.match(path) or _REPORT.match(path)):
-        return "a scratch file"
+        return _SCRATCH_FILE
     if _SCRATCH.search(path) and not elsewhere and not _MODULE.search(path):
-        return "a scratch file"
+        return _SCRATCH_FILE
     if data.startswith(_PROGRAM) and is_binary(data):
         return "a compiled program or library"
     return ""
@@ -189,5 +209,5 @@ def _is_made(folder: str, inside: Sequence[str]) -> bool:
     """Whether a new folder is a virtual environment, or has nothing that somebody wrote."""
     if not folder.endswith("build"):
         return any(map(_VIRTUAL.search, inside))
-    made = any(map(_MADE.search, inside))
+    made = any(map(_MADE.search, inside)) and not any(map(_WRITTEN.search, inside))
     return made and all(_MADE.search(path) or _MADE_WITH.search(path) for path in inside)
