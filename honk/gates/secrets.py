@@ -70,6 +70,11 @@ _PATTERNS = (
     ("Hugging Face token", r"(?:hf_|api_org_)[A-Za-z]{34}(?![A-Za-z0-9])"),
     ("Linear key", r"lin_api_[A-Za-z0-9]{40}"),
     ("New Relic key", r"NRAK-[A-Z0-9]{27}"),
+    # What stands behind "-----BEGIN", in base64: how Kubernetes and CI keep it.
+    (
+        "private key",
+        r"LS0tLS1CRUdJTi(?:BQUklWQVRFIEtFWS|BSU0EgUFJJVkFURSBLRVk|BFQyBQUklWQVRFIEtFWS|BPUEVOU1NI)",
+    ),
     ("PlanetScale token", r"pscale_(?:tkn|pw|oauth)_[A-Za-z0-9=._-]{32,64}"),
     ("Postman key", r"PMAK-[a-f0-9]{24}-[a-f0-9]{34}"),
     ("Pulumi token", r"pul-[a-f0-9]{40}(?![A-Za-z0-9])"),
