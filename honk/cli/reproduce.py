@@ -52,8 +52,12 @@ def _notice(text: str) -> None:
 
 
 def _watch(recorded: Recorded) -> None:
-    if isinstance(recorded.event, Verified):
-        for line in lines(recorded):
+    """What checks gave, and of one that fails after the change, why."""
+    event = recorded.event
+    if isinstance(event, Verified):
+        failed = [check for check in event.report.checks if event.stage == "final" and not check.passed]
+        why = [f"  {line}" for check in failed for line in check.summary.splitlines()]
+        for line in (*lines(recorded), *why):
             _notice(f"  {line}")
 
 

@@ -289,11 +289,16 @@ def finish(done: wiring.Executed, stores: wiring.Stores, *, json: bool) -> int:
     return code
 
 
+_PERMITS = {Outcome.REFUSED: "permits what the gates refused", Outcome.VETOED: "overrules the judge"}
+
+
 def further(run_id: str, ended: RunEnded) -> list[str]:
     """Commands that tell more about an ended run, or go on with one that waits."""
     if ended.outcome is Outcome.PLANNED:
         return [f"honk approve {run_id}", f'honk say {run_id} "WHAT TO CHANGE"', f"honk cancel {run_id}"]
-    return [f"honk show {run_id}", *([f"honk diff {run_id}"] if ended.patch is not None else [])]
+    look = [f"honk show {run_id}", *([f"honk diff {run_id}"] if ended.patch is not None else [])]
+    permits = _PERMITS.get(ended.outcome)
+    return [*look, f"honk approve {run_id}  # {permits}"] if permits else look
 
 
 def waiting(ended: RunEnded) -> str:

@@ -75,7 +75,7 @@ def _inspect(change: Change, source: Source, policy: GatePolicy) -> Iterator[Fin
     yield from members(suite.lists, deleted, base, words)
     yield from locks(change.files, words)
     theirs = copied([file.path for file in change.files])
-    for finding in weakened(suite.tests, suite.gone(), request):
+    for finding in weakened(suite.tests, suite.gone(), request, suite.left_out):
         yield finding.model_copy(update={"result": "flag"}) if finding.path in theirs else finding
 
 

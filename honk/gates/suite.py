@@ -14,7 +14,7 @@ from honk.gates.syntax import language_of
 from honk.gates.weakened import TestFile
 
 _MAX_TOTAL = 30_000_000
-"""Bytes of test files that one change may have compared; the rest is left to the other gates."""
+"""Bytes of test files that one change may have compared."""
 
 _INLINE = re.compile(
     rb"#\[(?:\w+::)*(?:test|rstest|test_case)\b|@Test\b|\[(?:Fact|Theory|Test|TestMethod)\b|import\.meta\.vitest"
@@ -51,6 +51,7 @@ class Suite:
 
     def __init__(self, to_remove: frozenset[str]) -> None:
         self.tests: list[TestFile] = []
+        self.left_out: list[str] = []  # test files for which there is no room
         self.configs: list[Content] = []
         self.lists: list[Content] = []
         self._bytes = 0
@@ -76,6 +77,7 @@ class Suite:
     def _add_test(self, content: Content) -> None:
         size = len(content.old or b"") + len(content.new or b"")
         if self._bytes + size > _MAX_TOTAL:
+            self.left_out.append(content.file.path)
             return
         self._bytes += size
         self.tests.append(TestFile(content.file.path, content.old, content.new))

@@ -18,6 +18,7 @@ from honk.core.types import Finding
 from honk.gates.assertions import expects_failure, loosened, strength
 from honk.gates.cases import Case, cases_of
 from honk.gates.collect import Check, words
+from honk.gates.content import MAX_BYTES
 from honk.gates.doubt import (
     IN_ITS_PLACE,
     MAY_BE_ASKED,
@@ -60,10 +61,23 @@ class TestFile:
     old: bytes | None
     new: bytes | None
 
+    @property
+    def size(self) -> int:
+        """Bytes of the larger side."""
+        return max(len(self.old or b""), len(self.new or b""))
 
-def weakened(files: Sequence[TestFile], gone: frozenset[str], request: Asked = NOTHING) -> Iterator[Finding]:
+
+def weakened(
+    files: Sequence[TestFile],
+    gone: frozenset[str],
+    request: Asked = NOTHING,
+    left_out: Sequence[str] = (),
+) -> Iterator[Finding]:
     """Findings of all test files of a change. ``gone`` are names that its other files defined
-    before and have no more, ``request`` what may be asked of tests."""
+    before and have no more, ``request`` what may be asked of tests, ``left_out`` paths of further test
+    files, for which a change of this size has no room."""
+    for path in left_out:
+        yield _found(path, "the change has too many bytes of tests to compare them all")
     before: list[Case] = []
     after: list[Case] = []
     plain: list[TestFile] = []
@@ -71,12 +85,15 @@ def weakened(files: Sequence[TestFile], gone: frozenset[str], request: Asked = N
     for file in files:
         if broken >= _UNPARSABLE:
             plain.append(file)
+            yield from _coarse(file)
             continue
         old = () if file.old is None else cases_of(file.path, file.old)
         new = () if file.new is None else cases_of(file.path, file.new)
         if old is None or new is None:
             plain.append(file)
             broken += language_of(file.path) is not None
+            if old is not None or file.size > MAX_BYTES:
+                yield from _coarse(file)
         else:
             before += old
             after += new
@@ -85,6 +102,17 @@ def weakened(files: Sequence[TestFile], gone: frozenset[str], request: Asked = N
     yield from _Comparison(before, after, gone, request).findings()
     for path, result, detail in by_text([(file.path, file.old, file.new) for file in plain], gone):
         yield _found(path, detail, result)
+
+
+def _coarse(file: TestFile) -> Iterator[Finding]:
+    """That lines alone are compared, where one would expect more: blocked if the change makes it so by
+    the file's length."""
+    if not file.old or not file.new or language_of(file.path) is None:
+        return
+    if file.size > MAX_BYTES >= len(file.old):
+        yield _found(file.path, f"{file.size:,} bytes are too many to compare its tests")
+    else:
+        yield _found(file.path, "its grammar does not read it, so that it is read line by line", "flag")
 
 
 def _found(path: str, detail: str, result: Literal["block", "flag"] = "block", doubt: str = "") -> Finding:

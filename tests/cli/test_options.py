@@ -8,6 +8,9 @@ import pytest
 import typer
 
 from honk.cli.main import app
+from honk.cli.run import further
+from honk.core.events import RunEnded
+from honk.core.types import Outcome
 
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 MEANT = {("run", "request"), ("followup", "words"), ("say", "words"), ("evidence", "run_id"), ("*", "remote")}
@@ -37,3 +40,12 @@ def test_an_empty_value_is_wrong_usage_and_is_not_taken_for_none(name: str, take
     named = asked.opts[0] if option else asked.metavar or taker
     assert f"'{named}'" in caught.value.format_message()
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("outcome", "what"),
+    [(Outcome.REFUSED, "permits what the gates refused"), (Outcome.VETOED, "overrules the judge")],
+)
+def test_a_refusal_names_the_command_by_which_a_person_decides_otherwise(outcome: Outcome, what: str) -> None:
+    ended = RunEnded(outcome=outcome, reason="Refused.", seconds=1.0, patch="0" * 64)
+    assert further("r1", ended) == ["honk show r1", "honk diff r1", f"honk approve r1  # {what}"]

@@ -78,6 +78,7 @@ def test_evidence_is_verified_and_repeated_and_a_lie_is_found_out(install: Insta
     assert found.out.startswith(
         "DIFFERENT  greeting: the evidence says passed before, passed after; here passed before, failed after"
     )
+    assert "`sh check.sh` failed without any output." in found.err
     assert len(honk.service.journal) == calls  # no model was asked
     assert honk.leftovers() == []
 

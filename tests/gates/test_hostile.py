@@ -24,3 +24,39 @@ ENDLESS = {
 def test_what_a_file_repeats_keeps_no_gate_busy(gates: Gates, path: str, text: bytes) -> None:
     found = [finding for finding in gates({path: b"\n"}, {path: text}) if finding.gate != "tests-changed"]
     assert [finding.gate for finding in found] == (["change-size"] if text.count(b"\n") > 20_000 else [])
+
+
+MANY = b"def test_sum():\n    assert total(3) == 6\n" + b"    assert total(2) == 3\n" * 25_000
+FEW = b"def test_sum():\n    assert total(3) == 6\n"
+
+
+def test_a_test_file_that_grows_too_large_to_be_compared_is_refused(gates: Gates) -> None:
+    long = FEW.replace(b" == 6", b"") + b"# nothing but length\n" * 30_000
+    found = [
+        f for f in gates({"tests/test_a.py": FEW}, {"tests/test_a.py": long}) if f.gate == "weakened-tests"
+    ]
+    assert [(f.result, "too many" in f.detail) for f in found] == [("block", True)]
+
+
+def test_what_was_too_large_before_is_pointed_out(gates: Gates) -> None:
+    looser = MANY.replace(b" == 6", b"")
+    found = [
+        f for f in gates({"tests/test_a.py": MANY}, {"tests/test_a.py": looser}) if f.gate == "weakened-tests"
+    ]
+    assert [f.result for f in found] == ["flag"]
+    assert "line by line" in found[0].detail
+
+
+def test_a_file_that_its_grammar_reads_no_more_is_pointed_out(gates: Gates) -> None:
+    torn = FEW.replace(b" == 6", b"") + b"def ((( ]]] class = = =\n" * 20
+    found = [
+        f for f in gates({"tests/test_a.py": FEW}, {"tests/test_a.py": torn}) if f.gate == "weakened-tests"
+    ]
+    assert "flag" in [f.result for f in found]
+
+
+def test_tests_beyond_what_one_change_may_have_compared_are_refused(gates: Gates) -> None:
+    data = {f"tests/test_{n}.sh": b"echo ok\n" * 600_000 for n in range(4)}
+    after = {path: text + b"true\n" for path, text in data.items()}
+    found = [f for f in gates(data, after) if f.gate == "weakened-tests"]
+    assert [(f.path, f.result) for f in found] == [("tests/test_3.sh", "block")]

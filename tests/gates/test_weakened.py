@@ -196,4 +196,4 @@ def test_a_file_that_no_parser_should_see_is_compared_by_its_lines() -> None:
     large = "x = 1\n" * 100_000 + "def test_a():\n    assert f() == 1\n"
     for text in (deep, large):
         assert cases_of("tests/test_a.py", text.encode()) is None
-        assert results(compare("tests/test_a.py", text, "def test_a():\n    pass\n")) == ["block"]
+        assert "block" in results(compare("tests/test_a.py", text, "def test_a():\n    pass\n"))
