@@ -7,6 +7,7 @@ running. What the base gave is kept for later runs on the same commit and image.
 from __future__ import annotations
 
 import re
+from posixpath import basename
 
 from honk.core.errors import Exhausted
 from honk.core.events import RegistryAsked, Verified
@@ -103,7 +104,7 @@ def standing(run: Run) -> tuple[Check, ...]:
 
 def verify_change(run: Run, services: Verifying, plan: Plan, change: Change) -> Verified:
     """Run every check on exactly the change's commit, and compare it with the base."""
-    commands = plan.affected(_changed(run, services, change))
+    commands = _concerned(run, services, plan, change)
     measure_base(run, services, plan, commands)
     setup, checks = _fresh(run, services, plan, commands, change)
     settled = tuple(
@@ -135,6 +136,20 @@ def _settled(
     while base is not None and check.blocks and command.source != "flag" and _repeatable(check, runs):
         _, again = _fresh(run, services, plan, commands, change)
         runs += again[-1:]
+def _concerned(run: Run, services: Verifying, plan: Plan, change: Change) -> tuple[VerifyCommand, ...]:
+    """The checks that ``change`` concerns. Those of a package that it deletes have nothing to run in, and
+    what used that package may be anywhere. (Deleted tests are the gates' business.) One that it only
+    moves keeps them: they fail, and nothing else would test it in its new place."""
+    commands = plan.affected(_changed(run, services, change))
+    folders = {command.folder for command in commands if command.folder}
+    left = services.mirror.files(change.head) if folders else {}
+    gone = {folder for folder in folders if not any(path.startswith(f"{folder}/") for path in left)}
+    new = {basename(file.path) for file in change.files if file.status == "A"}
+    old = {file.path for file in change.files if file.status == "D" and basename(file.path) in new}
+    gone = {folder for folder in gone if not any(path.startswith(f"{folder}/") for path in old)}
+    return tuple(c for c in plan.commands if c.folder not in gone) if gone else commands
+
+
         flaky = check.compared.flaky if check.compared else ()
         check = _compared(services, command, base, services.settle(runs), change)
         if check.compared is None or not again:  # where setup fails there is no further run

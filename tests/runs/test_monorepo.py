@@ -32,6 +32,11 @@ FILES = {
     ".gitignore": "__pycache__/\n",
 }
 
+# By an import that no manifest tells of.
+USES = {
+    "other/test_other.py": "import os\n\n\ndef test_it():\n    assert os.path.isdir('../api')\n",
+}
+
 
 @pytest.fixture
 def python(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,3 +85,26 @@ def test_of_many_packages_the_base_is_measured_where_the_change_is(worlds: World
         ("pytest (p0)", "failed", "failed")
     ]
     assert stages(world) == [("base", ["pytest (p0)"]), ("final", ["pytest (p0)"])]
+
+
+@pytest.mark.usefixtures("python")
+@pytest.mark.full
+def test_a_package_that_goes_takes_its_checks_along_and_the_others_all_run(worlds: Worlds) -> None:
+    world = worlds([bash("git rm -rq other && rm -rf other"), FINISH], files=FILES)
+    run = world.run(judge=None, allow=("other/**",), text="delete the package other")
+    told = result(run.id, run.state, world.stores.artifacts)
+    assert told.outcome is Outcome.PUBLISHED
+    checks = {row.name: row.after for row in told.verification if row.name.startswith("pytest")}
+    assert checks == {"pytest (api)": "passed", "pytest (web)": "passed"}
+
+    move = bash("mkdir new && git mv other/test_other.py new/ && git rm -rq other && rm -rf other")
+    moved = worlds([move, *[FINISH] * 4], files=FILES)
+    run = moved.run(judge=None, allow=("**",), text="move the package other")
+    told = result(run.id, run.state, moved.stores.artifacts)
+    assert {row.name: row.after for row in told.verification}["pytest (other)"] == "failed"
+
+    broken = worlds([bash("git rm -rq api && rm -rf api"), *[FINISH] * 4], files=FILES | USES)
+    run = broken.run(judge=None, allow=("api/**",), text="delete the package api")
+    told = result(run.id, run.state, broken.stores.artifacts)
+    assert told.outcome is Outcome.UNVERIFIED
+    assert {row.name: row.after for row in told.verification}["pytest (other)"] == "failed"
