@@ -48,7 +48,7 @@ from honk.core.messages import (
     Usage,
     UserMessage,
 )
-from honk.core.types import Report, Request
+from honk.core.types import Report, Request, VerifyCommand
 
 
 @dataclass(frozen=True)
@@ -146,6 +146,16 @@ class RunState:
         refused = self.judged is not None and self.judged.verdict.verdict == "refuse"
         blocking = self.judged is not None and self.judged.mode == "blocking"
         return refused and blocking and self.overruled_now is None
+
+    def in_force(self, commands: Iterable[VerifyCommand]) -> tuple[VerifyCommand, ...]:
+        """Those of ``commands`` that decide. One that ``replaces`` another does so where the base has a
+        result of it, which is recorded only if the other passes no test there and this one does."""
+        given = tuple(commands)
+        measured = {check.command for check in self.base_report.checks} if self.base_report else set()
+        replaced = {c.replaces for c in given if c.replaces and c.command in measured}
+        return tuple(
+            c for c in given if (c.replaces in replaced if c.replaces else c.command not in replaced)
+        )
 
     def seconds(self, now: datetime) -> float:
         """Wall clock that the run has used until ``now``, pauses between resumptions left out."""

@@ -120,17 +120,16 @@ class CommandResult(Frozen):
 
 
 class VerifyCommand(Frozen):
-    """One command that decides whether a change is good. ``source`` says where it came from.
-
-    ``folder`` is the package of a monorepo that it verifies, empty for the whole repository;
-    ``watches`` are the packages, itself among them, that it depends on.
-    """
+    """One command that decides whether a change is good. ``source`` says where it came from. ``folder``
+    is the package of a monorepo that it verifies, empty for the whole repository; ``watches`` are the
+    packages, itself among them, that it depends on. ``replaces``: see RunState.in_force."""
 
     name: str
     command: str
     source: Literal["flag", "config", "detected"]
     folder: str = ""
     watches: tuple[str, ...] = ()
+    replaces: str = ""
 
 
 class Counts(Frozen):

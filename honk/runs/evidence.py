@@ -70,7 +70,7 @@ def statement(run: Run, services: Services) -> Statement:
             task=state.task,
             base_branch=base.branch,
             branch=state.base.branch,
-            verify=state.base.verify,
+            verify=state.in_force(state.base.verify),
             checks=rows(report),
             gates=gate_results(state.gated),
             judge=judge_result(state.judged, state.judge_rounds, state.overruled_now),

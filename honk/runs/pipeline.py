@@ -225,7 +225,7 @@ def _instruct(run: Run, plan: Plan) -> None:
         followup=followup.words(run),
         repo=state.request.repo.name,
         branch=state.base.base.branch if state.base else "",
-        commands=plan.commands,
+        commands=run.state.in_force(plan.commands),
         failing=standing(run),
         submodules=plan.submodules.present,
         left_out=plan.submodules.absent,

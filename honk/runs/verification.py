@@ -51,12 +51,33 @@ def measure_base(run: Run, services: Verifying, plan: Plan, wanted: tuple[Verify
     """Have the log say what the checks ``wanted`` give on the base.
 
     A command that the requester named must pass whatever the base does, so that nobody needs
-    to know, unless a failing base ends the run.
+    to know, unless a failing base ends the run. Where no test passes in a check, and in one that
+    may replace it some do, the log has that one alone: see ``RunState.in_force``.
     """
     skip = run.state.request.broken_base == "skip"
-    commands = tuple(c for c in wanted if (skip or c.source != "flag") and before(run, c) is None)
+    asked = run.state.in_force(wanted)
+    commands = tuple(c for c in asked if (skip or c.source != "flag") and before(run, c) is None)
     if not commands:
         return
+    image = image_of(run, services, plan)
+    found = _measured(run, services, plan, commands)
+    mute = {command.command for command, check in found.items() if not _speaks(check)}
+    if others := tuple(c for c in wanted if c.replaces in mute):
+        instead = {c: check for c, check in _measured(run, services, plan, others).items() if _speaks(check)}
+        replaced = {c.replaces for c in instead}
+        found = {c: check for c, check in found.items() if c.command not in replaced} | instead
+    checks = tuple(check.model_copy(update={"name": c.name}) for c, check in found.items())
+    run.record(Verified(stage="base", commit=rules_sha(run), image=image, report=Report(checks=checks)))
+
+
+def _speaks(check: Check) -> bool:
+    return check.passed or (check.tests is not None and check.tests.counts.passed > 0)
+
+
+def _measured(
+    run: Run, services: Verifying, plan: Plan, commands: tuple[VerifyCommand, ...]
+) -> dict[VerifyCommand, Check]:
+    """What ``commands`` give on the base, each from the cache if that knows it."""
     image = image_of(run, services, plan)
     repo = run.state.base.base.repo.url if run.state.base else ""
     keys = {c: BaselineKey(repo=repo, sha=rules_sha(run), image=image, command=c.command) for c in commands}
@@ -67,8 +88,7 @@ def measure_base(run: Run, services: Verifying, plan: Plan, wanted: tuple[Verify
             found[command] = check
             if not check.killed:  # which says as much of the machine and its hour
                 services.baselines.put(keys[command], check.model_copy(update={"known": True}))
-    checks = tuple(found[c].model_copy(update={"name": c.name}) for c in commands)
-    run.record(Verified(stage="base", commit=rules_sha(run), image=image, report=Report(checks=checks)))
+    return {command: found[command] for command in commands}
 
 
 def _on_base(
@@ -106,6 +126,7 @@ def verify_change(run: Run, services: Verifying, plan: Plan, change: Change) -> 
     """Run every check on exactly the change's commit, and compare it with the base."""
     commands = _concerned(run, services, plan, change)
     measure_base(run, services, plan, commands)
+    commands = run.state.in_force(commands)
     setup, checks = _fresh(run, services, plan, commands, change)
     settled = tuple(
         _settled(run, services, plan, change, commands[: number + 1], check)
@@ -113,6 +134,20 @@ def verify_change(run: Run, services: Verifying, plan: Plan, change: Change) -> 
     )
     image = image_of(run, services, plan)
     return Verified(stage="final", commit=change.head, image=image, report=Report(checks=(*setup, *settled)))
+
+
+def _concerned(run: Run, services: Verifying, plan: Plan, change: Change) -> tuple[VerifyCommand, ...]:
+    """The checks that ``change`` concerns. Those of a package that it deletes have nothing to run in, and
+    what used that package may be anywhere. (Deleted tests are the gates' business.) One that it only
+    moves keeps them: they fail, and nothing else would test it in its new place."""
+    commands = plan.affected(_changed(run, services, change))
+    folders = {command.folder for command in commands if command.folder}
+    left = services.mirror.files(change.head) if folders else {}
+    gone = {folder for folder in folders if not any(path.startswith(f"{folder}/") for path in left)}
+    new = {basename(file.path) for file in change.files if file.status == "A"}
+    old = {file.path for file in change.files if file.status == "D" and basename(file.path) in new}
+    gone = {folder for folder in gone if not any(path.startswith(f"{folder}/") for path in old)}
+    return tuple(c for c in plan.commands if c.folder not in gone) if gone else commands
 
 
 def _settled(
@@ -136,20 +171,6 @@ def _settled(
     while base is not None and check.blocks and command.source != "flag" and _repeatable(check, runs):
         _, again = _fresh(run, services, plan, commands, change)
         runs += again[-1:]
-def _concerned(run: Run, services: Verifying, plan: Plan, change: Change) -> tuple[VerifyCommand, ...]:
-    """The checks that ``change`` concerns. Those of a package that it deletes have nothing to run in, and
-    what used that package may be anywhere. (Deleted tests are the gates' business.) One that it only
-    moves keeps them: they fail, and nothing else would test it in its new place."""
-    commands = plan.affected(_changed(run, services, change))
-    folders = {command.folder for command in commands if command.folder}
-    left = services.mirror.files(change.head) if folders else {}
-    gone = {folder for folder in folders if not any(path.startswith(f"{folder}/") for path in left)}
-    new = {basename(file.path) for file in change.files if file.status == "A"}
-    old = {file.path for file in change.files if file.status == "D" and basename(file.path) in new}
-    gone = {folder for folder in gone if not any(path.startswith(f"{folder}/") for path in old)}
-    return tuple(c for c in plan.commands if c.folder not in gone) if gone else commands
-
-
         flaky = check.compared.flaky if check.compared else ()
         check = _compared(services, command, base, services.settle(runs), change)
         if check.compared is None or not again:  # where setup fails there is no further run
@@ -180,6 +201,7 @@ def verify_in_session(run: Run, services: Services, plan: Plan, box: Sandbox) ->
     if not plan.commands:
         return "Nothing was found in this repository that verifies a change."
     commands = plan.affected(_edited(run, box)) if any(c.folder for c in plan.commands) else plan.commands
+    commands = run.state.in_force(commands)
     if not commands:
         return "Nothing has changed yet in a package that has checks."
     ran = _run_checks(run, services, commands, box)

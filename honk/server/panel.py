@@ -139,7 +139,7 @@ def _checks(state: RunState) -> tuple[CheckRow, ...]:
     after = {c.name: c for c in state.last_report.checks} if state.last_report else {}
     return tuple(
         _row(command, base.get(command.name), after.get(command.name))
-        for command in (state.base.verify if state.base else ())
+        for command in state.in_force(state.base.verify if state.base else ())
     )
 
 

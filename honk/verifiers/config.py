@@ -26,7 +26,8 @@ def propose(detection: Detection) -> str:
     else:
         parts.append("# Commands to run once, online, before a model works.\n# setup:\n#   - ...\n")
     if detection.commands:
-        lines = "".join(f"  {_quoted(c.name)}: {_quoted(c.command)}\n" for c in detection.commands)
+        named = (c for c in detection.commands if not c.replaces)  # that is for where nobody has named any
+        lines = "".join(f"  {_quoted(c.name)}: {_quoted(c.command)}\n" for c in named)
         parts.append(f"# All of these must pass before there is a pull request.\nverify:\n{lines}")
     else:
         hint = '#   tests: "./run-tests"\n'

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from posixpath import dirname
+from posixpath import dirname, relpath
 
 from honk.core.types import VerifyCommand
 from honk.verifiers import jvm, native, node, others, python, scripting
@@ -27,7 +27,8 @@ PACKAGES = 100
 @dataclass(frozen=True)
 class Ecosystem:
     """``look`` gets a package's own files and those of the root; ``markers`` fits the names of
-    manifests; ``covers`` says whether a package's checks run those of packages below it.
+    manifests; ``covers`` says whether a package's checks run those of packages below it, and ``apart``
+    which of these, by its folder from there, has checks of its own nevertheless.
     ``foreign`` names what honk's stock image cannot offer. ``together`` are setup commands for all
     folders that have a package."""
 
@@ -35,6 +36,7 @@ class Ecosystem:
     markers: str
     covers: Callable[[Tree], bool]
     foreign: str = ""
+    apart: Callable[[Tree, str], bool] = lambda tree, folder: False
     together: Callable[[Tree, Sequence[str]], tuple[str, ...]] = lambda root, folders: ()
 
 
@@ -46,11 +48,11 @@ _ECOSYSTEMS = (
     Ecosystem(python.python, python.MARKERS, python.covers, together=python.together),
     Ecosystem(node.node, r"package\.json", node.covers),
     Ecosystem(others.go, r"go\.mod", lambda tree: False),
-    Ecosystem(others.rust, r"Cargo\.toml", lambda tree: "[workspace]" in tree.text("Cargo.toml")),
+    Ecosystem(others.rust, r"Cargo\.toml", others.rust_covers, apart=others.rust_apart),
     Ecosystem(jvm.maven, r"pom\.xml", lambda tree: "<modules>" in tree.text("pom.xml")),
     Ecosystem(jvm.gradle, r"(?:build|settings)\.gradle(?:\.kts)?", _always),
     Ecosystem(others.dotnet, r".*\.(?:sln|slnx|csproj|fsproj|vbproj)", _always, "The .NET SDK"),
-    Ecosystem(scripting.ruby, r"Gemfile|.*\.gemspec|\.rspec", _always),
+    Ecosystem(scripting.ruby, r"Gemfile|.*\.gemspec|\.rspec", _always, apart=scripting.ruby_apart),
     Ecosystem(scripting.php, r"composer\.json|phpunit(?:\.dist)?\.xml(?:\.dist)?", scripting.php_covers),
     Ecosystem(native.cmake, r"CMakeLists\.txt", _always),
     Ecosystem(native.meson, r"meson\.build", _always),
@@ -79,13 +81,14 @@ def _packages(root: Tree, ecosystem: Ecosystem, stock: bool) -> Detection:
     marker = re.compile(ecosystem.markers)
     marked = {dirname(path) for path in root.named(lambda name: bool(marker.fullmatch(name)))}
     kept: list[str] = []
-    covering: set[str] = set()
+    covering: dict[str, Tree] = {}
     for folder in sorted(marked | {""}, key=lambda folder: (folder.count("/"), folder)):
-        if folder and not covering.isdisjoint({"", *folders_of(folder)}):
+        above = {place: tree for place, tree in covering.items() if place in ("", *folders_of(folder))}
+        if any(not ecosystem.apart(tree, relpath(folder, place)) for place, tree in above.items()):
             continue
         kept.append(folder)
-        if folder in marked and _inner(folder, marked) and ecosystem.covers(root.below(folder)):
-            covering.add(folder)
+        if folder in marked and _inner(folder, marked) and ecosystem.covers(tree := root.below(folder)):
+            covering[folder] = tree
     shown = kept[:PACKAGES]
     found = _merge(ecosystem.look(root.below(folder, _inner(folder, kept)), root) for folder in shown)
     if found.commands and ecosystem.foreign:

@@ -26,31 +26,57 @@ class Tox:
 
 
 def read_tox(tree: Tree, table: Mapping[str, object], inis: Mapping[str, configparser.ConfigParser]) -> Tox:
-    """Of ``table``, which is `tool.tox` of pyproject.toml, of ``inis`` by their paths, or of tox.toml."""
-    texts = {**inis, "pyproject.toml": ini_of(str(table.get("legacy_tox_ini", "")))}
-    path, ini = next(((p, i) for p, i in texts.items() if i.has_section("testenv")), ("", ini_of("")))
-    if not ini.get("testenv", "commands", fallback="").strip():
-        tables = {"pyproject.toml": table, "tox.toml": toml_of(tree.text("tox.toml"))}
-        path = next((p for p, t in tables.items() if table_of(t, "env_run_base").get("commands")), "")
-    deps = ini.get("testenv", "deps", fallback="").splitlines()
-    return Tox(path, _environment(ini), tuple(line.split("#")[0].strip() for line in deps))
+    """Of the one source that tox itself takes (https://tox.wiki/en/latest/config.html#discovery): a
+    tox.ini, whatever it says; setup.cfg with `[tox:tox]`; ``table``, which is `tool.tox` of
+    pyproject.toml; tox.toml. ``inis`` are the first two by their paths."""
+    legacy = table.get("legacy_tox_ini")
+    if tree.has("tox.ini"):
+        return _of_ini("tox.ini", inis["tox.ini"])
+    if inis["setup.cfg"].has_section("tox:tox"):
+        return _of_ini("setup.cfg", inis["setup.cfg"], "tox:tox")
+    if isinstance(legacy, str):
+        return _of_ini("pyproject.toml", ini_of(legacy))
+    return (
+        _of_table("pyproject.toml", table) if table else _of_table("tox.toml", toml_of(tree.text("tox.toml")))
+    )
 
 
-def _environment(ini: configparser.ConfigParser) -> str:
+def _of_ini(path: str, ini: configparser.ConfigParser, core: str = "tox") -> Tox:
+    options = ini[core] if ini.has_section(core) else {}
+    listed = options.get("env_list") or options.get("envlist") or ""
+    commands = ini.get("testenv", "commands", fallback="") or ""
+    required = (ini.get("testenv", "deps", fallback="") or "").splitlines()
+    return Tox(path if commands.strip() else "", _environment(listed), tuple(map(_bare, required)))
+
+
+def _of_table(path: str, table: Mapping[str, object]) -> Tox:
+    base = table_of(table, "env_run_base")
+    listed, required = table.get("env_list"), base.get("deps")
+    names = [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
+    lines = [line for line in required if isinstance(line, str)] if isinstance(required, list) else []
+    return Tox(path if base.get("commands") else "", _environment(",".join(names)), tuple(map(_bare, lines)))
+
+
+def _bare(line: str) -> str:
+    return line.split("#")[0].strip()
+
+
+def _environment(listed: str) -> str:
     """The first one listed that has a Python, on the Python that is there. Of `py{311,312}-dj{4,5}`
     that is `py-dj5`: without the other factors an environment may lack the packages."""
-    options = dict(ini["tox"]) if ini.has_section("tox") else {}
-    listed = options.get("env_list") or options.get("envlist") or ""
-    single = re.sub(r"\{([^{}:]*)\}", lambda found: _newest(found[1].split(",")), listed)
+    single = re.sub(r"\{([^{}:]*)\}", lambda found: _chosen(found[1].split(",")), listed)
     names = (name.split("-") for name in re.split(r"[\s,]+", single))
-    factors = next((rest for first, *rest in names if re.fullmatch(r"py\d*|python", first)), [])
+    factors = next((rest for first, *rest in names if re.fullmatch(r"py[\d.]*|python[\d.]*", first)), [])
     fit = all(re.fullmatch(r"[\w.]+", factor) for factor in factors)
     return "-".join(["py", *factors]) if fit else "py"
 
 
-def _newest(choices: list[str]) -> str:
-    """The newest version that is out; after it may come the branch that is worked on."""
-    return next((c.strip() for c in reversed(choices) if not re.search("main|master|dev", c)), "")
+def _chosen(choices: list[str]) -> str:
+    """The newest version that is out, after which may come the branch that is worked on; of other
+    choices the first (`unit,integration`)."""
+    out = [choice.strip() for choice in choices if not re.search("main|master|dev", choice)]
+    versions = [choice for choice in out if re.search(r"\d", choice)]
+    return next(iter(versions[-1:] + out), "")
 
 
 def deps(tree: Tree, tox: Tox, named: Collection[str]) -> list[str]:
@@ -94,6 +120,24 @@ def _checked(tree: Tree, tool: str, path: str, which: str, install: str) -> Dete
         (f"python3 -m pip install --upgrade {tool}", tree.at(f"{line} {install}")),
         (tree.reason(f"{path}: {tool} runs what it says, in its own environment."),),
     )
+
+
+def backed(found: Detection, runner: Detection) -> Detection:
+    """``found``, one check by tox or nox, with that of ``runner`` in its place where it is of no use: its
+    configuration may be older than what it installs, or want what a sandbox has not (another Python,
+    a service, a password). Whether it works is known only once it has run on the base."""
+    [command] = found.commands
+    others = tuple(
+        c.model_copy(
+            update={
+                "name": f"{c.name.split(' (')[0]} in place of {command.name}",
+                "replaces": command.command,
+            }
+        )
+        for c in runner.commands
+    )
+    only = f"; run only where no test passes in {command.name} on the base and .honk.yml names no checks."
+    return found + Detection(others, reasons=tuple(line.removesuffix(".") + only for line in runner.reasons))
 
 
 def _session(tree: Tree) -> str:

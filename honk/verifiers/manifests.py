@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import configparser
+import re
 import tomllib
 from collections.abc import Mapping
 
+# A key of so many parts that nobody wrote it: the time to read one grows with the square of them.
+_ENDLESS = re.compile(r"""^[ \t]*\[{0,2}[ \t]*(?:["'\w-]+[ \t]*\.[ \t]*){100}""", re.MULTILINE)
+
 
 def toml_of(text: str) -> Mapping[str, object]:
+    if _ENDLESS.search(text):
+        return {}
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # a number of too many digits is no error of TOML
         return {}
 
 

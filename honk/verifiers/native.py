@@ -22,6 +22,8 @@ def cmake(tree: Tree, root: Tree) -> Detection:
     tested = any(
         re.search(r"\b(?:enable_testing|add_test)\b|include\s*\(\s*CTest", tree.text(p), re.I) for p in lists
     )
+    if not tested and re.search("scikit[-_]build|cmake", tree.text("pyproject.toml")):
+        return Detection(reasons=(tree.reason("CMakeLists.txt: pip builds it, as pyproject.toml says."),))
     folder = _build(tree)
     build = f"cmake -S . -B {folder} && cmake --build {folder} --parallel"
     # CMake 3.20 and older, which knows no --output-junit, takes no notice of it: its words remain.

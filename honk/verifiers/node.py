@@ -29,6 +29,9 @@ _TESTS = ("test", "test:ci", "test:run", "test:unit", "test:once")
 _WATCHES = re.compile(
     r"\s--watch(?:All)?(?=\s|$|=true)|\bvitest\s+(?:watch|dev)\b|\b(?:vitest|mocha|tsc)\b[^&|;]*\s-w(?=\s|$)"
 )
+# What ends with success and has checked nothing.
+_NOTHING = re.compile(r"(?:(?:echo\b[^&|;<>$`]*|(?:exit 0|true|:)\s*)(?:&&|;|$)\s*)*")
+_CALLS = re.compile(r"\b(?:npm|pnpm|yarn|bun)\s+(?:run\s+)?([\w:.-]+)")
 # A root script that runs those of all packages.
 _EVERYWHERE = re.compile(
     r"--workspaces|(?:^|\s)-ws\b|\bturbo\b|\bnx\b|\blerna\b|pnpm\s+(?:\S+\s+)*?(?:-r|--recursive)\b"
@@ -89,7 +92,7 @@ def _read(tree: Tree) -> _Package | None:
         data = json.loads(tree.text("package.json"))
         given = data.get("scripts", {}).items()
         depends = [data.get(name) for name in ("dependencies", "devDependencies", "peerDependencies")]
-    except (json.JSONDecodeError, AttributeError, RecursionError):
+    except (ValueError, AttributeError, RecursionError):
         return None
     return _Package(
         scripts={name: line for name, line in given if isinstance(line, str)},
@@ -111,7 +114,12 @@ def _scripts(scripts: dict[str, str]) -> list[str]:
     What builds comes first: tests of build output that ignore rules cover would otherwise run on
     that of the base, which setup left.
     """
-    ends = {name: line for name, line in scripts.items() if not _WATCHES.search(line)}
+    called = {name: [scripts.get(c, "") for c in _CALLS.findall(line)] for name, line in scripts.items()}
+    ends = {
+        name: line
+        for name, line in scripts.items()
+        if not any(map(_WATCHES.search, [line, *called[name]])) and not _NOTHING.fullmatch(line.strip())
+    }
     tests = [name for name in _TESTS if "no test specified" not in ends.get(name, "no test specified")][:1]
     harmless = {name for name, line in ends.items() if not re.search(r"--(?:fix|write)\b", line)}
     if not _BUILDS.search(scripts.get("prepare", "")):  # it may only install git hooks

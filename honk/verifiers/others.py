@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 
+from honk.verifiers.manifests import table_of, toml_of
 from honk.verifiers.tree import Detection, Tree
 
 _SAMPLE = 300  # Rust files that are read to find a test
@@ -45,7 +46,7 @@ def rust(tree: Tree, root: Tree) -> Detection:
     tested = any(re.search(r"#\[(?:\w+::)*test\b|#\[cfg\(test\)\]", tree.text(path)) for path in sources)
     line = "cargo test" if tested else "cargo check --all-targets"
     manifest = tree.text("Cargo.toml")
-    workspace = "[workspace]" in manifest
+    workspace = rust_covers(tree)
     lines = [line + " --workspace" * workspace]
     if tree.first("rustfmt.toml", ".rustfmt.toml"):
         lines.append("cargo fmt --check" + " --all" * workspace)
@@ -63,6 +64,19 @@ def rust(tree: Tree, root: Tree) -> Detection:
         tuple(map(tree.at, setup)),
         (tree.reason(f"Cargo.toml, {'with' if tested else 'without'} tests: `{'` and `'.join(lines)}`."),),
     )
+
+
+def rust_covers(tree: Tree) -> bool:
+    """Whether the root's checks are those of a workspace."""
+    return "workspace" in toml_of(tree.text("Cargo.toml"))
+
+
+def rust_apart(tree: Tree, folder: str) -> bool:
+    """Whether a crate is left out of the workspace around it, or begins one of its own."""
+    left_out = table_of(toml_of(tree.text("Cargo.toml")), "workspace").get("exclude")
+    paths = [p.strip("/") for p in left_out if isinstance(p, str)] if isinstance(left_out, list) else []
+    own = "workspace" in toml_of(tree.text(f"{folder}/Cargo.toml"))
+    return own or any(f"{folder}/".startswith(f"{path}/") for path in paths)
 
 
 def dotnet(tree: Tree, root: Tree) -> Detection:

@@ -55,7 +55,7 @@ def _name(root: Tree, paths: Sequence[str]) -> str:
         if basename(path) in ("package.json", "composer.json"):
             try:
                 data = json.loads(text)
-            except (json.JSONDecodeError, RecursionError):
+            except (ValueError, RecursionError):
                 continue
             name = data.get("name") if isinstance(data, dict) else None
             if isinstance(name, str) and len(name) > 1:

@@ -46,8 +46,8 @@ def python(tree: Tree, root: Tree) -> Detection:
     tests = tree.named(lambda name: bool(re.fullmatch(r"test_.*\.py|.*_test\.py", name)))
     setup, lock = _setup(tree, config, root)
     found = environments.detect(tree, config.tox, bool(tests))
-    if not found.commands:
-        found = _runner(tree, config, tests)
+    runner = _runner(tree, config, tests)
+    found = environments.backed(found, runner) if found.commands else runner
     found += linters(tree, config.toml, config.ini, config.required(tree), root)
     if setup and found.commands:
         lines = tuple(map(tree.at, setup))
@@ -137,11 +137,17 @@ class _Config:
         return [name for name in _TEST_NAMES if name in names]
 
     def groups(self) -> list[str]:
-        """Requirements of the dependency groups for tests (PEP 735; Poetry's by name only)."""
+        """Requirements of the dependency groups for tests (PEP 735; Poetry's by name only) and of
+        Hatch's environments (https://hatch.pypa.io/latest/config/environment/overview/#dependencies)."""
         groups = table_of(self.toml, "dependency-groups")
         found = [line for name in _TEST_NAMES for line in _group(groups, name, set())]
-        found += _lines(table_of(table_of(self.toml, "tool"), "uv").get("dev-dependencies"))
-        pdm = table_of(table_of(table_of(self.toml, "tool"), "pdm"), "dev-dependencies")
+        tools = table_of(self.toml, "tool")
+        found += _lines(table_of(tools, "uv").get("dev-dependencies"))
+        pdm = table_of(table_of(tools, "pdm"), "dev-dependencies")
+        hatch = table_of(table_of(tools, "hatch"), "envs")
+        for env in (table_of(hatch, name) for name in ("default", "hatch-test", *_TEST_NAMES)):
+            lines = _lines(env.get("dependencies")) + _lines(env.get("extra-dependencies"))
+            found += [line for line in lines if "{" not in line]  # what Hatch puts there is not known
         found += [line for lines in pdm.values() for line in _lines(lines)]
         old = [table_of(self.poetry, "dev-dependencies")]
         named = table_of(self.poetry, "group")
@@ -176,10 +182,13 @@ def _setup(tree: Tree, config: _Config, root: Tree) -> tuple[tuple[str, ...], st
         arguments.append(f"-e '.[{','.join(extras)}]'" if extras else "-e .")
     arguments += [f"-e {shlex.quote(f'./{folder}')}" for folder in config.members(tree)]
     groups = [shlex.quote(line) for line in config.groups()]
-    arguments += groups or environments.deps(tree, config.tox, config.requirements)
-    if not arguments:
+    arguments += groups
+    of_tox = [] if groups else environments.deps(tree, config.tox, config.requirements)
+    if not arguments + of_tox:
         return (), ""
-    line, lock = locked.install(tree, root, " ".join(arguments))
+    line, lock = locked.install(tree, root, " ".join(arguments + of_tox))
+    if arguments and of_tox:  # what tox asks for may be gone, or behind a password
+        line += f" || {locked.install(tree, root, ' '.join(arguments))[0]}"
     return (line,), lock
 
 

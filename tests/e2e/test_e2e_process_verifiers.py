@@ -205,6 +205,44 @@ PROJECTS = {
         SPOIL_PYTHON,
         1,
     ),
+    "tox that cannot be set up": Project(
+        {
+            **PYTHON,
+            "greet.py": "import six\n\n\ndef greet():\n    return 'hello'\n",
+            ".gitignore": "build/\n*.egg-info/\n",
+            "pyproject.toml": PACKAGE.replace("[tool", 'dependencies = ["six"]\n[tool'),
+            "tox.ini": "[testenv]\ndeps =\n  pytest\n  six == 0.0.1\ncommands = pytest\n",
+            "tests/test_greet.py": PYTEST,
+        },
+        ("pytest in place of tox",),
+        SPOIL_PYTHON,
+        1,
+    ),
+    "tox whose commands are gone": Project(
+        {
+            **PYTHON,
+            ".gitignore": "build/\n*.egg-info/\n",
+            "pyproject.toml": PACKAGE,
+            "setup.cfg": "[tox:tox]\nenvlist = py38, py27\n[testenv]\ndeps = pytest\n"
+            "commands = python -m nose tests\n",
+            "tests/test_greet.py": PYTEST,
+        },
+        ("pytest in place of tox",),
+        SPOIL_PYTHON,
+        1,
+    ),
+    "tox for Pythons that are not there, in TOML": Project(
+        {
+            **PYTHON,
+            ".gitignore": "build/\n*.egg-info/\n",
+            "pyproject.toml": PACKAGE + "[tool.tox]\nenv_list = ['3.8', '3.13']\n[tool.tox.env_run_base]\n"
+            "deps = ['pytest']\ncommands = [['pytest', 'tests']]\n",
+            "tests/test_greet.py": PYTEST,
+        },
+        ("tox",),
+        SPOIL_PYTHON,
+        1,
+    ),
     "django": Project({**PYTHON, **SITE}, ("django",), SPOIL_PYTHON, 1),
     "pre-commit": Project(
         {"greet.txt": "hello\n", ".pre-commit-config.yaml": HOOKS}, ("pre-commit",), "echo bye > greet.txt"

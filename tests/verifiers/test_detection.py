@@ -68,6 +68,23 @@ CASES: dict[str, tuple[dict[str, str], list[str], list[str], set[str]]] = {
         [f"{PIP} -e . pytest"],
         set(),
     ),
+    "environments of Hatch": (
+        {
+            "pyproject.toml": "[project]\nname='x'\n[tool.hatch.envs]\n"
+            "default={dependencies=['mock', '{root:uri}/y']}\n"
+            "test={extra-dependencies=['pytest'],features=['a']}\ndocs={dependencies=['sphinx']}\n",
+            "tests/test_x.py": "",
+        },
+        ["python3 -m pytest -q"],
+        [f"{PIP} -e . mock pytest"],
+        set(),
+    ),
+    "tables of Hatch that are none": (
+        {"pyproject.toml": "[tool.hatch.envs]\ndefault=1\ntest={dependencies=1}\n", "test_x.py": ""},
+        ["python3 -m pytest -q"],
+        [],
+        set(),
+    ),
     "setup.py with extras": (
         {"setup.py": "setup(extras_require={'tests': ['mock'], 'x': []})", "t/x_test.py": "import pytest"},
         ["python3 -m pytest -q"],
@@ -106,7 +123,7 @@ CASES: dict[str, tuple[dict[str, str], list[str], list[str], set[str]]] = {
             "y.txt": "",
             "pytest.ini": "",
         },
-        ["python3 -m tox --workdir ~/.tox -e py-dj5"],
+        ["python3 -m tox --workdir ~/.tox -e py-dj5", "python3 -m pytest -q"],
         [f"{PIP} -r y.txt", f"{PIP} --upgrade tox", "python3 -m tox --workdir ~/.tox -e py-dj5 --notest"],
         {"python-tools"},
     ),
@@ -115,13 +132,13 @@ CASES: dict[str, tuple[dict[str, str], list[str], list[str], set[str]]] = {
             "pyproject.toml": '[tool.tox]\nlegacy_tox_ini="[testenv]\\ncommands=pytest"\n',
             "test_x.py": "",
         },
-        ["python3 -m tox --workdir ~/.tox -e py"],
+        ["python3 -m tox --workdir ~/.tox -e py", "python3 -m pytest -q"],
         [f"{PIP} --upgrade tox", "python3 -m tox --workdir ~/.tox -e py --notest"],
         {"python-tools"},
     ),
     "tox in its own TOML": (
         {"tox.toml": "[env_run_base]\ncommands=[['pytest']]\n", "test_x.py": ""},
-        ["python3 -m tox --workdir ~/.tox -e py"],
+        ["python3 -m tox --workdir ~/.tox -e py", "python3 -m pytest -q"],
         [f"{PIP} --upgrade tox", "python3 -m tox --workdir ~/.tox -e py --notest"],
         {"python-tools"},
     ),
@@ -139,6 +156,12 @@ CASES: dict[str, tuple[dict[str, str], list[str], list[str], set[str]]] = {
         },
         ["python3 -m pytest -q"],
         [f"{PIP} -r z/a.txt mock"],
+        set(),
+    ),
+    "what tox installs for pytest may be gone": (
+        {"setup.py": "setup()", "tox.ini": "[testenv]\ndeps = nose\n", "test_x.py": ""},
+        ["python3 -m pytest -q"],
+        [f"{PIP} -e . nose || {PIP} -e ."],
         set(),
     ),
     "npm with a lock": (
@@ -189,6 +212,26 @@ CASES: dict[str, tuple[dict[str, str], list[str], list[str], set[str]]] = {
         [],
         set(),
     ),
+    "scripts that say something and check nothing": (
+        {
+            "package.json": json.dumps(
+                {"scripts": {"test": "echo 'no tests' && exit 0", "build": "true", "lint": "echo a; eslint"}}
+            )
+        },
+        ["CI=true npm run lint"],
+        ["npm install --no-audit --no-fund --no-package-lock"],
+        set(),
+    ),
+    "a script that calls one that watches files": (
+        {
+            "package.json": json.dumps(
+                {"scripts": {"test": "npm run test:unit", "test:unit": "jest --watch", "test:ci": "jest"}}
+            )
+        },
+        ["CI=true npm run test:ci -- --verbose"],
+        ["npm install --no-audit --no-fund --no-package-lock"],
+        set(),
+    ),
     "types beside tests, with pnpm": (
         {"package.json": '{"scripts": {"test": "vitest", "typecheck": "tsc"}}', "pnpm-lock.yaml": ""},
         [f"CI=true pnpm run test {VITEST}", "CI=true pnpm run typecheck"],
@@ -208,6 +251,12 @@ CASES: dict[str, tuple[dict[str, str], list[str], list[str], set[str]]] = {
         {"node-tools"},
     ),
     "a broken package.json": ({"package.json": "{,"}, [], [], set()),
+    "a package.json with a number of too many digits": (
+        {"package.json": '{"a":' + "1" * 5000 + "}"},
+        [],
+        [],
+        set(),
+    ),
     "a package.json that is a list": ({"package.json": "[]"}, [], [], set()),
     "go": (
         {"go.mod": "", "a_test.go": ""},
@@ -315,7 +364,7 @@ CASES: dict[str, tuple[dict[str, str], list[str], list[str], set[str]]] = {
             "tests/test_x.py": "import pytest",
             "pytest.ini": "",
         },
-        ["python3 -m nox --envdir ~/.nox -r -s tests --force-python python3"],
+        ["python3 -m nox --envdir ~/.nox -r -s tests --force-python python3", "python3 -m pytest -q"],
         [
             f"{PIP} --upgrade nox",
             "python3 -m nox --envdir ~/.nox -r -s tests --force-python python3 --install-only",
@@ -466,6 +515,12 @@ CASES: dict[str, tuple[dict[str, str], list[str], list[str], set[str]]] = {
         ["composer install --no-interaction --no-progress"],
         {"php"},
     ),
+    "phpunit without a configuration": (
+        {"composer.json": '{"require-dev": {"phpunit/phpunit": "^9"}}', "tests/Unit/ATest.php": ""},
+        ["vendor/bin/phpunit --log-junit /tmp/junit-phpunit.xml tests"],
+        ["composer install --no-interaction --no-progress"],
+        {"php"},
+    ),
     "scripts of composer": (
         {"composer.json": '{"scripts": {"test": "phpunit", "stan": "phpstan"}}'},
         [
@@ -516,6 +571,16 @@ CASES: dict[str, tuple[dict[str, str], list[str], list[str], set[str]]] = {
         [],
         {"native"},
     ),
+    "cmake that pip calls": (
+        {
+            "CMakeLists.txt": "",
+            "pyproject.toml": "[build-system]\nrequires=['scikit-build-core']\n",
+            "test_x.py": "",
+        },
+        ["python3 -m pytest -q"],
+        [f"{PIP} -e ."],
+        set(),
+    ),
     "meson": (
         {"meson.build": "test('a', exe)"},
         ["meson setup /tmp/honk-build && meson test -C /tmp/honk-build --print-errorlogs"],
@@ -557,9 +622,87 @@ def test_the_proposed_file_says_the_same(name: str) -> None:
     text = propose(found)
     config = parse_repo_config(text)
     assert config.setup == found.setup
-    expected = {c.name: c.command for c in found.commands} or "auto"
+    expected = {c.name: c.command for c in found.commands if not c.replaces} or "auto"
     assert config.verify == expected
     assert all(reason in text for reason in found.reasons)
+
+
+TOX = "python3 -m tox --workdir ~/.tox -e py"
+SOURCES: dict[str, tuple[dict[str, str], list[str]]] = {
+    # As tox itself chooses: name: files, commands.
+    "a tox.ini that is there for another tool hides the others": (
+        {"tox.ini": "[flake8]\n", "setup.cfg": "[tox:tox]\n[testenv]\ncommands=pytest\n", "test_x.py": ""},
+        ["python3 -m pytest -q"],
+    ),
+    "setup.cfg is none without its own section": (
+        {"setup.cfg": "[testenv]\ncommands=pytest\n", "test_x.py": ""},
+        ["python3 -m pytest -q"],
+    ),
+    "setup.cfg": (
+        {"setup.cfg": "[tox:tox]\nenvlist=py39-dj{4,5}\n[testenv]\ncommands=pytest\n"},
+        [f"{TOX}-dj5"],
+    ),
+    "environments that only build documentation": (
+        {"tox.ini": "[tox]\nenvlist=docs\n[testenv:docs]\ncommands=sphinx-build\n", "test_x.py": ""},
+        ["python3 -m pytest -q"],
+    ),
+    "the first kind of test, the newest version": (
+        {
+            "tox.ini": "[tox]\nenvlist=py3.{9,10}-{unit,integration}-dj{4,5,main}\n"
+            "[testenv]\ncommands=pytest\n"
+        },
+        [f"{TOX}-unit-dj5"],
+    ),
+    "TOML with factors": (
+        {"tox.toml": "env_list=['3.9', {a=1}, 'py39-dj5']\n[env_run_base]\ncommands=[['pytest']]\n"},
+        [f"{TOX}-dj5"],
+    ),
+    "a table of another kind": (
+        {"pyproject.toml": "[tool.tox]\nlegacy_tox_ini=1\nenv_run_base=1\nenv_list=1\n", "test_x.py": ""},
+        ["python3 -m pytest -q"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_tox_is_read_where_tox_reads(name: str) -> None:
+    files, commands = SOURCES[name]
+    assert [c.command for c in look(files).commands] == commands
+
+
+def test_what_tox_installs_by_its_toml_is_there_for_pytest() -> None:
+    files = {"tox.toml": "[env_run_base]\ndeps=['mock', '-r a.txt']\n", "a.txt": "", "test_x.py": ""}
+    assert look(files).setup == (f"{PIP} -r a.txt mock",)
+
+
+def test_pytest_is_there_in_place_of_tox_and_no_linter_is() -> None:
+    files = {
+        "tox.ini": "[testenv]\ncommands=pytest\n[flake8]\n",
+        "test_x.py": "",
+        "requirements.txt": "flake8\n",
+    }
+    found = look(files)
+    assert [(c.name, c.replaces) for c in found.commands] == [
+        ("tox", ""),
+        ("pytest in place of tox", TOX),
+        ("flake8", ""),
+    ]
+    assert any("only where no test passes in tox on the base" in reason for reason in found.reasons)
+
+
+NOT_READ = {
+    "arrays without an end": "a = " + "[" * 100_000,
+    "a number of too many digits": "a = " + "1" * 5_000,
+    "a key of too many parts": "[" + "a." * 50_000 + "a]\n[tool.tox]\n",
+    "a key of too many parts in quotes": "\n" + "'a' . " * 50_000 + "a = 1\n",
+}
+
+
+@pytest.mark.parametrize("name", NOT_READ)
+def test_toml_that_nobody_wrote_says_nothing(name: str) -> None:
+    for path in ("pyproject.toml", "tox.toml"):
+        found = look({path: NOT_READ[name], "test_x.py": ""})
+        assert [c.command for c in found.commands] == ["python3 -m pytest -q"]
 
 
 def test_a_proposal_survives_odd_characters() -> None:
@@ -678,6 +821,54 @@ COVERED = {
     },
     "subdirectories of CMake": {"CMakeLists.txt": "enable_testing()", "a/CMakeLists.txt": "add_test()"},
 }
+
+
+APART: dict[str, tuple[dict[str, str], set[str]]] = {
+    "crates that a workspace leaves out": (
+        {
+            "Cargo.toml": "[ workspace ]\nmembers = ['a']\nexclude = ['bindings', 'fuzz/']\n",
+            "a/Cargo.toml": "",
+            "a/src/lib.rs": "#[test]",
+            "bindings/py/Cargo.toml": "",
+            "bindings/py/src/lib.rs": "",
+            "fuzz/Cargo.toml": "[workspace]\n",
+            "fuzz/part/Cargo.toml": "",
+        },
+        {"cargo test", "cargo check (bindings/py)", "cargo check (fuzz)"},
+    ),
+    "a workspace by its other tables": (
+        {"Cargo.toml": "[workspace.package]\nversion='1'\n", "a/Cargo.toml": ""},
+        {"cargo check"},
+    ),
+    "gems of one repository": (
+        {
+            "Gemfile": "",
+            "spec/a_spec.rb": "",
+            "spec/fixtures/x/Gemfile": "",
+            "spec/fixtures/x/spec/x_spec.rb": "",
+            "gems/b/b.gemspec": "",
+            "gems/b/spec/b_spec.rb": "",
+        },
+        {"rspec", "rspec (gems/b)"},
+    ),
+    "gems without specs at the root": (
+        {"Gemfile": "", "gems/b/b.gemspec": "", "gems/b/spec/b_spec.rb": ""},
+        {"rspec (gems/b)"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", APART)
+def test_what_the_root_does_not_speak_for(name: str) -> None:
+    files, names = APART[name]
+    assert {c.name for c in look(files).commands} == names
+
+
+def test_a_gem_below_the_root_takes_the_gemfile_that_bundler_finds() -> None:
+    files = {"Gemfile": "", "gems/b/b.gemspec": "", "gems/b/spec/b_spec.rb": ""}
+    found = look(files)
+    assert [c.command for c in found.commands] == ["cd gems/b && bundle exec rspec"]
+    assert found.setup == ("bundle install",)
 
 
 @pytest.mark.parametrize("name", COVERED)
