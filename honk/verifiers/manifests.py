@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Mapping
 
 # A key of so many parts that nobody wrote it: the time to read one grows with the square of them.
-_ENDLESS = re.compile(r"""^[ \t]*\[{0,2}[ \t]*(?:["'\w-]+[ \t]*\.[ \t]*){100}""", re.MULTILINE)
+_ENDLESS = re.compile(r"""^[ \t]*+\[{0,2}+[ \t]*+(?:["'\w-]+[ \t]*\.[ \t]*){100}""", re.MULTILINE)
 
 
 def toml_of(text: str) -> Mapping[str, object]:

@@ -694,6 +694,7 @@ NOT_READ = {
     "arrays without an end": "a = " + "[" * 100_000,
     "a number of too many digits": "a = " + "1" * 5_000,
     "a key of too many parts": "[" + "a." * 50_000 + "a]\n[tool.tox]\n",
+    "spaces": " " * 500_000,
     "a key of too many parts in quotes": "\n" + "'a' . " * 50_000 + "a = 1\n",
 }
 
