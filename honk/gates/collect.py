@@ -82,7 +82,7 @@ _WAITS = re.compile(  # with a condition, and not for some time
 )
 _FAILS = re.compile(r"raise|throw|fail|assert|expect|panic|reject|done\(", re.I)
 # What a handler does that says nothing: it keeps the failure, or finds that there is one.
-_KEEPS = re.compile(r"(\w+)(?:\.(?:append|add|push)\([^\n]*|[ \t]*(?:<<|\+=|\+\+)[^\n]*)", re.I)
+_KEEPS = re.compile(r"\b(\w{1,80})(?:\.(?:append|add|push)\([^\n]*|[ \t]*(?:<<|\+=|\+\+)[^\n]*)", re.I)
 _PRESENT = re.compile(
     r"expect\(\s*\w+\s*\)\.(?:toBeDefined|toBeTruthy|not\.toBe(?:Null|Undefined))\(\s*\)"
     r"|expect\(\s*\w+\s*\)\.toBeInstanceOf\(\s*Error\s*\)|[Aa]ssert(?:\.|Is)?Not(?:Null|None)\(\s*\w+\s*\)"

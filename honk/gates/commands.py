@@ -69,7 +69,7 @@ _STRICTER = re.compile(
     r"|-W\s*error|-Werror|--error-on-warnings|--forbid-only"
     r"|--check\b|--max-warnings[= ]\d+|--fail-on\S*|--typecheck|set\s+-[a-z]*e[a-z]*"
 )
-_VALUE = re.compile(r"(--[\w-]*(?:fail-under|max-warnings|reruns)[= ])(\d+)")
+_VALUE = re.compile(r"(--[\w-]{0,40}(?:fail-under|max-warnings|reruns)[= ])(\d+)")
 
 
 def is_test_command(key: str) -> bool:

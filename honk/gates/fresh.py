@@ -46,7 +46,7 @@ _TOOLS = (
     ),
     _Tool(
         "mypy",
-        ((r"\.?mypy\.ini", ""), (r"pyproject\.toml", r"\[+tool\.mypy"), (r"setup\.cfg", r"\[mypy")),
+        ((r"\.?mypy\.ini", ""), (r"pyproject\.toml", r"\[tool\.mypy"), (r"setup\.cfg", r"\[mypy")),
         r"(?:tool/)?mypy",
     ),
     _Tool("ruff", ((r"\.?ruff\.toml", ""), (r"pyproject\.toml", r"\[tool\.ruff")), r"tool/ruff", nested=True),

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
 from honk.gates.lines import Found
 from honk.gates.paths import is_test
 
+if TYPE_CHECKING:
+    import regex
+
+_SECONDS = 2.0  # for the patterns of one key on all paths; ordinary ones take a thousandth of that
 _PYTEST = re.compile(r"(?:^|/)python_(files|functions|classes)$")
 _DEFAULTS = {"files": ("test_*.py", "*_test.py"), "functions": ("test",), "classes": ("Test",)}
 _MATCHES = re.compile(r"(?:^|/)(testMatch|testRegex)$")
@@ -20,7 +26,7 @@ _UNTESTED = re.compile(
 )
 _RUNS = re.compile(r"^target/.*/runner$|^build/rustc(?:-workspace)?-wrapper$|^alias/(?:test|clippy|check)$")
 _SCRIPT_TEST = re.compile(r"(?:\.(?:test|spec)\.|(?:^|/)__tests__/.*\.)[cm]?[jt]sx?$")
-_GLOB = re.compile(r"\*\*/|\*\*|\*|\?(?=\()|[+@](?=\()|[?(){},|]|\[[^\]]*\]|<rootDir>/?|.", re.S)
+_GLOB = re.compile(r"\*\*/|\*\*|\*|\?(?=\()|[+@](?=\()|[?(){},|]|\[[^\]]{0,200}\]|<rootDir>/?|.", re.S)
 _AS_REGEX = {
     "**/": "(?:.*/)?",
     "**": ".*",
@@ -77,23 +83,37 @@ def _is_found(file: str, patterns: Sequence[str]) -> bool:
 
 
 def _jest(
-    key: str, regex: bool, old: Sequence[str], new: Sequence[str], files: Sequence[str]
+    key: str, is_regex: bool, old: Sequence[str], new: Sequence[str], files: Sequence[str]
 ) -> Iterator[Found]:
     usual = [file for file in files if _SCRIPT_TEST.search(file) and is_test(file)]
-    was, now = (_patterns(side, regex) for side in (old, new))
-    found = [file for file in usual if not old or any(pattern.search(f"/{file}") for pattern in was)]
-    lost = [file for file in found if not any(pattern.search(f"/{file}") for pattern in now)]
+    was, now = (_patterns(side, is_regex) for side in (old, new))
+    end = time.monotonic() + _SECONDS
+    try:
+        lost = next((f for f in usual if (not old or _is_in(f, was, end)) and not _is_in(f, now, end)), None)
+    except TimeoutError:
+        yield "block", f"{key} takes too long to be compared"
+        return
     if lost:
-        yield "block", f"{key}: {lost[0]} is not looked at any more"
+        yield "block", f"{key}: {lost} is not looked at any more"
 
 
-def _patterns(values: Sequence[str], regex: bool) -> list[re.Pattern[str]]:
-    """Patterns for a path with a slash before it. One that cannot be read finds nothing."""
+def _is_in(file: str, patterns: Sequence[regex.Pattern[str]], end: float) -> bool:
+    """Raises TimeoutError at ``end``, on the monotonic clock."""
+    return any(p.search(f"/{file}", timeout=max(end - time.monotonic(), 0.001)) for p in patterns)
+
+
+def _patterns(values: Sequence[str], is_regex: bool) -> list[regex.Pattern[str]]:
+    """Patterns for a path with a slash before it. One that cannot be read finds nothing.
+
+    They are the repository's own, so that they may take for ever: Python's re has no limit of time.
+    """
+    import regex  # few changes touch such a key
+
     found = []
     for value in values:
         try:
-            found.append(re.compile(value if regex else _regex(value)))
-        except re.error:
+            found.append(regex.compile(value if is_regex else _regex(value)))
+        except regex.error:
             continue
     return found
 

@@ -17,6 +17,15 @@ ENDLESS = {
     "spaces in code": ("src/conftest.py", b" " * 150_000 + b"x"),
     "elements in a row": ("pom.xml", b"<artifactId>a</artifactId>" * 15_000),
     "a key of many parts": ("pyproject.toml", b"a." * 200_000),
+    "brackets in settings": ("pyproject.toml", b"[[" * 100_000),
+    "an option of nothing but dashes": (
+        "package.json",
+        b'{"scripts": {"test": "pytest --cov-fail-under=80 ' + b"-" * 300_000 + b'"}}',
+    ),
+    "a handler with one endless word": (
+        "tests/test_a.py",
+        b"def test_a():\n    try:\n        f()\n    except Exception:\n        " + b"a" * 300_000 + b"\n",
+    ),
 }
 
 

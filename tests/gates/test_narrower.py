@@ -9,6 +9,7 @@ from tests.gates.conftest import Gates, strongest
 BASE = {
     "tests/test_a.py": b"def test_a():\n    assert f() == 1\n",
     "src/a.test.ts": b"test('a', () => { expect(f()).toBe(1) })\n",
+    f"src/{'deep/' * 30}b.test.ts": b"test('b', () => { expect(f()).toBe(2) })\n",
 }
 JEST = '{"jest": {"testMatch": ["%s"]}}'
 CARGO = '[package]\nname = "a"\n'
@@ -28,6 +29,18 @@ CHANGES = [
     ("package.json", '{"jest": {}}', JEST % "**/?(*.)+(spec|test).[jt]s?(x)", "pass"),
     ("package.json", '{"jest": {}}', JEST % "<rootDir>/src/**/*.test.{ts,tsx}", "pass"),
     ("package.json", '{"jest": {}}', '{"jest": {"testRegex": "never"}}', "block"),
+    (
+        "package.json",
+        '{"jest": {}}',
+        '{"jest": {"testRegex": "(/__tests__/.*|[./]test)\\\\.ts$"}}',
+        "pass",
+    ),
+    (
+        "package.json",
+        '{"jest": {}}',
+        '{"jest": {"testRegex": "(.*?){20}[0-9]"}}',
+        "block",
+    ),  # takes ages to fail
     ("package.json", '{"jest": {}}', '{"jest": {"setupFiles": ["./a.js"]}}', "flag"),
     ("Cargo.toml", CARGO, CARGO + "autotests = false\n", "block"),
     ("Cargo.toml", CARGO, CARGO + '[[test]]\nname = "a"\nharness = false\n', "block"),
