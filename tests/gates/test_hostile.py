@@ -64,6 +64,7 @@ def test_a_file_that_its_grammar_reads_no_more_is_pointed_out(gates: Gates) -> N
     assert "flag" in [f.result for f in found]
 
 
+@pytest.mark.full
 def test_tests_beyond_what_one_change_may_have_compared_are_refused(gates: Gates) -> None:
     data = {f"tests/test_{n}.sh": (b"# " + b"x" * 997 + b"\n") * 4_800 for n in range(4)}
     after = {path: text + b"true\n" for path, text in data.items()}
