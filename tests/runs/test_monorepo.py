@@ -85,7 +85,9 @@ def test_of_many_packages_the_base_is_measured_where_the_change_is(worlds: World
 @pytest.mark.usefixtures("python")
 @pytest.mark.full
 def test_a_package_that_goes_takes_its_checks_along_and_the_others_all_run(worlds: Worlds) -> None:
-    world = worlds([bash("git rm -rq other && rm -rf other"), FINISH], files=FILES)
+    mark = "mkdir web/inner && touch web/inner/__init__.py"  # which every folder has: nothing has moved
+    files = {**FILES, "other/__init__.py": ""}
+    world = worlds([bash(f"git rm -rq other && rm -rf other && {mark}"), FINISH], files=files)
     run = world.run(judge=None, allow=("other/**",), text="delete the package other")
     told = result(run.id, run.state, world.stores.artifacts)
     assert told.outcome is Outcome.PUBLISHED
