@@ -35,6 +35,7 @@ SCOPE_LABEL = "honk.scope"  # one for each HONK_HOME
 ROLE_LABEL = "honk.role"  # work, verify, companion, volume
 
 _KILL_SECONDS = 10.0
+_ENDING_SECONDS = 1  # for which the engine may say that a killed container runs
 
 
 class ProxyEndpoint(Protocol):
@@ -351,6 +352,8 @@ class DockerSandbox:
 
     def _restartable(self, container: str) -> bool:
         """It runs, or the kernel killed it for its memory; anything else ended it on purpose."""
+        with suppress(SandboxError), engine_errors("wait for the sandbox's end"):
+            self._api.wait(container, timeout=_ENDING_SECONDS)
         with engine_errors("describe the sandbox"):
             state = self._api.inspect_container(container)["State"]
         return bool(state["Running"] or state["OOMKilled"])
