@@ -9,9 +9,9 @@ from __future__ import annotations
 import configparser
 import json
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 
+from honk.core import toml
 from honk.gates.content import MAX_BYTES
 
 _MAX_DEPTH = 40
@@ -21,7 +21,6 @@ Flat = Mapping[str, tuple[str, ...]]
 
 # What has no end reaches to the end: to look for it again at each beginning would take hours.
 _COMMENTS = re.compile(r'("(?:[^"\\\n]|\\.)*"?)|//[^\n]*|/\*.*?(?:\*/|\Z)', re.S)
-_DOTS = re.compile(r"^(?:[^.\n]*\.){400}", re.M)  # tomllib takes hours for a key of so many parts
 _TRAILING = re.compile(r",(?=\s*[}\]])")
 
 
@@ -50,7 +49,7 @@ def _load(name: str, text: str) -> object:
         plain = _COMMENTS.sub(lambda m: m[1] or "", text)
         return json.loads(_TRAILING.sub("", plain)) if plain.lstrip().startswith("{") else _yaml(text)
     if name.endswith(".toml") or name == "pipfile" or name == "config":  # Cargo's old name
-        return None if _DOTS.search(text) else tomllib.loads(text)
+        return toml.loads(text)
     if name.endswith((".yml", ".yaml", ".neon", ".neon.dist")):
         return _yaml(text.replace("\t", "    "))
     if name.endswith((".ini", ".cfg")) or name in (".flake8", ".coveragerc", ".pylintrc", "pylintrc"):

@@ -44,6 +44,10 @@ from honk.gates.vacuous import alternative
 GATE = "weakened-tests"
 _PREPARES = re.compile(r"autouse\s*=\s*True|def set_?up\w*\(|@Before\w*\b|void SetUp\(", re.I)
 _GENERATED = re.compile(r"@given\b|proptest!|quickcheck|\bfc\.property\b|\bforAll\b")
+_SEVERAL = re.compile(
+    r"parametri[sz]e|\.each\b|@\w*Source|DataProvider|dataProvider|rstest|InlineData|\bfor\b"
+    r"|subTest|shared_|TEST_P\b|TYPED_TEST|TestWith"
+)
 _CALLEE = re.compile(r"(?:await\s+)?(?:[\w$]+(?:\.|::|->))*\$?(\w+)\s*\(")
 _VERSION = re.compile(r"version|\bpy3\d|\bJRE\b", re.I)
 _UNPARSABLE = 10  # files that their grammar does not read, after which all others are compared as text
@@ -105,14 +109,14 @@ def weakened(
 
 
 def _coarse(file: TestFile) -> Iterator[Finding]:
-    """That lines alone are compared, where one would expect more: blocked if the change makes it so by
-    the file's length."""
+    """That a file with a grammar is compared line by line only: blocked if the change makes it so by its
+    length."""
     if not file.old or not file.new or language_of(file.path) is None:
         return
     if file.size > MAX_BYTES >= len(file.old):
         yield _found(file.path, f"{file.size:,} bytes are too many to compare its tests")
     else:
-        yield _found(file.path, "its grammar does not read it, so that it is read line by line", "flag")
+        yield _found(file.path, "its tests are compared line by line only", "flag")
 
 
 def _found(path: str, detail: str, result: Literal["block", "flag"] = "block", doubt: str = "") -> Finding:
@@ -333,14 +337,5 @@ def _holds(case: Case, check: Check, table: bool) -> bool:
 
 def _table(case: Case) -> bool:
     """Whether a test runs over data of its own, or of those who share it."""
-    return (
-        bool(case.rows or _GENERATED.search(case.text))
-        or "shared_" in case.name
-        or bool(
-            re.search(
-                r"parametri[sz]e|\.each\b|@\w*Source|DataProvider|dataProvider|rstest|InlineData|\bfor\b"
-                r"|subTest|shared_|TEST_P\b|TYPED_TEST|TestWith",
-                case.text,
-            )
-        )
-    )
+    several = _GENERATED.search(case.text) or _SEVERAL.search(case.text)
+    return bool(case.rows or several or "shared_" in case.name)

@@ -142,11 +142,10 @@ def _concerned(run: Run, services: Verifying, plan: Plan, change: Change) -> tup
     moves keeps them: they fail, and nothing else would test it in its new place."""
     commands = plan.affected(_changed(run, services, change))
     folders = {command.folder for command in commands if command.folder}
-    left = services.mirror.files(change.head) if folders else {}
-    gone = {folder for folder in folders if not any(path.startswith(f"{folder}/") for path in left)}
     new = {basename(file.path) for file in change.files if file.status == "A"} - {"__init__.py"}
-    old = {file.path for file in change.files if file.status == "D" and basename(file.path) in new}
-    gone = {folder for folder in gone if not any(path.startswith(f"{folder}/") for path in old)}
+    moved = [file.path for file in change.files if file.status == "D" and basename(file.path) in new]
+    stays = [*services.mirror.files(change.head), *moved] if folders else []
+    gone = {folder for folder in folders if not any(path.startswith(f"{folder}/") for path in stays)}
     return tuple(c for c in plan.commands if c.folder not in gone) if gone else commands
 
 
