@@ -177,6 +177,7 @@ def test_a_run_is_followed_live(site: Site, reader: Readers) -> None:
     assert page.get_by_role("button", name="Cancel run").count() == 0
     ids = page.locator("#log [id]").evaluate_all("list => list.map(e => e.id)")
     assert len(ids) == len(set(ids))
+    expect(page.locator("#log .k-ended")).to_be_visible()  # log and panel come in parts of their own
     live = re.sub(r"\d+:\d+", "", page.locator("#log").inner_text())
     page.reload()
     expect(page.locator("#log .k-ended")).to_be_visible()
