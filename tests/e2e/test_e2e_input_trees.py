@@ -49,6 +49,7 @@ def run(honk: Installed, repo: Path, *options: str, seconds: float = SECONDS) ->
     return honk.honk("say hello", "--repo", str(repo), "--json", "--judge", "off", *options, seconds=seconds)
 
 
+@pytest.mark.full
 def test_odd_files_are_edited_and_kept_byte_for_byte(install: Installer) -> None:
     edit = r"sed -i 's/bye/hello/' greet.sh; printf '\351\n' >> latin1.txt; printf '\377\000' >> data.bin"
     honk = install([bash(edit), FINISH])

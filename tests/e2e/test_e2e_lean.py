@@ -19,6 +19,7 @@ def imported(text: str) -> set[str]:
     return set(re.findall(r"\| +([a-z_0-9]+)\b", text))
 
 
+@pytest.mark.full
 @pytest.mark.docker
 def test_a_run_imports_only_what_it_uses_and_not_before(install: Installer) -> None:
     honk = install([GREET, FINISH])

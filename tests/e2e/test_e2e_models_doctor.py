@@ -112,6 +112,7 @@ RARER = [
     (no_price, {"model"}, 'price."anthropic:claude-of-our-own"'),
     (service_down, {"model"}, "127.0.0.1:9"),
     (wrong_token, {"repository", "workflows"}, "GITHUB_TOKEN"),
+    (wrong_key, {"model"}, "Check ANTHROPIC_API_KEY"),
     (no_token, {"repository", "workflows"}, "Set GITHUB_TOKEN"),
     (not_signed_on, {"repository", "workflows"}, "/orgs/acme/sso?authorization_request="),
     (workflow_may_not_open, {"repository"}, "Allow GitHub Actions to create and approve"),
@@ -123,7 +124,6 @@ RARER = [
     [
         *(pytest.param(*row, marks=pytest.mark.full) for row in RARER),
         (no_engine, {"engine", "image"}, "DOCKER_HOST"),
-        (wrong_key, {"model"}, "Check ANTHROPIC_API_KEY"),
         (no_push_right, {"repository"}, "write access"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),

@@ -195,6 +195,7 @@ def _as_the_user(client: docker.DockerClient, image: str, script: str) -> str:
     return output.decode()
 
 
+@pytest.mark.full
 def test_the_base_runs_python_node_and_c_as_the_sandboxes_user(
     client: docker.DockerClient, stock: StockImages
 ) -> None:

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from honk.tools.apply_patch import LocalFiles, PatchError, apply, parse
 
+pytestmark = pytest.mark.xdist_group("codex")  # one worker fetches it
+
 Tree = dict[str, bytes]
 
 # Few different lines, so that patches match often, in more than one place, and only loosely.

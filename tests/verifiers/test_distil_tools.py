@@ -282,7 +282,9 @@ NOISY = {
 }
 
 
-@pytest.mark.parametrize("name", NOISY)
+@pytest.mark.parametrize(
+    "name", [name if name == "node" else pytest.param(name, marks=pytest.mark.full) for name in NOISY]
+)
 def test_a_log_of_a_megabyte_shrinks_fifty_times_and_keeps_every_failing_test(
     name: str, tmp_path: Path
 ) -> None:

@@ -69,6 +69,11 @@ class Reader:
         self.page.goto(self.site.url + path)
         return self.page
 
+    def press(self, name: str) -> None:
+        """A button that draws the page anew. The old page's stream may show its effect before that."""
+        with self.page.expect_navigation():
+            self.page.get_by_role("button", name=name).click()
+
     def serious(self) -> list[str]:
         """What axe-core finds on the page, of any impact above minor."""
         path = Path(importlib.util.find_spec("axe_playwright_python").submodule_search_locations[0])  # type: ignore[union-attr,index]

@@ -229,7 +229,7 @@ def test_buttons_and_words_reach_the_run(site: Site, reader: Readers) -> None:
     assert words == [("say", "Mind the <gap>."), ("cancel", "Cancelled by runner.")]
     site.write(RUN, [RunEnded(outcome=Outcome.CANCELLED, reason="Cancelled by runner.", seconds=2)])
     site.leave(RUN)
-    page.get_by_role("button", name="Resume").click()
+    ada.press("Resume")
     expect(page.get_by_role("status")).to_contain_text("waits for a worker")
     site.write(RUN, [RunResumed(limits=asked.limits)])  # as the worker that takes it
     expect(page.locator(".panel .status")).to_have_text("running")
@@ -251,7 +251,7 @@ def test_what_gates_refused_is_read_and_approved_on_the_page(site: Site, reader:
     expect(shown.get_by_role("heading")).to_have_text("Permit what the gates refused?")
     expect(shown.get_by_role("listitem")).to_have_text("<b>.github</b>/ci.yml: It decides what CI runs.")
     assert ada.serious() == []
-    shown.get_by_role("button", name="Approve").click()
+    ada.press("Approve")
     expect(page.locator(".panel .status")).to_have_text("waiting")
     expect(page.locator("#log")).to_contain_text("runner permitted /<b>.github</b>/ci.yml")
     assert page.get_by_role("button", name="Approve").count() == 0
@@ -294,7 +294,7 @@ def test_a_veto_is_read_and_overruled_on_the_page(site: Site, reader: Readers) -
     shown = page.get_by_role("region", name="Approval")
     expect(shown).to_contain_text("Overrule the judge and publish?")
     expect(shown.get_by_role("listitem")).to_have_text("Not done: A <i>test</i>.")
-    shown.get_by_role("button", name="Approve").click()
+    ada.press("Approve")
     expect(page.locator("#log")).to_contain_text("runner overrules the judge")
     assert site.stores.events.read(RUN)[-1].event == Overruled(commit=judged.commit, by="runner")
     assert ada.said == []
@@ -318,15 +318,15 @@ def test_a_plan_is_read_amended_approved_or_declined_on_the_page(site: Site, rea
     assert page.locator("main script, main img").count() == 0
     assert ada.serious() == []
     page.get_by_label("Say something to the model").fill("Sort them by date.")
-    page.get_by_role("button", name="Say it").click()
+    ada.press("Say it")
     expect(page.get_by_role("status")).to_contain_text("waits for a worker")
     assert [word.text for word in site.stores.inbox.look(RUN)] == ["Sort them by date."]
-    page.get_by_role("button", name="Approve").click()
+    ada.press("Approve")
     expect(page.locator(".panel .status")).to_have_text("waiting")
     expect(page.locator("#log")).to_contain_text("runner approves the plan")
     assert site.stores.events.read(RUN)[-1].event == PlanApproved(by="runner")
     page = ada.go("/runs/bbbbbbbbbb")
-    page.get_by_role("button", name="Cancel run").click()
+    ada.press("Cancel run")
     expect(page.locator(".panel .status")).to_have_text("cancelled")
     assert ada.said == []
 
@@ -408,7 +408,7 @@ PATHS = ("/runs", f"/runs/{RUN}", "/runs/bbbbbbbbbb", "/new", "/pulls", "/login"
         pytest.param(1280, False, id="desk-light"),
         pytest.param(1280, True, id="desk-dark", marks=pytest.mark.full),
         pytest.param(390, False, id="phone-light", marks=pytest.mark.full),
-        pytest.param(390, True, id="phone-dark"),
+        pytest.param(390, True, id="phone-dark", marks=pytest.mark.full),
     ],
 )
 def test_pages_are_accessible_and_fit(site: Site, reader: Readers, dark: bool, width: int) -> None:

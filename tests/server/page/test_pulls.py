@@ -44,10 +44,10 @@ def test_a_pull_request_is_approved_and_merged(site: Site, reader: Readers, tmp_
     ada = reader("runner")
     page = ada.go(page.url.removeprefix(site.url))
     assert page.get_by_role("button", name="Merge").count() == 0
-    page.get_by_role("button", name="Ready for review").click()
-    page.get_by_role("button", name="Approve").click()
+    ada.press("Ready for review")
+    ada.press("Approve")
     expect(page.get_by_role("region", name="Facts")).to_contain_text("runner")
-    page.get_by_role("button", name="Merge").click()
+    ada.press("Merge")
     expect(page.locator(".side .status")).to_have_text("merged")
     assert git(origin, "show", "main:greet.sh") == "echo hello\n"
     assert page.get_by_role("button", name=re.compile("Merge|Approve|Close")).count() == 0
@@ -81,7 +81,7 @@ def test_a_conflict_is_told_on_the_page(site: Site, reader: Readers, tmp_path: P
             f"{site.url}/pulls/1/close?repo={record.repo}", cookies=viewer, headers={"Origin": site.url}
         )
         assert denied.status_code == 403
-    page.get_by_role("button", name="Close").click()
+    ada.press("Close")
     expect(page.locator(".side .status")).to_have_text("closed")
     assert ada.said == []
 

@@ -108,6 +108,7 @@ def test_the_page_shows_them_as_plots_and_as_a_table(site: Site, reader: Readers
         ada = reader("viewer", dark=dark, width=width)
         page = ada.go("/stats")
         page.get_by_role("link", name="by requester").click()
+        expect(page.get_by_role("row", name="Ada Lovelace")).to_be_visible()
         drawn = page.locator(".plot")
         plots = drawn.locator("figcaption").evaluate_all("list => list.map(e => e.firstChild.data.trim())")
         assert plots == list(BARS)
