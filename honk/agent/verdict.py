@@ -11,7 +11,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Literal
+
+from pydantic import ValidationError
 
 from honk.core.base import Frozen
 from honk.core.judgement import Ruling, Stray, Verdict
@@ -24,6 +27,7 @@ MOST = 20
 LONGEST = 500
 """Characters of one sentence that are kept: they travel into pull requests."""
 
+_VERDICT = re.compile(r"""["']verdict["']\s*:""")
 _HEADER = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 _SPAN = re.compile(r"(\d+)(?:\s*[-–,]\s*(\d+))?")
 
@@ -120,22 +124,42 @@ def _hold(verdict: Verdict, answer: _Answer, flags: Sequence[Finding]) -> None:
 
 
 def _parse(text: str) -> _Answer | None:
-    """The last JSON object of ``text`` that is an answer, or None. Raises Unusable if two of them
-    contradict each other: one may be a quotation."""
+    """The last JSON object of ``text`` that is an answer, or None.
+
+    Raises Unusable if two of them contradict each other, or if there is a verdict that is no answer:
+    the diff may hold an answer, which the judge quotes, and a quotation must not be all that is heard.
+    """
     found: list[_Answer] = []
-    decoder, at = json.JSONDecoder(), text.find("{")
+    decoder, at, rest = json.JSONDecoder(), text.find("{"), text
     while at >= 0:
         end = at + 1
-        try:
-            _, close = decoder.raw_decode(text, at)
-            found.append(_Answer.model_validate_json(text[at:close]))
-            end = close
-        except (ValueError, RecursionError):  # pydantic's error is a ValueError, too
-            pass
+        with suppress(ValueError, RecursionError):
+            value, end = decoder.raw_decode(text, at)
+            rest = rest.replace(text[at:end], "", 1)
+            if "verdict" in (value := _unwrapped(value)):
+                found.append(_answer(value))
         at = text.find("{", end)
+    if _VERDICT.search(rest):
+        raise Unusable("The answer has a verdict outside of an object that is JSON. Give one JSON object.")
     if len({answer.verdict for answer in found}) > 1:
         raise Unusable("The answer has two verdicts that contradict each other. Give one JSON object.")
     return found[-1] if found else None
+
+
+def _unwrapped(value: dict[str, Any]) -> dict[str, Any]:
+    """Some models answer with the object below one key of their own."""
+    only = next(iter(value.values())) if len(value) == 1 else None
+    return only if isinstance(only, dict) else value
+
+
+def _answer(value: dict[str, Any]) -> _Answer:
+    try:
+        return _Answer.model_validate_json(json.dumps(value))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        words = f"{place}: {first['msg']}"
+        raise Unusable(f"The answer is not in the form that was asked for: {words}.") from None
 
 
 def _kept(sentences: Sequence[str]) -> tuple[str, ...]:

@@ -228,7 +228,7 @@ class Report(Frozen):
     @property
     def acceptable(self) -> bool:
         """Whether nothing speaks against the change: what fails failed on the base, too."""
-        return bool(self.checks) and not any(c.blocks for c in self.checks)
+        return not any(c.blocks for c in self.checks)
 
     def permits(self, untested: Literal["refuse", "draft"]) -> bool:
         """Whether the change may go on: nothing speaks against it, and something for it (a check or a

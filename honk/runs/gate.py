@@ -102,6 +102,8 @@ def _nothing_passes(report: Report) -> str:
     """Why a report that blames the change for nothing is not enough."""
     flips = [c.name for c in report.checks if c.compared and c.compared.before == "passed"]
     told = "Every check fails, as it did on the base, and no test passes"
+    if not report.checks:
+        told = "The change leaves no check that concerns it"
     if flips:
         told = (
             f"No check passes. On the base {', '.join(flips)} passed; with the change it failed in every "

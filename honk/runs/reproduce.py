@@ -13,7 +13,7 @@ from honk.core.types import Base, BaselineKey, Check, Request, VerificationResul
 from honk.runs.result import rows
 from honk.runs.run import Listener, Run
 from honk.runs.services import Plan, Verifying
-from honk.runs.verification import measure_base, verify_change
+from honk.runs.verification import concerned, measure_base, verify_change
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,8 @@ def reproduce(
         run.record(BaseResolved(base=start, branch=statement.predicate.branch, verify=plan.commands))
     before.listen(watch)
     change = services.mirror.diff(base.sha, head)
-    measure_base(before, services, plan, plan.affected(file.path for file in change.files))
+    status = {file.path: file.status for file in change.files}
+    measure_base(before, services, plan, concerned(services, plan, base.sha, status))
     if (report := before.state.base_report) is not None:
         after.record(Verified(stage="base", commit=base.sha, image="", report=report))
     after.listen(watch)

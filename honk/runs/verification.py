@@ -7,6 +7,7 @@ running. What the base gave is kept for later runs on the same commit and image.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from posixpath import basename
 
 from honk.core.errors import Exhausted
@@ -124,7 +125,8 @@ def standing(run: Run) -> tuple[Check, ...]:
 
 def verify_change(run: Run, services: Verifying, plan: Plan, change: Change) -> Verified:
     """Run every check on exactly the change's commit, and compare it with the base."""
-    commands = _concerned(run, services, plan, change)
+    start = change.base if run.state.followed is None else rules_sha(run)
+    commands = concerned(services, plan, start, _status(run, services, change))
     measure_base(run, services, plan, commands)
     commands = run.state.in_force(commands)
     setup, checks = _fresh(run, services, plan, commands, change)
@@ -136,16 +138,31 @@ def verify_change(run: Run, services: Verifying, plan: Plan, change: Change) -> 
     return Verified(stage="final", commit=change.head, image=image, report=Report(checks=(*setup, *settled)))
 
 
-def _concerned(run: Run, services: Verifying, plan: Plan, change: Change) -> tuple[VerifyCommand, ...]:
-    """The checks that ``change`` concerns. Those of a package that it deletes have nothing to run in, and
-    what used that package may be anywhere. (Deleted tests are the gates' business.) One that it only
-    moves keeps them: they fail, and nothing else would test it in its new place."""
-    commands = plan.affected(_changed(run, services, change))
-    folders = {command.folder for command in commands if command.folder}
-    new = {basename(file.path) for file in change.files if file.status == "A"} - {"__init__.py"}
-    moved = [file.path for file in change.files if file.status == "D" and basename(file.path) in new]
-    stays = [*services.mirror.files(change.head), *moved] if folders else []
-    gone = {folder for folder in folders if not any(path.startswith(f"{folder}/") for path in stays)}
+def concerned(
+    services: Verifying, plan: Plan, start: str, status: Mapping[str, str]
+) -> tuple[VerifyCommand, ...]:
+    """The checks that a change concerns; ``status`` gives "A", "M", "D" or "T" of each path that differs
+    from the commit ``start``.
+
+    Those of a package that it deletes have nothing to run in, and what used that package may be
+    anywhere. (Deleted tests are the gates' business.) One that it only moves, to where no check looks,
+    keeps them: they fail, and nothing else would test it in its new place.
+    """
+    commands = plan.affected(status)
+    lost = {path for path, what in status.items() if what == "D"}
+    emptied = {c.folder for c in commands if any(path.startswith(f"{c.folder}/") for path in lost)}
+    if not emptied:
+        return commands
+    checked = tuple(f"{c.folder}/" for c in plan.commands if c.folder)
+    new = {basename(path) for path, what in status.items() if what == "A" and not path.startswith(checked)}
+    known = services.mirror.files(start).keys()
+    stays = (known | status.keys()) - lost
+    gone: set[str] = set()
+    for folder in emptied:
+        had = [basename(path) for path in known if path.startswith(f"{folder}/")]
+        moved = 2 * sum(name in new for name in had) >= len(had)
+        if not moved and not any(path.startswith(f"{folder}/") for path in stays):
+            gone.add(folder)
     return tuple(c for c in plan.commands if c.folder not in gone) if gone else commands
 
 
@@ -199,7 +216,11 @@ def verify_in_session(run: Run, services: Services, plan: Plan, box: Sandbox) ->
     """The model's ``verify`` tool: advice, in its own sandbox. The stop gate runs it all again."""
     if not plan.commands:
         return "Nothing was found in this repository that verifies a change."
-    commands = plan.affected(_edited(run, box)) if any(c.folder for c in plan.commands) else plan.commands
+    commands = plan.commands
+    if any(command.folder for command in commands):
+        start = rules_sha(run)
+        earlier = {file.path: file.status for file in services.mirror.diff(start, base_sha(run)).files}
+        commands = concerned(services, plan, start, earlier | _edited(run, box))
     commands = run.state.in_force(commands)
     if not commands:
         return "Nothing has changed yet in a package that has checks."
@@ -213,11 +234,14 @@ def verify_in_session(run: Run, services: Services, plan: Plan, box: Sandbox) ->
     return services.feedback(report)
 
 
-def _edited(run: Run, box: Sandbox) -> list[str]:
-    """Paths that differ from the base, as the sandbox's own git says."""
+def _edited(run: Run, box: Sandbox) -> dict[str, str]:
+    """Status by path of what differs from the base, as the sandbox's own git says."""
     git = "git -c core.quotePath=false"
-    command = f"{git} diff --name-only {base_sha(run)}; {git} ls-files --others --exclude-standard"
-    return box.run(command, timeout=run.within(run.state.limits.command_seconds)).output.splitlines()
+    differs = f"{git} diff --no-renames --name-status {base_sha(run)}"
+    command = f"{differs}; {git} ls-files --others --exclude-standard"
+    lines = box.run(command, timeout=run.within(run.state.limits.command_seconds)).output.splitlines()
+    parts = (line.partition("\t") for line in lines)  # of a new file there is the path alone
+    return {path or status: status if path else "A" for status, _, path in parts}
 
 
 # ---- in a container ---------------------------------------------------------------------
@@ -248,7 +272,7 @@ def _fresh(
         checkout=commit,
         submodules=plan.submodules.seed(),
     )
-    touched = any(services.needs_setup(path, plan.setup) for path in _changed(run, services, change))
+    touched = any(services.needs_setup(path, plan.setup) for path in _status(run, services, change))
     with services.open_sandbox(spec, services.cancel) as box:
         setup = _run_setup(run, services, plan, box) if touched else ()
         checks: tuple[Check, ...] = ()
@@ -262,11 +286,11 @@ def _fresh(
     return setup, checks
 
 
-def _changed(run: Run, services: Verifying, change: Change | None) -> list[str]:
-    """Paths that differ from the commit that the image was prepared from."""
+def _status(run: Run, services: Verifying, change: Change | None) -> dict[str, str]:
+    """Status by path of what differs from the commit whose rules hold: the image was prepared from it."""
     if change is not None and run.state.followed is not None:
         change = services.mirror.diff(rules_sha(run), change.head)
-    return [file.path for file in change.files] if change is not None else []
+    return {file.path: file.status for file in change.files} if change is not None else {}
 
 
 def _run_setup(run: Run, services: Verifying, plan: Plan, box: Sandbox) -> tuple[Check, ...]:

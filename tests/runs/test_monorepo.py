@@ -6,9 +6,10 @@ import sys
 
 import pytest
 
-from honk.core.events import Verified
+from honk.core.events import RunEnded, Verified
 from honk.core.types import Outcome
 from honk.runs.result import result
+from honk.testing.scripted import Call, Turn
 from tests.world import FINISH, World, Worlds, bash
 
 CHECK = "import common\n\n\ndef test_it():\n    assert common.NAME == 'acme'\n"
@@ -87,12 +88,14 @@ def test_of_many_packages_the_base_is_measured_where_the_change_is(worlds: World
 def test_a_package_that_goes_takes_its_checks_along_and_the_others_all_run(worlds: Worlds) -> None:
     mark = "mkdir web/inner && touch web/inner/__init__.py"  # which every folder has: nothing has moved
     files = {**FILES, "other/__init__.py": ""}
-    world = worlds([bash(f"git rm -rq other && rm -rf other && {mark}"), FINISH], files=files)
+    verify = Turn(calls=(Call("verify", {}),))
+    world = worlds([bash(f"rm -rf other && {mark}"), verify, FINISH], files=files)
     run = world.run(judge=None, allow=("other/**",), text="delete the package other")
     told = result(run.id, run.state, world.stores.artifacts)
     assert told.outcome is Outcome.PUBLISHED
     checks = {row.name: row.after for row in told.verification if row.name.startswith("pytest")}
     assert checks == {"pytest (api)": "passed", "pytest (web)": "passed"}
+    assert stages(world)[1] == ("session", list(checks))
 
 
 @pytest.mark.usefixtures("python")
@@ -103,3 +106,33 @@ def test_a_package_that_is_moved_keeps_its_checks(worlds: Worlds) -> None:
     run = moved.run(judge=None, allow=("**",), text="move the package other")
     told = result(run.id, run.state, moved.stores.artifacts)
     assert {row.name: row.after for row in told.verification}["pytest (other)"] == "failed"
+
+
+def spared(world: World) -> tuple[str, dict[str, str]]:
+    """The outcome of a run that deletes a package, and its checks of the others."""
+    run = world.run(judge=None, allow=("other/**",), text="delete the package other")
+    told = result(run.id, run.state, world.stores.artifacts)
+    return told.outcome, {row.name: row.after for row in told.verification if row.name.startswith("pytest")}
+
+
+@pytest.mark.usefixtures("python")
+@pytest.mark.full
+def test_a_new_file_of_the_same_name_elsewhere_does_not_mean_that_a_package_was_moved(worlds: Worlds) -> None:
+    files = {**FILES, "other/util.py": "X = 1\n"}
+    new = "mkdir tools && echo 'X = 2' > tools/util.py"
+    world = worlds([bash(f"git rm -rq other && rm -rf other && {new}"), FINISH], files=files)
+    assert spared(world) == (Outcome.PUBLISHED, {"pytest (api)": "passed", "pytest (web)": "passed"})
+
+
+@pytest.mark.usefixtures("python")
+@pytest.mark.full
+def test_without_the_only_package_that_has_checks_untested_decides(worlds: Worlds) -> None:
+    files = {**package("other", check="def test_it():\n    pass\n"), "README.md": "Hi\n"}
+    gone = bash("git rm -rq other && rm -rf other")
+    world = worlds([gone, *[FINISH] * 4], files=files)
+    assert spared(world) == (Outcome.UNVERIFIED, {})
+    ended = world.log()[-1].event
+    assert isinstance(ended, RunEnded) and "The change leaves no check that concerns it" in ended.reason
+    world = worlds([gone, FINISH], files=files)
+    run = world.run(judge=None, allow=("other/**",), text="delete the package other", untested="draft")
+    assert run.state.ended is not None and run.state.ended.outcome is Outcome.PUBLISHED

@@ -11,7 +11,8 @@ import pytest
 from honk.core.cancel import Cancel
 from honk.core.events import Recorded, Verified
 from honk.core.evidence import Statement, parse_statement
-from honk.core.types import VerificationResult
+from honk.core.followup import FollowUp
+from honk.core.types import Outcome, VerificationResult
 from honk.git.submodules import Brought
 from honk.planning import make_plan
 from honk.runs.reproduce import Forgetful, Repeated, Reproduced, reproduce
@@ -19,7 +20,7 @@ from honk.runs.services import Verifying
 from honk.verifiers.commands import check, needs_setup
 from honk.verifiers.compare import compare, settle
 from honk.wiring import open_mirror
-from tests.runs.test_monorepo import FILES
+from tests.runs.test_monorepo import FILES, package
 from tests.world import FINISH, World, Worlds, bash
 
 
@@ -75,6 +76,30 @@ def test_only_the_packages_that_the_change_concerns_are_repeated(
     none = statement.predicate.model_copy(update={"checks": ()})
     done = repeat(world, statement.model_copy(update={"predicate": none}), [])
     assert [check.differences for check in done.checks] == [("check",)]
+
+
+@pytest.mark.full
+def test_a_deleted_package_is_gone_in_evidence_in_what_repeats_it_and_in_a_follow_up(
+    worlds: Worlds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{sys.prefix}/bin:/usr/bin:/bin")
+    alone = "import os\n\n\ndef test_it():\n    assert not os.path.exists('../other')\n"
+    files = {**package("api", check=alone), **package("other", check="def test_it():\n    pass\n")}
+    world = worlds([bash("git rm -rq other && rm -rf other"), FINISH], files=files)
+    run = world.run(judge=None, allow=("other/**",), text="delete the package other")
+    assert run.state.attested is not None
+    found = json.loads(world.stores.artifacts.get(run.state.attested.artifact))
+    statement = parse_statement(base64.b64decode(found["payload"]))
+    checks = [(c.name, c.before, c.after) for c in statement.predicate.checks if "setup" not in c.name]
+    assert checks == [("pytest (api)", "failed", "passed")]
+    assert repeat(world, statement, []).same
+
+    worlds.rescript(world, [bash("echo 'X = 1' > api/more.py"), FINISH], [])
+    world.run_id = "r0000000002"
+    run = world.run(judge=None, text="add X", followup=FollowUp(number=1))
+    assert run.state.ended is not None and run.state.ended.outcome is Outcome.PUBLISHED
+    assert run.state.verified is not None
+    assert [c.name for c in run.state.verified.report.checks if "setup" not in c.name] == ["pytest (api)"]
 
 
 def row(**fields: object) -> VerificationResult:
