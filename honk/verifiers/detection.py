@@ -67,7 +67,7 @@ def detect(files: Mapping[str, str], read: Callable[[str], bytes], *, stock: boo
     """
     root = Tree(files, cache(read))  # several ecosystems look into the same manifest
     found = _merge(_packages(root, ecosystem, stock) for ecosystem in _ECOSYSTEMS)
-    if not found.commands:
+    if all(command.folder for command in found.commands):  # what the folders have is no check of the root
         found += native.make(root)
     found += others.pre_commit(root)
     if not found.commands:

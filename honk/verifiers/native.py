@@ -8,6 +8,9 @@ import shlex
 from honk.verifiers.reports import WRITTEN
 from honk.verifiers.tree import Detection, Tree
 
+# The targets of a rule: one colon or two, and no assignment.
+_RULE = re.compile(r"^([^\s:=#][^:=#\n]*):(?!:?:?=)", re.MULTILINE)
+
 
 def _build(tree: Tree) -> str:
     """Outside the work tree: what a build leaves is no part of a change. One for each package,
@@ -65,11 +68,12 @@ def bazel(tree: Tree, root: Tree) -> Detection:
 
 
 def make(tree: Tree) -> Detection:
-    """Only where nothing more specific is known: a Makefile may need anything."""
+    """Only where nothing more specific is known of the folder: a Makefile may need anything."""
     path = tree.first("GNUmakefile", "makefile", "Makefile")  # the order in which make looks
     if path is None:
         return Detection()
-    targets = set(re.findall(r"^(test|check)\s*::?(?!=)", tree.text(path), re.MULTILINE))
+    rules = _RULE.findall(tree.text(path).replace("\\\n", " "))
+    targets = {name for names in rules for name in names.split()} & {"test", "check"}
     if not targets:
         return Detection(reasons=(f"{path} has neither a target `test` nor `check`.",))
     target = "test" if "test" in targets else "check"

@@ -807,6 +807,32 @@ def test_a_check_of_the_whole_repository_always_runs() -> None:
     assert ran(["web/a.ts"], files) == {"npm test (web)", "pre-commit"}
 
 
+@pytest.mark.parametrize(
+    "folder",
+    [
+        {"website/package.json": json.dumps({"scripts": {"build": "docusaurus build"}})},
+        {"deps/zlib/CMakeLists.txt": "project(z)"},
+        {"python/test_x.py": "import x", "python/requirements.txt": ""},
+    ],
+)
+def test_the_roots_makefile_counts_whatever_the_folders_have(folder: dict[str, str]) -> None:
+    files = {"Makefile": "test:\n\t./run\n", "src/a.c": "", **folder}
+    assert "make test" in ran(["src/a.c"], files) and len(ran(["src/a.c"], files)) == 2
+    assert "make test" in ran(list(folder), files)
+
+
+@pytest.mark.parametrize(
+    ("makefile", "command"),
+    [
+        ("lint test: build\n", "make test"),
+        ("check \\\n  lint:: x\n", "make check"),
+        ("all: test\n.PHONY: test check\ntest := a\ncheck ::= b\n\ttest: x\n# test: x\n", ""),
+    ],
+)
+def test_a_target_of_make_may_share_its_rule(makefile: str, command: str) -> None:
+    assert [c.command for c in look({"Makefile": makefile}).commands] == [command] * bool(command)
+
+
 COVERED = {
     "a Cargo workspace": {"Cargo.toml": "[workspace]\n", "a/Cargo.toml": "", "a/src/lib.rs": "#[test]"},
     "a Maven reactor": {"pom.xml": "<modules>", "a/pom.xml": "", "a/src/test/java/ATest.java": ""},
