@@ -16,12 +16,17 @@ from posixpath import dirname, relpath
 from honk.core.types import VerifyCommand
 from honk.verifiers import jvm, native, node, others, python, scripting
 from honk.verifiers.packages import watched
-from honk.verifiers.tree import Detection, Tree, folders_of
+from honk.verifiers.tree import Detection, Tree, folders_of, is_member
 
 __all__ = ["Detection", "affected", "detect"]
 
 PACKAGES = 100
 """Packages of one ecosystem that are looked at in a monorepo."""
+
+_GLOBS = 500
+"""Globs of a workspace that are looked at."""
+
+_FIXTURES = frozenset({"testdata", "fixtures", "__fixtures__"})
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,8 @@ class Ecosystem:
     manifests; ``covers`` says whether a package's checks run those of packages below it, and ``apart``
     which of these, by its folder from there, has checks of its own nevertheless.
     ``foreign`` names what honk's stock image cannot offer. ``together`` are setup commands for all
-    folders that have a package."""
+    folders that have a package. ``members`` are the globs by which a workspace of the root names its
+    packages."""
 
     look: Callable[[Tree, Tree], Detection]
     markers: str
@@ -38,6 +44,7 @@ class Ecosystem:
     foreign: str = ""
     apart: Callable[[Tree, str], bool] = lambda tree, folder: False
     together: Callable[[Tree, Sequence[str]], tuple[str, ...]] = lambda root, folders: ()
+    members: Callable[[Tree], Sequence[str]] = lambda root: ()
 
 
 def _always(tree: Tree) -> bool:
@@ -45,9 +52,9 @@ def _always(tree: Tree) -> bool:
 
 
 _ECOSYSTEMS = (
-    Ecosystem(python.python, python.MARKERS, python.covers, together=python.together),
-    Ecosystem(node.node, r"package\.json", node.covers),
-    Ecosystem(others.go, r"go\.mod", lambda tree: False),
+    Ecosystem(python.python, python.MARKERS, python.covers, together=python.together, members=python.members),
+    Ecosystem(node.node, r"package\.json", node.covers, members=node.members),
+    Ecosystem(others.go, r"go\.mod", lambda tree: False, members=others.go_members),
     Ecosystem(others.rust, r"Cargo\.toml", others.rust_covers, apart=others.rust_apart),
     Ecosystem(jvm.maven, r"pom\.xml", lambda tree: "<modules>" in tree.text("pom.xml")),
     Ecosystem(jvm.gradle, r"(?:build|settings)\.gradle(?:\.kts)?", _always),
@@ -80,17 +87,11 @@ def _packages(root: Tree, ecosystem: Ecosystem, stock: bool) -> Detection:
     """What ``ecosystem`` gives at the root and in each folder that nothing above it covers."""
     marker = re.compile(ecosystem.markers)
     marked = {dirname(path) for path in root.named(lambda name: bool(marker.fullmatch(name)))}
-    kept: list[str] = []
-    covering: dict[str, Tree] = {}
-    for folder in sorted(marked | {""}, key=lambda folder: (folder.count("/"), folder)):
-        above = {place: tree for place, tree in covering.items() if place in ("", *folders_of(folder))}
-        if any(not ecosystem.apart(tree, relpath(folder, place)) for place, tree in above.items()):
-            continue
-        kept.append(folder)
-        if folder in marked and _inner(folder, marked) and ecosystem.covers(tree := root.below(folder)):
-            covering[folder] = tree
+    kept, fixtures = _apart(root, ecosystem, marked)
     shown = kept[:PACKAGES]
-    found = _merge(ecosystem.look(root.below(folder, _inner(folder, kept)), root) for folder in shown)
+    found = _merge(
+        ecosystem.look(root.below(folder, _inner(folder, [*kept, *fixtures])), root) for folder in shown
+    )
     if found.commands and ecosystem.foreign:
         needs = f"{ecosystem.foreign} is not in honk's image: name one that has it (image: in .honk.yml)."
         kept_out = Detection(reasons=found.reasons) if stock else found
@@ -100,7 +101,30 @@ def _packages(root: Tree, ecosystem: Ecosystem, stock: bool) -> Detection:
     if len(kept) > len(shown):
         left = f"{kept[len(shown)]} and {len(kept) - len(shown) - 1} more packages are left out: too many."
         found += Detection(reasons=(left,))
+    if fixtures:
+        more = f" and {len(fixtures) - 1} more packages" if fixtures[1:] else ""
+        found += Detection(reasons=(f"{fixtures[0]}{more}: left out, tests are made with them.",))
     return found
+
+
+def _apart(root: Tree, ecosystem: Ecosystem, marked: set[str]) -> tuple[list[str], list[str]]:
+    """The root and those of ``marked``, folders with a manifest, that nothing above covers; apart from
+    them those that tests are made with, often broken on purpose, and that no workspace names."""
+    kept: list[str] = []
+    fixtures: list[str] = []
+    covering: dict[str, Tree] = {}
+    globs = ecosystem.members(root)[:_GLOBS]
+    for folder in sorted(marked | {""}, key=lambda folder: (folder.count("/"), folder)):
+        above = {place: tree for place, tree in covering.items() if place in ("", *folders_of(folder))}
+        if any(not ecosystem.apart(tree, relpath(folder, place)) for place, tree in above.items()):
+            continue
+        if not _FIXTURES.isdisjoint(folder.split("/")) and not is_member(folder, globs):
+            fixtures.append(folder)
+            continue
+        kept.append(folder)
+        if folder in marked and _inner(folder, marked) and ecosystem.covers(tree := root.below(folder)):
+            covering[folder] = tree
+    return kept, fixtures
 
 
 def _inner(folder: str, folders: Iterable[str]) -> list[str]:

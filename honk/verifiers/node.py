@@ -47,7 +47,7 @@ class _Package:
     scripts: dict[str, str]
     packages: frozenset[str]  # that it depends on, in whichever way
     named: str  # the package manager that it asks for, with version
-    workspaces: bool
+    workspaces: tuple[str, ...]
 
 
 def covers(tree: Tree) -> bool:
@@ -98,8 +98,21 @@ def _read(tree: Tree) -> _Package | None:
         scripts={name: line for name, line in given if isinstance(line, str)},
         packages=frozenset(name for table in depends if isinstance(table, dict) for name in table),
         named=str(data.get("packageManager", "")),
-        workspaces="workspaces" in data,
+        workspaces=_workspaces(data.get("workspaces")),
     )
+
+
+def _workspaces(value: object) -> tuple[str, ...]:
+    """The globs in a list, or in one called ``packages``, as older Yarns have it."""
+    globs = value.get("packages") if isinstance(value, dict) else value
+    return tuple(glob for glob in globs if isinstance(glob, str)) if isinstance(globs, list) else ()
+
+
+def members(root: Tree) -> Sequence[str]:
+    """Globs of the workspace; of pnpm's file those of its other lists, too, which name no folders."""
+    package = _read(root)
+    lines = re.findall(r"^[ \t]*-[ \t]+[\"']?([^\"'\s#]+)", root.text("pnpm-workspace.yaml"), re.MULTILINE)
+    return (*(package.workspaces if package else ()), *lines)
 
 
 def _naming(package: _Package, name: str, manager: str) -> str:

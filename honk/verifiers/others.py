@@ -39,6 +39,11 @@ def go(tree: Tree, root: Tree) -> Detection:
     )
 
 
+def go_members(root: Tree) -> list[str]:
+    """The words of go.work: the modules that it uses are among them."""
+    return root.text("go.work").split()
+
+
 def rust(tree: Tree, root: Tree) -> Detection:
     if not tree.has("Cargo.toml"):
         return Detection()

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from fnmatch import fnmatchcase
 from posixpath import dirname
 
 from honk.verifiers import environments, locked
 from honk.verifiers.linters import linters
 from honk.verifiers.manifests import ini_of, table_of, toml_of
-from honk.verifiers.tree import Detection, Tree
+from honk.verifiers.tree import Detection, Tree, is_member
 
 _TEST_NAMES = ("test", "tests", "testing", "dev", "develop")  # of extras and groups, best first
 _REQUIREMENTS = re.compile(
@@ -29,6 +28,10 @@ def covers(tree: Tree) -> bool:
     them, or is a distribution with code of its own."""
     config = _Config(tree)
     return bool(config.pytest or config.tox.path or tree.has("noxfile.py") or config.installable)
+
+
+def members(root: Tree) -> Sequence[str]:
+    return _Config(root).workspace
 
 
 def together(root: Tree, folders: Sequence[str]) -> tuple[str, ...]:
@@ -159,16 +162,16 @@ class _Config:
         """All that the manifests require, for the question whether a tool is among it."""
         return "\n".join([self.all_text, tree.text("tox.ini"), *map(tree.text, self.requirements)])
 
+    @property
+    def workspace(self) -> list[str]:
+        """Globs of uv's workspace, those that take out with ``!``."""
+        table = table_of(table_of(table_of(self.toml, "tool"), "uv"), "workspace")
+        return _lines(table.get("members")) + [f"!{glob}" for glob in _lines(table.get("exclude"))]
+
     def members(self, tree: Tree) -> list[str]:
         """Folders of uv's workspace."""
-        workspace = table_of(table_of(table_of(self.toml, "tool"), "uv"), "workspace")
-        globs, left_out = _lines(workspace.get("members")), _lines(workspace.get("exclude"))
-        folders = [dirname(p) for p in tree.own if p.endswith("/pyproject.toml")]
-
-        def fits(folder: str, patterns: list[str]) -> bool:
-            return any(fnmatchcase(folder, glob.rstrip("/")) for glob in patterns)
-
-        return [folder for folder in folders if fits(folder, globs) and not fits(folder, left_out)]
+        folders = [dirname(path) for path in tree.own if path.endswith("/pyproject.toml")]
+        return [folder for folder in folders if is_member(folder, self.workspace)]
 
 
 def _setup(tree: Tree, config: _Config, root: Tree) -> tuple[tuple[str, ...], str]:

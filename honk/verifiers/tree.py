@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cached_property
 from itertools import islice
 from posixpath import basename, dirname
@@ -107,3 +108,15 @@ def folders_of(path: str) -> Iterator[str]:
     """The folders above ``path``, the nearest first, without the root."""
     while path := dirname(path):
         yield path
+
+
+def is_member(folder: str, globs: Sequence[str]) -> bool:
+    """Whether a workspace's ``globs`` name ``folder``: ``*`` is one folder's name, ``**`` any number
+    of folders, and what begins with ``!`` takes out."""
+
+    def fits(glob: str) -> bool:
+        glob = glob.removeprefix("./").rstrip("/")
+        return ("**" in glob or glob.count("/") == folder.count("/")) and fnmatchcase(folder, glob)
+
+    left_out = [glob[1:] for glob in globs if glob.startswith("!")]
+    return any(map(fits, globs)) and not any(map(fits, left_out))

@@ -833,6 +833,72 @@ def test_a_target_of_make_may_share_its_rule(makefile: str, command: str) -> Non
     assert [c.command for c in look({"Makefile": makefile}).commands] == [command] * bool(command)
 
 
+BROKEN = json.dumps({"scripts": {"test": "exit 1"}})
+FIXTURES: dict[str, tuple[dict[str, str], set[str]]] = {
+    "modules that Go leaves out as well": (
+        {"go.mod": "module x", "testdata/bad/go.mod": "module bad", "testdata/bad/a_test.go": "?"},
+        {"go vet"},
+    ),
+    "packages of Node": (
+        {"package.json": PACKAGE, "a/__fixtures__/app/package.json": BROKEN, "a/__fixtures__/app/b.js": ""},
+        {"npm test"},
+    ),
+    "crates": (
+        {"go.mod": "module x", "tests/fixtures/y/Cargo.toml": "", "tests/fixtures/y/src/lib.rs": "#[test]"},
+        {"go vet"},
+    ),
+    "tests in a fixture": (
+        {"package.json": PACKAGE, "fixtures/y/setup.py": "", "fixtures/y/test_y.py": "import pytest"},
+        {"npm test"},
+    ),
+    "what npm's workspace takes out, or only seems to name": (
+        {
+            "package.json": json.dumps({"workspaces": ["packages/*", "apps/**", "!**/testdata/**"]}),
+            "packages/a/package.json": PACKAGE,
+            "packages/a/fixtures/x/package.json": BROKEN,
+            "apps/b/testdata/x/package.json": BROKEN,
+        },
+        {"npm test (packages/a)"},
+    ),
+    "what npm's workspace names": (
+        {
+            "package.json": json.dumps({"workspaces": {"packages": ["./packages/*/"]}}),
+            "packages/fixtures/package.json": PACKAGE,
+        },
+        {"npm test (packages/fixtures)"},
+    ),
+    "what pnpm's workspace names": (
+        {
+            "package.json": "{}",
+            "pnpm-workspace.yaml": "packages:\n  - 'packages/**'\n",
+            "packages/a/fixtures/package.json": PACKAGE,
+        },
+        {"npm test (packages/a/fixtures)"},
+    ),
+    "what Go's workspace names": (
+        {"go.work": "go 1.22\nuse (\n\t./testdata/a\n)\n", "testdata/a/go.mod": "module a"},
+        {"go vet (testdata/a)"},
+    ),
+    "what uv's workspace names": (
+        {
+            "pyproject.toml": "[tool.uv.workspace]\nmembers = ['libs/*']\n",
+            "libs/fixtures/pyproject.toml": "[project]\nname = 'x-fixtures'\n",
+            "libs/fixtures/test_a.py": "import pytest",
+        },
+        {"pytest (libs/fixtures)"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FIXTURES)
+def test_what_tests_are_made_with_is_no_package(name: str) -> None:
+    files, names = FIXTURES[name]
+    found = look(files)
+    assert {command.name for command in found.commands} == names
+    said = any(reason.endswith("left out, tests are made with them.") for reason in found.reasons)
+    assert said != name.endswith("workspace names")
+
+
 COVERED = {
     "a Cargo workspace": {"Cargo.toml": "[workspace]\n", "a/Cargo.toml": "", "a/src/lib.rs": "#[test]"},
     "a Maven reactor": {"pom.xml": "<modules>", "a/pom.xml": "", "a/src/test/java/ATest.java": ""},
