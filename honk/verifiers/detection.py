@@ -138,16 +138,16 @@ def _merge(parts: Iterable[Detection]) -> Detection:
 
 def affected(commands: Sequence[VerifyCommand], paths: Iterable[str]) -> tuple[VerifyCommand, ...]:
     """Those of ``commands`` that a change of ``paths`` concerns: all that watch no folder, and
-    those that watch the nearest package above a path, or cover it. A path that is in no package
-    may concern any.
+    those that watch the nearest package above a path, or one above that which has checks. A path that
+    is in no package may concern any.
     """
     packages = {folder for command in commands for folder in command.watches}
     homes = {command.folder for command in commands}
+    paths = tuple(paths)
     changed = {_nearest(path, packages) for path in paths}
     if "" in changed:
         return tuple(commands)
-    # A package without checks of its own may be one of those that a package above it checks.
-    changed |= {_nearest(package, homes) for package in changed - homes} - {""}
+    changed |= {folder for path in paths for folder in folders_of(path) if folder in homes}
     return tuple(c for c in commands if not c.watches or not changed.isdisjoint(c.watches))
 
 

@@ -773,6 +773,21 @@ def test_a_change_is_verified_in_its_package_and_in_those_that_depend_on_it() ->
     assert ran([]) == set()
 
 
+def test_the_packages_around_the_nearest_one_hold_a_changed_file_too() -> None:
+    files = {
+        "package.json": json.dumps({"workspaces": ["packages/*"]}),
+        "packages/a/package.json": json.dumps({"name": "@x/a", "scripts": {"test": "mocha"}}),
+        "packages/a/test/app/package.json": json.dumps({"name": "app", "scripts": {"build": "vite build"}}),
+        "packages/b/package.json": json.dumps({"name": "@x/b", "scripts": {"test": "mocha"}}),
+        "packages/c/package.json": json.dumps(
+            {"name": "@x/c", "scripts": {"test": "mocha"}, "dependencies": {"@x/a": "*"}}
+        ),
+    }
+    inner = ran(["packages/a/test/app/index.js"], files)
+    assert inner == {"npm build (packages/a/test/app)", "npm test (packages/a)", "npm test (packages/c)"}
+    assert ran(["packages/a/index.js"], files) == {"npm test (packages/a)", "npm test (packages/c)"}
+
+
 def test_what_covers_a_package_runs_when_another_depends_on_that() -> None:
     files = {
         "rust/Cargo.toml": "[workspace]\nmembers = ['crates/*']\n",
