@@ -45,7 +45,10 @@ def watched(root: Tree, commands: Sequence[VerifyCommand]) -> tuple[VerifyComman
 
 
 def _plain(name: str) -> str:
-    return name.lower().replace("_", "-")
+    """As names of Python's packages are compared; of others, two that differ in no more than this may
+    mean a check too many. https://packaging.python.org/en/latest/specifications/name-normalization/
+    """
+    return re.sub(r"[-_.]+", "-", name.lower())
 
 
 def _name(root: Tree, paths: Sequence[str]) -> str:
@@ -60,15 +63,21 @@ def _name(root: Tree, paths: Sequence[str]) -> str:
             name = data.get("name") if isinstance(data, dict) else None
             if isinstance(name, str) and len(name) > 1:
                 return name
-        elif found := next((m for pattern in _NAMED if (m := pattern.search(text))), None):
+            continue
+        if basename(path) == "pom.xml":  # a parent has its name before the module's own
+            before, _, rest = text.partition("<parent>")
+            text = before + rest.partition("</parent>")[2]
+        if found := next((m for pattern in _NAMED if (m := pattern.search(text))), None):
             return found[1]
     return ""
 
 
 def _named_in(folder: str, text: str, names: Mapping[str, str]) -> set[str]:
     """Folders of the packages that ``text``, the manifests of ``folder``, names."""
-    words = set(re.findall(r"[\w.@/-]+", text))
+    # What Windows writes is read both ways: a backslash may also escape a quote.
+    words = set(re.findall(r"[\w.@/-]+", text)) | set(re.findall(r"[\w.@/-]+", text.replace("\\", "/")))
     dotted = {word for word in words if word.startswith((".", "/"))}
+    dotted |= {dirname(word) for word in dotted if _MANIFESTS.fullmatch(basename(word))}
     ways = {normpath(f"{folder}/{word}") for word in dotted}
     plain = set(map(_plain, words))
     return {other for other, name in names.items() if other != folder and (other in ways or name in plain)}

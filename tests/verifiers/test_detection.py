@@ -788,6 +788,51 @@ def test_the_packages_around_the_nearest_one_hold_a_changed_file_too() -> None:
     assert ran(["packages/a/index.js"], files) == {"npm test (packages/a)", "npm test (packages/c)"}
 
 
+PARENT = "<parent><artifactId>acme-parent</artifactId></parent>"
+DEPENDING: dict[str, dict[str, str]] = {
+    # Of each, app depends on lib, and other on neither.
+    "names that Python does not tell apart": {
+        "lib/pyproject.toml": "[project]\nname = 'acme.lib'\n",
+        "lib/test_l.py": "",
+        "app/requirements.txt": "acme_lib>=1\n",
+        "app/test_a.py": "",
+        "other/requirements.txt": "acme-library\n",
+        "other/test_o.py": "",
+    },
+    "names in other letters": {
+        "lib/pyproject.toml": "[project]\nname = 'Acme_-Lib'\n",
+        "lib/test_l.py": "",
+        "app/requirements.txt": "acme.lib\n",
+        "app/test_a.py": "",
+        "other/requirements.txt": "",
+        "other/test_o.py": "",
+    },
+    "modules of Maven with a parent": {
+        "lib/pom.xml": f"<project>{PARENT}<artifactId>acme-lib</artifactId></project>",
+        "app/pom.xml": f"<project>{PARENT}<artifactId>acme-app</artifactId><dependency>"
+        "<artifactId>acme-lib</artifactId></dependency></project>",
+        "other/pom.xml": f"<project>{PARENT}<artifactId>acme-other</artifactId></project>",
+    },
+    "projects of .NET": {
+        "lib/Lib.csproj": "<Project/>",
+        "app/App.csproj": '<Project><ProjectReference Include="../lib/Lib.csproj"/></Project>',
+        "other/Other.csproj": '<Project><ProjectReference Include="..\\lib2\\Lib.csproj"/></Project>',
+    },
+    "projects of .NET, written on Windows": {
+        "lib/Lib.csproj": "<Project/>",
+        "app/App.csproj": '<Project><ProjectReference Include="..\\lib\\Lib.csproj"/></Project>',
+        "other/Other.csproj": "<Project/>",
+    },
+}
+
+
+@pytest.mark.parametrize("name", DEPENDING)
+def test_a_package_depends_on_what_its_manifest_names(name: str) -> None:
+    files = DEPENDING[name]
+    commands = detect({path: path for path in files}, lambda path: files[path].encode(), stock=False).commands
+    assert {c.folder for c in affected(commands, ["lib/x"])} == {"lib", "app"}
+
+
 def test_what_covers_a_package_runs_when_another_depends_on_that() -> None:
     files = {
         "rust/Cargo.toml": "[workspace]\nmembers = ['crates/*']\n",
