@@ -52,7 +52,8 @@ def python(tree: Tree, root: Tree) -> Detection:
     runner = _runner(tree, config, tests)
     found = environments.backed(found, runner) if found.commands else runner
     found += linters(tree, config.toml, config.ini, config.required(tree), root)
-    if setup and found.commands:
+    # A workspace may have no checks but those of its members, which need what its root requires.
+    if setup and (found.commands or _members(tree, config, root)):
         lines = tuple(map(tree.at, setup))
         how = f"by pip, in the versions of {lock} where they fit" if lock else f"by `{_clip(setup[-1])}`"
         reason = tree.reason(f"Python packages come {how}.")
@@ -168,10 +169,13 @@ class _Config:
         table = table_of(table_of(table_of(self.toml, "tool"), "uv"), "workspace")
         return _lines(table.get("members")) + [f"!{glob}" for glob in _lines(table.get("exclude"))]
 
-    def members(self, tree: Tree) -> list[str]:
-        """Folders of uv's workspace."""
-        folders = [dirname(path) for path in tree.own if path.endswith("/pyproject.toml")]
-        return [folder for folder in folders if is_member(folder, self.workspace)]
+
+def _members(tree: Tree, config: _Config, root: Tree) -> list[str]:
+    """Folders of uv's workspace, also those with checks of their own."""
+    if not (globs := config.workspace):
+        return []
+    folders = [dirname(path) for path in root.below(tree.place).own if path.endswith("/pyproject.toml")]
+    return [folder for folder in folders if is_member(folder, globs)]
 
 
 def _setup(tree: Tree, config: _Config, root: Tree) -> tuple[tuple[str, ...], str]:
@@ -183,7 +187,7 @@ def _setup(tree: Tree, config: _Config, root: Tree) -> tuple[tuple[str, ...], st
     if config.installable:
         extras = config.extras()
         arguments.append(f"-e '.[{','.join(extras)}]'" if extras else "-e .")
-    arguments += [f"-e {shlex.quote(f'./{folder}')}" for folder in config.members(tree)]
+    arguments += [f"-e {shlex.quote(f'./{folder}')}" for folder in _members(tree, config, root)]
     groups = [shlex.quote(line) for line in config.groups()]
     arguments += groups
     of_tox = [] if groups else environments.deps(tree, config.tox, config.requirements)

@@ -1045,6 +1045,22 @@ def test_packages_of_a_workspace_are_installed_by_its_root() -> None:
     assert found.setup == ("pnpm install --frozen-lockfile",)
 
 
+def test_members_of_a_workspace_of_uv_have_what_its_root_requires() -> None:
+    """They may require each other, which one call of pip finds."""
+    files = {
+        "pyproject.toml": "[tool.uv.workspace]\nmembers = ['packages/*']\n"
+        "[dependency-groups]\ndev = ['pytest>=8', 'respx']\n",
+        "packages/a/pyproject.toml": "[project]\nname = 'acme-a'\ndependencies = ['acme-b']\n",
+        "packages/a/tests/test_a.py": "import respx",
+        "packages/b/pyproject.toml": "[project]\nname = 'acme-b'\n",
+        "packages/b/old/pyproject.toml": "[project]\nname = 'old'\n",
+    }
+    found = look(files)
+    assert [c.name for c in found.commands] == ["pytest (packages/a)"]
+    assert found.setup[0] == f"{PIP} -e ./packages/a -e ./packages/b 'pytest>=8' respx"
+    assert f"cd packages/a && {PIP} -e ." in found.setup[1:]
+
+
 def test_too_many_packages_are_said() -> None:
     found = look({f"p{number:03}/go.mod": "" for number in range(120)})
     assert len(found.commands) == 99  # the root is one of the hundred
