@@ -6,7 +6,6 @@ running. What the base gave is kept for later runs on the same commit and image.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from posixpath import basename
 
@@ -16,6 +15,7 @@ from honk.core.sandbox import Sandbox, SandboxSpec
 from honk.core.types import BaselineKey, Change, Check, CommandResult, Report, VerifyCommand
 from honk.runs.run import Run
 from honk.runs.services import Plan, Services, Verifying
+from honk.runs.systempackages import without_system_packages
 from honk.runs.workshop import base_sha, history, image_of, rules_sha
 
 RERUNS = 2
@@ -23,14 +23,6 @@ RERUNS = 2
 
 PACKAGES_AT_ONCE = 4
 """Packages of a monorepo whose checks are all measured on the base before any model cost."""
-
-_SYSTEM_PACKAGES = re.compile(
-    r"""\s*(?:(?:sudo|env|-\S+|\w+=\S*)\s+)*  # what may stand before a command
-    (?:apt|apt-get|apk|dnf|microdnf|yum|zypper)\s
-    (?:"[^"]*"|'[^']*'|\\.|>&|[^"'\\&;\n])*  # its arguments
-    (?:&&|;|\n|$)\s*""",
-    re.VERBOSE | re.DOTALL,
-)
 
 
 # ---- the base ---------------------------------------------------------------------------
@@ -302,7 +294,7 @@ def _run_setup(run: Run, services: Verifying, plan: Plan, box: Sandbox) -> tuple
     """
     checks: list[Check] = []
     for number, declared in enumerate(plan.setup, start=1):
-        command = _without_system_packages(declared)
+        command = without_system_packages(declared)
         if not command:
             continue
         result = _timely(run, services, box, command, run.state.limits.verify_seconds)
@@ -322,12 +314,6 @@ def _run_setup(run: Run, services: Verifying, plan: Plan, box: Sandbox) -> tuple
         if result.exit_code != 0:
             break
     return tuple(checks)
-
-
-def _without_system_packages(command: str) -> str:
-    while found := _SYSTEM_PACKAGES.match(command):
-        command = command[found.end() :]
-    return command
 
 
 def _run_checks(
