@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from honk.core.types import Change, Check, Comparison, Finding, Results, VerifyCommand
+from honk.verifiers.names import plain, split
 
 SHOWN = 50  # names of one kind that a comparison keeps
 PATCH = 4 << 20  # characters of a diff that are searched for names
@@ -262,25 +263,11 @@ def _pairs(gone: list[str], came: list[str], made: Edits) -> dict[str, str]:
                 pairs[name] = found.pop(0)
                 del left[pairs[name]]
 
-    match(gone, list(left), lambda name: _split(name)[1])  # in another file or class
-    match(gone, list(left), lambda name: (_split(name)[0], _plain(name)))  # other parameters
-    lost = [n for n in gone if made.removed.has(_plain(n)) and not made.added.has(_plain(n))]
-    match(lost, [n for n in left if made.added.has(_plain(n))], lambda name: _split(name)[0])
+    match(gone, list(left), lambda name: split(name)[1])  # in another file or class
+    match(gone, list(left), lambda name: (split(name)[0], plain(name)))  # other parameters
+    lost = [n for n in gone if made.removed.has(plain(n)) and not made.added.has(plain(n))]
+    match(lost, [n for n in left if made.added.has(plain(n))], lambda name: split(name)[0])
     return pairs
-
-
-def _split(name: str) -> tuple[str, str]:
-    """Group (file, class, suite) and the test's own name."""
-    for mark in ("::", " > ", " › ", "#"):
-        if mark in name:
-            group, _, own = name.partition("[")[0].rpartition(mark)
-            return group, own + name[len(name.partition("[")[0]) :]
-    return "", name
-
-
-def _plain(name: str) -> str:
-    """The test's own name without its parameters."""
-    return re.split(r"[\[({]| with data set ", _split(name)[1], maxsplit=1)[0].strip()
 
 
 def _gone(old: Results, new: Results, moved: _Moved) -> tuple[str, ...]:
@@ -293,9 +280,9 @@ def _gone(old: Results, new: Results, moved: _Moved) -> tuple[str, ...]:
 
 def _explained(name: str, made: Edits) -> bool:
     """Whether the diff takes the test away: its line, or its whole file."""
-    if made.removed.has(_plain(name)):
+    if made.removed.has(plain(name)):
         return True
-    group = _dotted(_split(name)[0])
+    group = _dotted(split(name)[0])
     return any(group == path or group.startswith(f"{path}.") for path in made.gone)
 
 

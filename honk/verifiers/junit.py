@@ -3,6 +3,7 @@
 The reports were written by the code under test, so the parser takes nothing for granted: a
 document with a DTD is refused (entities cannot grow what there is not), elements are dropped
 as soon as they are read, and one that is cut off or damaged gives what stands before that.
+Control characters, which XML cannot have and runners write nevertheless, count as spaces.
 """
 
 from __future__ import annotations
@@ -31,15 +32,24 @@ _CTEST = re.compile(
 )
 _MESON = re.compile(r'\s*<testsuites tests="\d+" errors="\d+" failures="\d+">\s*<testsuite name="')
 _NUMBER = re.compile(r"^\d+ (?:- )?(?=\S)")  # of TAP, which another test before it would change
+_FLAKY = ("flakyFailure", "flakyError")  # Surefire's, of tries before one that passed
+_SAYING = ("failure", "error", "skipped", *_FLAKY)
 _DEPTH = 64  # of nested elements; real reports have five
+# What no XML 1.0 document may hold, raw or as a reference (https://www.w3.org/TR/xml/#charsets).
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]"
+    r"|&#(?:0{0,6}(?:[0-8]|1[124-9]|2\d|3[01])|x0{0,6}(?:[0-8bcefBCEF]|1[\da-fA-F]));"
+)
+_MISC = re.compile(r"\s+|<!--(?s:.*?)-->|<\?(?s:.*?)\?>")  # what may come before the root
 
 
 @dataclass(frozen=True)
 class Case:
-    """One test. ``name`` is raw text of the report."""
+    """One test. ``name`` is raw text of the report. ``again``: it passed at a second try."""
 
     name: str
     outcome: Outcome
+    again: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,10 +67,10 @@ class JUnit:
 
 def parse(text: str) -> JUnit:
     """The test cases of one JUnit document, which may be none of that kind at all."""
-    text = text.lstrip("\ufeff \t\r\n")
+    text = _CONTROL.sub(" ", text.lstrip("\ufeff \t\r\n"))
     if text.startswith("<?xml"):  # it names an encoding, and this is text already
         text = text.partition("?>")[2]
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+    if _declares(text):
         return JUnit((), whole=False)
     cases: list[Case] = []
     runner = _runner(text)
@@ -73,6 +83,15 @@ def parse(text: str) -> JUnit:
     if runner == "bun":
         cases = list(_numbered(cases))
     return JUnit(tuple(cases), whole=whole, runner="" if runner == "meson" else runner)
+
+
+def _declares(text: str) -> bool:
+    """Whether a DTD stands before the root, the only place where XML has one; what a test printed
+    (a page of HTML, say) may look the same. The parser reads text, whatever encoding it names."""
+    at = 0
+    while match := _MISC.match(text, at):
+        at = match.end()
+    return text.startswith("<!", at)
 
 
 def _numbered(cases: Iterable[Case]) -> Iterator[Case]:
@@ -112,7 +131,7 @@ def _cases(text: str, runner: str) -> Iterator[Case]:
             whole = runner == "meson" and _is_whole(element, open_elements)
             if _tag(element) == "testcase" and not whole:
                 yield _case(element, runner)
-            if _tag(element) not in ("failure", "error", "skipped") and open_elements:
+            if _tag(element) not in _SAYING and open_elements:
                 open_elements[-1].remove(element)
     parser.close()
 
@@ -142,7 +161,8 @@ def _case(element: Element, runner: str) -> Case:
     elif element.get("status") in ("disabled", "notrun"):
         outcome = "skipped"
     group, name = _named(element, runner)
-    return Case(f"{group}::{name}" if group else name, outcome)
+    again = outcome == "passed" and not inside.keys().isdisjoint(_FLAKY)
+    return Case(f"{group}::{name}" if group else name, outcome, again)
 
 
 def _named(element: Element, runner: str) -> tuple[str, str]:

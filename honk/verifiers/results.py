@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from honk.core.types import Counts, Results
 from honk.verifiers import junit, rspec
 from honk.verifiers.junit import Case, JUnit, Outcome
+from honk.verifiers.names import plain
 from honk.verifiers.output import Text, clean, read
 from honk.verifiers.patterns import NO_TESTS, SOME_TESTS
 from honk.verifiers.runners import SPEC_SUMS
@@ -16,7 +18,7 @@ from honk.verifiers.streams import tasks
 FAILED = 2_000  # names of failing tests that are kept
 NAMES = 512 << 10  # characters of all names that passed or were skipped
 
-_XML = frozenset({"pytest", "maven", "gradle", "googletest"})  # their reports say it better
+_XML = frozenset({"pytest", "maven", "gradle", "googletest"})  # which write reports without a name of theirs
 
 _WITHIN = frozenset({"googletest", "tap"})  # what the tests of CTest and Meson may print
 
@@ -38,19 +40,48 @@ def results(output: str, reports: Sequence[str] = (), *, passed: bool = False) -
         told = _XML | {document.runner for document in documents if document.runner}
         if text.sums.keys() & SPEC_SUMS <= told:
             told |= {"spec"}  # its ticks are theirs
-        # Failures that runners print stay, whatever a report says that the code under test can write.
-        heard = told - _XML - {"spec"}
-        others = [
-            c for r, c in text.cases if again or r not in told or (r in heard and c.outcome == "failed")
-        ]
+        others = [case for runner, case in text.cases if again or runner not in told]
+        if not again:
+            others += _unreported([(r, c) for r, c in text.cases if r in told - {"spec"}], cases)
         known = {(case.name, case.outcome) for case in cases}
         cases += [case for case in others if (case.name, case.outcome) not in known]
-        counts = _counted(cases) if not again else _larger(_counted(cases), text.counts())
-        return _results(cases, counts, complete=whole and not again and text.complete(without=told))
+        exact = whole and not again
+        counts = _counted(cases) if exact else _larger(_counted(cases), text.counts())
+        return _results(cases, counts, complete=exact and text.complete(without=told))
     if not text.cases and not text.sums:
         return None
     counts = _larger(_counted(case for _, case in text.counted()), text.counts())
-    return _results((case for _, case in text.cases), counts, complete=text.complete())
+    return _results((case for _, case in text.cases), counts, complete=whole and text.complete())
+
+
+def _unreported(printed: Iterable[tuple[str, Case]], reported: Sequence[Case]) -> list[Case]:
+    """Failures that a runner prints and no report has: they stay, whatever a report says or lacks.
+
+    pytest prints paths as they are from where it starts, and Gradle classes without their package:
+    a failure of the same test under another name is that one, one for one. Maven prints the first
+    try of a test that passes at its second, which its report calls flaky.
+    """
+    failed = [(runner, case) for runner, case in printed if case.outcome == "failed"]
+    said = {_dotted(case.name) for _, case in failed}
+    there = [case for case in reported if case.outcome == "failed"]
+    names = {case.name for case in there}
+    dotted = {_dotted(name) for name in names}
+    spare = Counter(plain(case.name) for case in there if _dotted(case.name) not in said)
+    retried = {plain(case.name) for case in reported if case.again}
+    kept = []
+    for runner, case in failed:
+        if case.name in names or (runner in _XML and _dotted(case.name) in dotted):
+            continue
+        if runner in _XML and spare[plain(case.name)] > 0:
+            spare[plain(case.name)] -= 1
+        elif runner not in ("maven", "gradle") or plain(case.name) not in retried:
+            kept.append(case)
+    return kept
+
+
+def _dotted(name: str) -> str:
+    """Maven prints an error of a whole class as if the class were a test of its package."""
+    return name.replace("::", ".").rstrip(".")
 
 
 def _leave_to_registered(text: Text) -> None:

@@ -81,7 +81,7 @@ ROWS: tuple[Row, ...] = (
         r"\s*\d+/\d+ (?P<name>\S.*?)\s+"
         r"(?P<word>OK|FAIL|SKIP|TIMEOUT|ERROR|EXPECTEDFAIL|UNEXPECTEDPASS)\s+[\d.]+\s?s\b",
     ),
-    _row("googletest", r"\[\s+(?P<word>OK|FAILED|SKIPPED)\s+\] (?P<name>[\w/]+\.[\w/]+)\b"),
+    _row("googletest", r"\[\s+(?P<word>OK|FAILED|SKIPPED)\s+\] (?P<group>[\w/]+)\.(?P<name>[\w/]+)\b"),
     _row("bazel", r"(?P<name>//\S+)\s+(?:\(cached\) )?(?P<word>PASSED|FAILED|TIMEOUT|NO STATUS)\b"),
     _row("gradle", r"(?P<group>[A-Za-z][\w.$]*) > (?P<name>.+) (?P<word>PASSED|FAILED|SKIPPED)$"),
     _row(

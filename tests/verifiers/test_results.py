@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from honk.core.types import Check, Results, VerifyCommand
+from honk.core.types import Change, Check, Results, VerifyCommand
 from honk.verifiers import junit
 from honk.verifiers.commands import check
 from honk.verifiers.compare import compare
@@ -62,7 +62,7 @@ LOGS: dict[str, tuple[set[str], set[str], set[str]]] = {
         {"a.test.js::A > later", "a.test.js::A > todo"},
     ),
     "ctest": ({"good"}, {"bad.one", "segv", "aborts", "slow", "gone", "rx"}, {"off", "later"}),
-    "googletest": ({"Area.Square"}, {"Area.y_alpha", "Area.y_beta"}, {"Area.later"}),
+    "googletest": ({"Area::Square"}, {"Area::y_alpha", "Area::y_beta"}, {"Area::later"}),
     "turbo": (
         {"@x/a:test::S > works", "@x/a:test::S > adds", "@x/b:test::S > works"},
         {"@x/b:test::S > adds"},
@@ -208,7 +208,7 @@ def test_mesons_report_adds_the_tests_within_a_test_to_what_meson_prints() -> No
     words = (OUTPUTS / "mesonreport.txt").read_text()
     alone, found = results(words), results(words, [(OUTPUTS / "mesonreport.xml").read_text()])
     assert alone is not None and found is not None and found.complete
-    assert "Area.Square" not in alone.passed and "one" not in alone.passed  # shown where a test fails
+    assert "Area::Square" not in alone.passed and "one" not in alone.passed  # shown where a test fails
     inner = "my proj.my_proj / sub::"
     numbered = {f"my proj.my_proj / noname::{n}" for n in (1, 2)}
     assert set(found.passed) == {*alone.passed, "Area::Square", f"{inner}one", *numbered}
@@ -248,6 +248,68 @@ def test_what_is_about_another_runner_is_kept_beside_a_report() -> None:
     mocha = (OUTPUTS / "mochaA.txt").read_text()
     found = results(mocha, [(OUTPUTS / "vitestreport.xml").read_text()])
     assert found is not None and {"A > works", "v.test.js::A > bad"} <= set(found.failed)
+
+
+OLD = '<testsuite><testcase name="old" classname="com.x.ATest"><failure/></testcase></testsuite>'
+PAGE = '<testsuite><testcase name="page" classname="com.x.WebTest">'
+BROKEN = {
+    "html": f"{PAGE}<failure/><system-out><![CDATA[<!DOCTYPE html>]]></system-out></testcase></testsuite>",
+    "a control character": f"{PAGE}<failure>\x01</failure></testcase></testsuite>",
+    "cut off": f"{PAGE}<failure/><system-out><![CDATA[x",
+    "a DTD": f"<!DOCTYPE testsuite>{PAGE}<failure/></testcase></testsuite>",
+    "not there": "<testsuite/>",
+    "denied": f"{PAGE}</testcase></testsuite>",
+}
+MAVEN = "[ERROR] com.x.{}.{} -- Time elapsed: 0.01 s <<< FAILURE!\n"
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_new_failure_is_seen_whatever_its_report_has(name: str) -> None:
+    """Beside a failure that the base has, in a report that is whole."""
+    old = MAVEN.format("ATest", "old")
+    before = results(old, [OLD, f"{PAGE}</testcase></testsuite>"])
+    after = results(old + MAVEN.format("WebTest", "page"), [OLD, BROKEN[name]])
+    told = [
+        Check(name="it", command="it", exit_code=1, seconds=1.0, summary="", tests=t) for t in (before, after)
+    ]
+    found = compare(COMMAND, told[0], told[1], Change(base="1" * 40, head="2" * 40, files=(), patch=""))
+    assert found.blocks and found.new_failures == ("com.x.WebTest::page",)
+    assert found.standing == ("com.x.ATest::old",)
+
+
+def _failure(group: str, name: str, inside: str = "<failure/>") -> str:
+    return f'<testsuite><testcase classname="{group}" name="{name}">{inside}</testcase></testsuite>'
+
+
+WEB = "com.x.WebTest"
+
+
+@pytest.mark.parametrize(
+    ("output", "group", "name"),
+    [
+        ("FAILED test_a.py::test_x[1] - x\n", "sub.test_a", "test_x[1]"),
+        ("FAILED a/test_a.py::test_x[a] - b]\n", "a.test_a", "test_x[a] - b]"),
+        ("WebTest > page() FAILED\n", WEB, "page()"),
+        ("[  FAILED  ] Area.Oblong (0 ms)\n", "Area", "Oblong"),
+        (MAVEN.format("WebTest", "page(Path)"), WEB, "page(Path)"),
+        ("[ERROR] com.x.WebTest -- Time elapsed: 0.1 s <<< ERROR!\n", WEB, ""),
+    ],
+)
+def test_a_failure_that_a_runner_prints_by_another_name_counts_once(
+    output: str, group: str, name: str
+) -> None:
+    report = _failure(group, name)
+    found = results(output, [report])
+    assert found is not None and found.failed == (f"{group}::{name}",)
+    more = output.replace("test_x", "test_y").replace("page", "other").replace("Oblong", "Other")
+    if more != output:  # another one, of which the report does not speak
+        found = results(output + more, [report])
+        assert found is not None and len(found.failed) == 2
+
+
+def test_a_test_that_maven_runs_again_and_that_passes_then_has_passed() -> None:
+    found = results(MAVEN.format("WebTest", "page"), [_failure(WEB, "page", "<flakyFailure/>")])
+    assert found is not None and (found.passed, found.failed) == ((f"{WEB}::page",), ())
 
 
 NEXTEST = """\
@@ -510,6 +572,23 @@ def test_entities_are_refused_before_they_grow() -> None:
     assert junit.parse(bomb + "]><testsuite><testcase name='&a59;'/></testsuite>") == junit.JUnit(
         (), whole=False
     )
+
+
+@pytest.mark.parametrize(
+    "before", ["<!-- <a> -->", "<?style x?>\n<!---->", "\ufeff", "\0", "<?xml version='1.0'?>"]
+)
+def test_a_dtd_is_refused_behind_whatever_may_come_before_it(before: str) -> None:
+    text = before + "<!DOCTYPE a [<!ENTITY b 'c'>]><testsuite><testcase name='&b;'/></testsuite>"
+    assert junit.parse(text) == junit.JUnit((), whole=False)
+
+
+@pytest.mark.parametrize(
+    "printed", ["<![CDATA[<!DOCTYPE html><!ENTITY a>]]>", "\x01 \x1b[31m", "&#1; &#x1B; &#011;"]
+)
+def test_what_a_test_prints_spoils_no_report(printed: str) -> None:
+    text = f"<!-- x --><testsuite><testcase name='a'><system-out>{printed}</system-out></testcase>"
+    found = junit.parse(f"{text}<testcase name='b'/></testsuite>")
+    assert found.whole and [case.name for case in found.cases] == ["a", "b"]
 
 
 def test_a_report_that_is_cut_off_gives_what_stands_before() -> None:
