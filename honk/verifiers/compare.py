@@ -182,7 +182,7 @@ def _blame(
         return "It ran tests on the base, and none with the change."
     if unexplained:
         return f"{_some(unexplained)} passed on the base and did not run with the change."
-    return ""
+    return "" if after.killed else _fewer(before, after, unexplained, told)
 
 
 def _skips(before: Check, after: Check) -> bool:
@@ -191,13 +191,15 @@ def _skips(before: Check, after: Check) -> bool:
 
 
 def _fewer(before: Check, after: Check, unexplained: Sequence[str], told: bool) -> str:
-    """A check that passes because it hardly runs any more. ``told``: the diff deletes no file."""
+    """A check that passes, or fails as before, because it hardly runs any more. ``told``: the diff
+    deletes no file. Where both runs name all of their tests, the names say what is gone."""
     if before.tests is None or not before.tests.counts.ran:
         return ""
-    old, new = before.tests.counts.ran, after.tests.counts.ran if after.tests else 0
-    if not new:
-        return f"It ran {old} tests on the base, and none with the change."
-    if 2 * new < old and (unexplained or (told and not before.tests.complete)):
+    if after.tests is None or not after.tests.counts.ran:
+        return f"It ran {before.tests.counts.ran} tests on the base, and none with the change."
+    old, new = before.tests.counts.ran, after.tests.counts.ran
+    named = before.tests.complete and after.tests.complete
+    if 2 * new < old and (unexplained or (told and not named)):
         return f"It ran {old} tests on the base, and only {new} with the change."
     return ""
 

@@ -37,6 +37,14 @@ def bare(exit_code: int | None, **more: bool) -> Check:
     return Check(name="tests", command="t", exit_code=exit_code, seconds=1.0, summary="", **more)
 
 
+def counted(tests: int, exit_code: int | None = 1, **more: bool) -> Check:
+    """Of ``tests`` one fails, by name; the others have none."""
+    check = ran("-a", exit_code, complete=False, **more)
+    assert check.tests is not None
+    told = check.tests.model_copy(update={"counts": Counts(passed=tests - 1, failed=1)})
+    return check.model_copy(update={"tests": told})
+
+
 def change(patch: str = "", deleted: str = "") -> Change:
     gone = FileChange(
         path=deleted, status="D", old_mode="100644", new_mode=None, old_blob="1" * 40, new_blob=None,
@@ -69,6 +77,18 @@ BLOCKS: dict[str, tuple[Check, Check, bool]] = {
     "one of many is gone": (ran("+a +b +c +d"), ran("+a +b +c"), False),
     "most are gone, of those that nobody names": (
         ran("+a +b +c", complete=False),
+        ran("+a", complete=False),
+        True,
+    ),
+    "red, and most are gone of those that nobody names": (counted(100), counted(2), True),
+    "red, and a half is left of those that nobody names": (counted(100), counted(50), False),
+    "red, and killed before it counts as many": (
+        counted(100, None, timed_out=True),
+        counted(2, None, timed_out=True),
+        False,
+    ),
+    "most are gone, and what is left no longer has names": (
+        ran("+a +b +c"),
         ran("+a", complete=False),
         True,
     ),
@@ -147,6 +167,7 @@ def test_a_change_that_deletes_files_explains_that_there_are_fewer_tests() -> No
     assert judged(many, few).blocks
     assert not judged(many, few, change(deleted="t/a.py")).blocks
     assert not compare(COMMAND, many, few, None).blocks  # in the session nobody has the diff
+    assert not judged(counted(100), counted(2), change(deleted="t/a.py")).blocks
 
 
 def test_thousands_of_renames_are_matched_in_no_time_to_speak_of() -> None:
