@@ -39,7 +39,7 @@ NAME = 300  # characters of one name that are kept
 _FAMILY = dict.fromkeys(("tap", "mocha", "jest", "ava", "pest"), "spec")  # counted under its name
 _MEANING: tuple[tuple[re.Pattern[str], Outcome | None], ...] = (
     (re.compile(r"deselected|warning|assertion"), None),
-    (re.compile(r"skip|xfail|pending|todo|^expected|incomplete", re.IGNORECASE), "skipped"),
+    (re.compile(r"skip|ignored|xfail|pending|todo|^expected|incomplete", re.IGNORECASE), "skipped"),
     (re.compile(r"fail|error|cancel|^unexpected", re.IGNORECASE), "failed"),
     (re.compile(r"pass", re.IGNORECASE), "passed"),
 )

@@ -168,6 +168,7 @@ _SUMS = (
     ("bun", r"\s+(?P<n>\d+) (?P<what>pass|fail|skip|todo)$"),
     ("ava", r"\s+(?P<n>\d+) tests? (?P<what>passed|failed|skipped|todo)$"),
     ("playwright", r"\s+(?P<n>\d+) (?P<what>passed|failed|skipped)(?: \([\d.]+\w+\))?$"),
+    ("cargo", r"test result: \w+\. (?P<sums>\d+ passed; \d+ failed; \d+ ignored)"),
     ("nextest", r"\s+Summary \[.*?\] +(?:\d+/)?\d+ tests? run: (?P<sums>.*)"),
     ("pest", r"\s+Tests:\s+(?P<sums>\d.*?) \(\d+ assertions\)"),
     ("rspec", r"(?P<all>\d+) examples?, (?P<sums>\d+ failures?.*)$"),

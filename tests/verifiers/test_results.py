@@ -340,6 +340,54 @@ def test_runners_whose_formats_are_known_by_their_documentation(output: str, gro
     assert [name.startswith(group) for name in (*found.passed, *found.failed)] == [True, True]
 
 
+CARGO = """\
+     Running unittests src/lib.rs (target/debug/deps/x-0123456789abcdef)
+
+running 3 tests
+test tests::a ... {}ok
+test tests::b ... FAILED
+test tests::c ... ignored
+
+test result: FAILED. 1 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s
+
+     Running tests/it.rs (target/debug/deps/it-0123456789abcdef)
+
+running 1 test
+{}test d ... ok
+
+test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s
+
+   Doc-tests x
+
+running 1 test
+test src/lib.rs - f (line 3) ... ok
+
+test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "complete"),
+    [("", "", True), ("said by a child\n", "", False), ("", "said by a child", False)],
+)
+def test_a_name_that_what_cargos_tests_print_hides_is_not_missing(
+    first: str, second: str, complete: bool
+) -> None:
+    """With one thread cargo ends a test's line after what its child processes print."""
+    found = results(CARGO.format(first, second))
+    assert found is not None and found.complete == complete
+    assert (found.counts.passed, found.counts.failed, found.counts.skipped) == (3, 1, 1)
+    whole = results(CARGO.format("", ""))
+    told = [
+        Check(name="it", command="it", exit_code=101, seconds=1.0, summary="", tests=tests)
+        for tests in (whole, found)
+    ]
+    change = Change(base="1" * 40, head="2" * 40, files=(), patch="")
+    assert not compare(COMMAND, told[0], told[1], change).blocks
+    assert compare(COMMAND, told[0], told[1], change).missing == ()
+
+
 def test_a_second_failure_of_bun_is_new_on_a_broken_base() -> None:
     """Bun's output with one of its failures taken out is what the base would print."""
     text = (OUTPUTS / "bun.txt").read_text()
