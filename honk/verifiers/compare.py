@@ -6,11 +6,12 @@ Pure functions. Names of tests decide where both runs have them; otherwise exit 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from honk.core.types import Change, Check, Comparison, Finding, Results, VerifyCommand
-from honk.verifiers.names import plain, split
+from honk.verifiers.names import around, parents, plain, quoted, split, suites, titles
 
 SHOWN = 50  # names of one kind that a comparison keeps
 PATCH = 4 << 20  # characters of a diff that are searched for names
@@ -23,6 +24,7 @@ class Side:
 
     text: str = ""
     words: frozenset[str] = frozenset()
+    quoted: Mapping[str, int] = field(default_factory=dict)  # how often, see `names.quoted`
 
     def has(self, name: str) -> bool:
         """Whether ``name``, a word or a title, stands in one of the lines."""
@@ -48,7 +50,7 @@ def _edits(change: Change | None) -> Edits:
 
     def side(mark: str) -> Side:
         text = "\n".join(line for line in lines if line.startswith(mark))
-        return Side(text, frozenset(re.findall(r"\w+", text)))
+        return Side(text, frozenset(re.findall(r"\w+", text)), Counter(quoted(text)))
 
     return Edits(side("+"), side("-"), tuple(_dotted(f.path) for f in change.files if f.status == "D"))
 
@@ -81,7 +83,7 @@ def compare(command: VerifyCommand, before: Check | None, after: Check, change: 
         blocks=False,
     )
     # Without the diff nobody can say that it does not explain them.
-    unexplained = [name for name in found.missing if change is not None and not _explained(name, made)]
+    unexplained = _unexplained(found.missing, made) if change is not None else []
     told = change is not None and not made.gone  # deleted files would explain any loss
     reason = _blame(command, before, after, found, unexplained, told)
     lists = ("new_failures", "standing", "mended", "flaky", "missing", "skipped")
@@ -267,9 +269,28 @@ def _pairs(gone: list[str], came: list[str], made: Edits) -> dict[str, str]:
 
     match(gone, list(left), lambda name: split(name)[1])  # in another file or class
     match(gone, list(left), lambda name: (split(name)[0], plain(name)))  # other parameters
-    lost = [n for n in gone if made.removed.has(plain(n)) and not made.added.has(plain(n))]
-    match(lost, [n for n in left if made.added.has(plain(n))], lambda name: split(name)[0])
+    lost = [n for n in gone if _less(n, made.removed, made.added) or _only(n, made.removed, made.added)]
+    given = [n for n in left if _less(n, made.added, made.removed) or made.added.has(plain(n))]
+    match(lost, given, lambda name: around(name)[0])
+    touched = [n for n in gone if _named(n, made.removed)]
+    match(touched, [n for n in left if _named(n, made.added)], lambda n: (split(n)[0], around(n)[1]))
     return pairs
+
+
+def _only(name: str, one: Side, other: Side) -> bool:
+    return one.has(plain(name)) and not other.has(plain(name))
+
+
+def _less(name: str, one: Side, other: Side) -> bool:
+    """Whether the title stands more often in quotes in the lines of ``one``: a line that is merely
+    changed, or put elsewhere, takes no test away."""
+    return any(one.quoted.get(title, 0) > other.quoted.get(title, 0) for title in titles(name))
+
+
+def _named(name: str, side: Side) -> bool:
+    """Whether the test or a suite around it stands in quotes: it may be in another suite of its file."""
+    outer = suites(name)
+    return bool(outer) and any(title in side.quoted for title in (*outer, *titles(name)))
 
 
 def _gone(old: Results, new: Results, moved: _Moved) -> tuple[str, ...]:
@@ -280,9 +301,15 @@ def _gone(old: Results, new: Results, moved: _Moved) -> tuple[str, ...]:
     return tuple(name for name in old.passed if name not in present and name not in moved.passed)
 
 
+def _unexplained(missing: Sequence[str], made: Edits) -> list[str]:
+    """Those that the diff does not take away: with a test of Go that is missing, too, go its subtests."""
+    taken = {name for name in missing if _explained(name, made)}
+    return [name for name in missing if name not in taken and taken.isdisjoint(parents(name))]
+
+
 def _explained(name: str, made: Edits) -> bool:
     """Whether the diff takes the test away: its line, or its whole file."""
-    if made.removed.has(plain(name)):
+    if made.removed.has(plain(name)) or _less(name, made.removed, made.added):
         return True
     group = _dotted(split(name)[0])
     return any(group == path or group.startswith(f"{path}.") for path in made.gone)

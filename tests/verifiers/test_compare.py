@@ -144,6 +144,67 @@ def test_a_test_of_another_name_is_not_missing(name: str) -> None:
     assert judged(ran(before), ran(after), change(patch)).missing == ()
 
 
+def beside(*names: str) -> Check:
+    """``names`` pass, and another test fails."""
+    check = ran("-o")
+    assert check.tests is not None
+    told = {"passed": names, "counts": Counts(passed=len(names), failed=1)}
+    return check.model_copy(update={"tests": check.tests.model_copy(update=told)})
+
+
+IT = "-  it('works', () => {\n"
+# Names before and after, a diff, and what it leaves missing and unexplained.
+TITLES: dict[str, tuple[str, str, str, str]] = {
+    "jest": ("a.test.js::S › works", "a.test.js::S › sums", f"{IT}+  it('sums', () => {{\n", ""),
+    "vitest": ("a.test.js::S > T > works", "a.test.js::S > T > works well", f"{IT}+  it('works well'", ""),
+    "mocha": ("S > works", "S > sums numbers", f"{IT}+  it('sums numbers', () => {{\n", ""),
+    "no suite": ("a.test.js::works", "a.test.js::works well", f"{IT}+  it('works well', () => {{\n", ""),
+    "escaped": ("a.test.js::S › isn't", "a.test.js::S › is", "-  it('isn\\'t')\n+  it(\"is\")\n", ""),
+    "rspec": ("a_spec.rb::F returns 1", "a_spec.rb::F is one", "- it 'returns 1'\n+ it 'is one'", ""),
+    "go": ("e/p::TestA/adds_two", "e/p::TestA/adds_2", '-  {"adds two", 1},\n+  {"adds 2", 1},\n', ""),
+    "a suite": ("a.test.js::S › works", "a.test.js::T › works", "-describe('S', f)\n+describe('T', f)\n", ""),
+    "to another suite": ("a.test.js::S › works", "a.test.js::T › works", f"{IT}+  it('works')\n", ""),
+    "silent": ("a.test.js::S › works", "a.test.js::S › sums", "+  it('sums', () => {\n", "missing"),
+    "a line that is changed": ("a.test.js::S › works", "", f"{IT}+  it('works', f)\n", "missing"),
+    "its title in other words": ("a.test.js::S › works", "", "-// now it works\n", "missing"),
+    "another suite of its name": ("a.test.js::S › works", "b.test.js::T › works", IT[1:], "missing"),
+    "a word of rspec": ("a_spec.rb::F returns 1", "", "-  expect(f).to eq('1')\n", "missing"),
+    "a number of googletest": ("I/S::TestX/0", "", '-  puts("0");\n', "missing"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TITLES)
+def test_titles_are_renamed_where_the_diff_has_them_in_quotes(name: str) -> None:
+    before, after, patch, lost = TITLES[name]
+    found = judged(beside("x", before), beside("x", *([after] if after else [])), change(patch))
+    assert (found.missing, found.blocks) == (((before,), True) if lost else ((), False))
+
+
+@pytest.mark.parametrize(
+    ("names", "patch"),
+    [
+        (["a.test.js::S › works"], IT),
+        (["a.test.js::S › works", "a.test.js::S › works (2)"], IT * 2),
+        (["a_spec.rb::F returns 1"], "-  it 'returns 1' do\n"),
+        (["e/p::TestA/adds_two"], '-  {"adds two", 1},\n'),
+        (["e/p::TestA", "e/p::TestA/deep", "e/p::TestA/deep/0"], "-func TestA(t *testing.T) {\n"),
+    ],
+)
+def test_titles_that_the_diff_takes_away_are_missing_but_do_not_block(names: list[str], patch: str) -> None:
+    found = judged(beside("x", *names), beside("x"), change(patch))
+    assert found.missing == tuple(names) and not found.blocks
+
+
+def test_a_go_test_explains_its_subtests_only_where_it_is_gone_itself() -> None:
+    before, after = beside("e/p::TestA", "e/p::TestA/deep"), beside("e/p::TestA")
+    assert judged(before, after, change("-func TestA(t *testing.T) {\n+func TestA(t *T) {\n")).blocks
+
+
+def test_quotes_without_an_end_hold_nothing_up() -> None:
+    text = '-"' + '\\"' * 100_000 + "\n-" + "'\"`" * 100_000
+    assert judged(beside("x", "y"), beside("x"), change(text)).missing == ("y",)
+
+
 def test_a_name_stands_for_one_missing_test_only() -> None:
     assert judged(ran("+m::x[1] +m::x[2] +m::x[3]"), ran("+m::x[1] +m::x[4]")).missing == ("m::x[3]",)
     assert judged(ran("+m::x +m::y"), ran("+m::z +m::y")).missing == ("m::x",)  # the diff says nothing
