@@ -27,6 +27,7 @@ from honk.verifiers.runners import (
     SUITE,
     SUMS,
     TAP,
+    TAP_ESCAPE,
     UNITTEST_TITLE,
     VARIABLE,
     WORDS,
@@ -277,12 +278,12 @@ def _go(text: Text, line: str) -> bool:
 
 def _tap(text: Text, line: str) -> bool:
     if match := SUBTEST.match(line):
-        text.enter(len(match["indent"]), match["name"])
+        text.enter(len(match["indent"]), TAP_ESCAPE.sub(r"\1", match["name"]))
         return True
     match = TAP.match(line)
-    if match is None or not match["name"]:
+    if match is None or not match["name"].strip():
         return False
-    names = text.within(len(match["indent"]), match["name"])
+    names = text.within(len(match["indent"]), TAP_ESCAPE.sub(r"\1", match["name"]))
     directive = (match["directive"] or "").lower()
     failed = match["word"] == "not ok"
     outcome: Outcome = "skipped" if directive in ("skip", "todo") else "failed" if failed else "passed"

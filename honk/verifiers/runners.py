@@ -113,9 +113,12 @@ ROWS: tuple[Row, ...] = (
     _row("spec", r"\s{2,}(?P<word>\d+\)) (?P<name>\S.*)$", once=False),
 )  # fmt: skip
 
+# A name may hold the mark of a directive; what escapes it is no part of the name.
 TAP = re.compile(
-    r"(?P<indent>\s*)(?P<word>not ok|ok) \d+(?: -)? ?(?P<name>[^#]*?)\s*(?:# *(?P<directive>\w+).*)?$"
+    r"(?P<indent>\s*)(?P<word>not ok|ok) \d+(?: -)? ?(?P<name>.*?)"
+    r"(?:(?<!\S)# *(?P<directive>(?i:skip|todo)|time=).*)?$"
 )
+TAP_ESCAPE = re.compile(r"\\([\\#])")
 SUBTEST = re.compile(r"(?P<indent>\s*)# Subtest: (?P<name>.+)$")
 UNITTEST_TITLE = re.compile(r"\w+ \([\w.]+\)$")
 SUITE = re.compile(r"(?P<indent> *)(?P<mark>▶ )?(?P<name>[^\s'\"{}\[\]()<>↓❯→-].*?)(?: \([\d.]+m?s\))?$")

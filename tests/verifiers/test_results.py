@@ -312,6 +312,28 @@ def test_a_test_that_maven_runs_again_and_that_passes_then_has_passed() -> None:
     assert found is not None and (found.passed, found.failed) == ((f"{WEB}::page",), ())
 
 
+TAP = """\
+TAP version 13
+ok 1 - issue #12 works
+not ok 2 - issue #13 works
+ok 3 - s # SKIP no
+not ok 4 - t # TODO later
+ok 5 - C\\# and \\\\ # time=5.2ms {
+ok 6 a#skip # Skipped: it
+ok 7 # skip without a name
+# Subtest: b\\#
+    ok 1 - in # it
+1..8
+"""
+
+
+def test_a_name_of_tap_ends_at_a_directive_alone() -> None:
+    found = results(TAP)
+    assert found is not None
+    assert found.passed == ("issue #12 works", "C# and \\", "b# > in # it")
+    assert (found.failed, found.skipped) == (("issue #13 works",), ("s", "t", "a#skip"))
+
+
 NEXTEST = """\
     Starting 2 tests across 1 binary
         PASS [   0.004s] a tests::a
