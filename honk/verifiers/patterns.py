@@ -148,7 +148,7 @@ NO_TESTS = re.compile(
     r"|make(?:\[\d+\])?: (?:Nothing to be done for )?.(?:tests?|check).(?: is up to date)?\.$)"
 )
 SOME_TESTS = re.compile(
-    r"(?:\b[1-9]\d* (?:tests? )?(?:passed|passing|failed)\b|\b(?i:pass(?:ed)?):? +[1-9]"
+    r"(?:\b[1-9]\d* (?:tests? )?(?:passed\b|passing\b|failed\b(?! [a-z]))|\b(?i:pass(?:ed)?):? +[1-9]"
     r"|Tests run: (?P<ran>[1-9]\d*),.* Skipped: (?!(?P=ran)\b)|Tests run: [1-9]\d*(?!.* Skipped: )"
     r"|Executed [1-9]\d* |^\s*[\w.,-]+: OK \([\d.]+)"
 )
