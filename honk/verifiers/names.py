@@ -43,6 +43,12 @@ def around(name: str) -> tuple[str, str]:
     return (f"{group}::{own[:at]}", own[at + 3 :]) if at >= 0 else (group, own)
 
 
+def short(name: str) -> tuple[str, str]:
+    """Class, module or suite without what is around it, and the test's title without parameters."""
+    before, title = around(name)
+    return re.split(r"::|[.$]", before)[-1], re.split(r"[\[({]", title, maxsplit=1)[0].strip()
+
+
 def quoted(text: str) -> Iterator[str]:
     """All texts in quotes that stand on one line of ``text`` each, as :func:`titles` has them."""
     for match in _QUOTED.finditer(text):

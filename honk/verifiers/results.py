@@ -9,7 +9,7 @@ from dataclasses import replace
 from honk.core.types import Counts, Results
 from honk.verifiers import junit, rspec
 from honk.verifiers.junit import Case, JUnit, Outcome
-from honk.verifiers.names import plain
+from honk.verifiers.names import short
 from honk.verifiers.output import Text, clean, read
 from honk.verifiers.patterns import NO_TESTS, SOME_TESTS
 from honk.verifiers.runners import SPEC_SUMS
@@ -66,15 +66,16 @@ def _unreported(printed: Iterable[tuple[str, Case]], reported: Sequence[Case]) -
     there = [case for case in reported if case.outcome == "failed"]
     names = {case.name for case in there}
     dotted = {_dotted(name) for name in names}
-    spare = Counter(plain(case.name) for case in there if _dotted(case.name) not in said)
-    retried = {plain(case.name) for case in reported if case.again}
+    spare = Counter(short(case.name) for case in there if _dotted(case.name) not in said)
+    retried = {short(case.name) for case in reported if case.again}
     kept = []
     for runner, case in failed:
+        key = short(case.name)
         if case.name in names or (runner in _XML and _dotted(case.name) in dotted):
             continue
-        if runner in _XML and spare[plain(case.name)] > 0:
-            spare[plain(case.name)] -= 1
-        elif runner not in ("maven", "gradle") or plain(case.name) not in retried:
+        if runner in _XML and spare[key] > 0:
+            spare[key] -= 1
+        elif runner not in ("maven", "gradle") or key not in retried:
             kept.append(case)
     return kept
 

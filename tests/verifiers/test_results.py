@@ -290,6 +290,7 @@ WEB = "com.x.WebTest"
         ("FAILED test_a.py::test_x[1] - x\n", "sub.test_a", "test_x[1]"),
         ("FAILED a/test_a.py::test_x[a] - b]\n", "a.test_a", "test_x[a] - b]"),
         ("WebTest > page() FAILED\n", WEB, "page()"),
+        ("WebTest > Inner > page() FAILED\n", f"{WEB}$Inner", "page()"),
         ("[  FAILED  ] Area.Oblong (0 ms)\n", "Area", "Oblong"),
         (MAVEN.format("WebTest", "page(Path)"), WEB, "page(Path)"),
         ("[ERROR] com.x.WebTest -- Time elapsed: 0.1 s <<< ERROR!\n", WEB, ""),
@@ -305,6 +306,13 @@ def test_a_failure_that_a_runner_prints_by_another_name_counts_once(
     if more != output:  # another one, of which the report does not speak
         found = results(output + more, [report])
         assert found is not None and len(found.failed) == 2
+
+
+def test_a_failure_of_another_class_is_not_that_of_a_report() -> None:
+    """Maven's line of the one with parameters is not read, so that its report alone has it."""
+    reports = [_failure("com.x.A", "page(int)[1]"), _failure("com.x.B", "page", "<flakyFailure/>")]
+    found = results(MAVEN.format("WebTest", "page"), reports)
+    assert found is not None and set(found.failed) == {"com.x.A::page(int)[1]", f"{WEB}::page"}
 
 
 def test_a_test_that_maven_runs_again_and_that_passes_then_has_passed() -> None:
