@@ -128,6 +128,7 @@ _OWN = frozenset(  # not packages
     | {"edition", "rust-version", "line-length", "minversion", "toolchain"}
 )
 _NUMBER = re.compile(r"\d+")
+_DIGITS = 600  # of one number; more than a few thousand are an error to Python
 _NAMED = 3  # packages of a lock file that a finding names
 
 
@@ -204,7 +205,7 @@ def _floor(text: str) -> tuple[int, ...]:
     bounds = [part.strip() for part in re.split(r",|\s+(?=[<>=~^])", text) if part.strip()]
     lower = [bound for bound in bounds if not bound.startswith(("<", "!"))] or bounds[:1]
     release = re.split(r"[-+]|(?<=\d)(?=[a-zA-Z])", lower[0].lstrip("<>=!~^v \t"))[0] if lower else ""
-    return tuple(int(number) for number in _NUMBER.findall(release)[:5])
+    return tuple(int(number[:_DIGITS]) for number in _NUMBER.findall(release)[:5])
 
 
 def _older(new: _Pin, old: _Pin) -> bool:

@@ -25,8 +25,8 @@ _TRAILING = re.compile(r",(?=\s*[}\]])")
 
 
 def flatten(path: str, data: bytes | None) -> Flat | None:
-    """The keys of a file; None if its format is another, or it cannot be read."""
-    if data is None:
+    """The keys of a file, of an empty one none; None if its format is another, or it cannot be read."""
+    if data is None or not data.strip():
         return {}
     name = path.rpartition("/")[2].lower()
     if len(data) > MAX_BYTES:
@@ -54,7 +54,10 @@ def _load(name: str, text: str) -> object:
         return _yaml(text.replace("\t", "    "))
     if name.endswith((".ini", ".cfg")) or name in (".flake8", ".coveragerc", ".pylintrc", "pylintrc"):
         parser = configparser.RawConfigParser(strict=False, allow_no_value=True)
-        parser.read_string(text)
+        try:
+            parser.read_string(text)
+        except AttributeError as error:  # what Python below 3.13 makes of an indented line after a bare key
+            raise ValueError("a value goes on that did not begin") from error
         return {section: dict(parser.items(section)) for section in parser.sections()}
     return None
 

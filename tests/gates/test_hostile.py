@@ -35,6 +35,34 @@ def test_what_a_file_repeats_keeps_no_gate_busy(gates: Gates, path: str, text: b
     assert [finding.gate for finding in found] == (["change-size"] if text.count(b"\n") > 20_000 else [])
 
 
+BARE = b"[flake8]\nignore\n    E501\n    W503\n"
+
+
+def test_a_value_below_a_bare_key_ends_no_gate(gates: Gates) -> None:
+    valid = BARE.replace(b"ignore", b"ignore =")
+    assert gates({"setup.cfg": BARE}, {"setup.cfg": valid}) == ()
+    assert gates({"setup.cfg": valid}, {"setup.cfg": BARE}) == ()
+
+
+def test_a_version_of_thousands_of_digits_ends_no_gate(gates: Gates) -> None:
+    one, endless = ({"requirements.txt": b"acme==" + version + b"\n"} for version in (b"2", b"1" * 5_000))
+    assert gates(one, endless) == ()
+    assert [finding.gate for finding in gates(endless, one)] == ["dependency-downgrade"]
+
+
+def test_a_file_that_no_parser_reads_is_compared_by_its_lines(gates: Gates) -> None:
+    before = {"setup.cfg": b"[coverage:report]\nfail_under = 90\n"}
+    after = {"setup.cfg": b"[coverage:report]\nomit\n    src/a.py\n"}
+    assert ("verifier-config", "block") in {(f.gate, f.result) for f in gates(before, after)}
+
+
+def test_settings_that_became_an_empty_file_are_gone(gates: Gates) -> None:
+    before = {"tsconfig.json": b'{"compilerOptions": {"strict": true}}\n'}
+    assert [(f.gate, f.result) for f in gates(before, {"tsconfig.json": b"\n"})] == [
+        ("verifier-config", "block")
+    ]
+
+
 MANY = b"def test_sum():\n    assert total(3) == 6\n" + b"    assert total(2) == 3\n" * 25_000
 FEW = b"def test_sum():\n    assert total(3) == 6\n"
 
