@@ -17,7 +17,8 @@ BLOCKED_BYTES = 10_000_000
 MAX_BYTES = 500_000
 """A text of this size is no longer parsed: it is generated, or made to keep a parser busy."""
 _PROBE = 8_000  # bytes in which git looks for NUL
-_BLOBS = ("100644", "100755", "120000")  # not a submodule's commit
+LINK = "120000"
+_BLOBS = ("100644", "100755", LINK)  # not a submodule's commit
 
 
 @dataclass(frozen=True)

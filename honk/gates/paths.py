@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Literal
@@ -9,6 +10,7 @@ from typing import Literal
 from pathspec import GitIgnoreSpec
 
 from honk.core.types import FileChange, Finding
+from honk.gates.content import LINK
 from honk.gates.policy import GatePolicy, globs, matches
 
 # What these files say is run or obeyed by somebody who did not review it: the CI with its
@@ -181,11 +183,18 @@ TESTS = (
 _EDITED = {"A": "was added", "M": "was changed", "D": "was deleted", "T": "changed its type"}
 
 
+# Hidden folders above protected ones: a link in their place brings those in with it.
+_ABOVE = tuple(sorted({above for glob in PROTECTED for above in re.findall(r"^(.*/\.[a-z-]+)/.", glob)}))
+
+
 def protected_paths(file: FileChange, policy: GatePolicy) -> Iterator[Finding]:
     what = _EDITED[file.status]
-    if matches(PROTECTED, file.path):
+    is_link = LINK in (file.old_mode, file.new_mode)
+    # Whoever looks for a folder takes a link to one, which no glob for what lies below finds.
+    path = f"{file.path}/" if is_link else file.path
+    if matches(PROTECTED, path) or (is_link and matches(_ABOVE, path)):
         yield _found(file, "block", f"a protected file {what}")
-    elif matches(policy.protect, file.path):
+    elif matches(policy.protect, path):
         yield _found(file, "block", f"a file that this repository or installation protects {what}")
     elif matches(WATCHED, file.path):
         yield _found(file, "flag", f"a watched file {what}")

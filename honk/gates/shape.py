@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from typing import Literal
 
 from honk.core.types import Finding
-from honk.gates.content import BLOCKED_BYTES, Content, is_binary
+from honk.gates.content import BLOCKED_BYTES, LINK, Content, is_binary
 
 FLAGGED_BYTES = 1_000_000
 FLAGGED_FILES, FLAGGED_LINES = 300, 20_000
 """What a pull request on GitHub shows of its files and of their lines, at most ("Limits for viewing
 content and diffs in a repository", GitHub Docs): nobody sees there what is beyond."""
-_LINK, _SUBMODULE, _EXECUTABLE = "120000", "160000", "100755"
+_SUBMODULE, _EXECUTABLE = "160000", "100755"
 
 
 def shape(content: Content) -> Iterator[Finding]:
@@ -47,7 +47,7 @@ def _size(content: Content) -> Iterator[Finding]:
         yield from _found(content, "file-size", f"{megabytes}; at most 10 MB are allowed", "block")
     elif size > FLAGGED_BYTES and size > before:
         yield from _found(content, "file-size", megabytes)
-    if content.file.new_mode != _LINK and is_binary(content.new):
+    if content.file.new_mode != LINK and is_binary(content.new):
         yield from _found(content, "binary", f"binary content, {size} bytes")
 
 
@@ -55,7 +55,7 @@ def _mode(content: Content) -> Iterator[Finding]:
     file = content.file
     if _SUBMODULE in (file.old_mode, file.new_mode):
         yield from _found(content, "submodule", "a submodule was added, moved or removed", "block")
-    elif file.new_mode == _LINK and content.new is not None:
+    elif file.new_mode == LINK and content.new is not None:
         target = content.new.decode("utf-8", "replace")
         if _escapes(file.path, target):
             yield from _found(content, "symlink", "a link that leads out of the repository", "block")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
-from honk.gates.content import MAX_BYTES, Content, is_binary
+from honk.gates.content import LINK, MAX_BYTES, Content, is_binary
 from honk.gates.dependencies import is_lock
 from honk.gates.lowered import configures
 from honk.gates.members import has_list
@@ -46,6 +47,13 @@ def copied(paths: Sequence[str]) -> frozenset[str]:
     return frozenset(path for path in paths if _COPIED.search(path))
 
 
+def _without_links(content: Content) -> Content:
+    """What a link leads to is no text of its path: one in the place of a file leaves it empty."""
+    old = None if content.file.old_mode == LINK else content.old
+    new = (None if old is None else b"") if content.file.new_mode == LINK else content.new
+    return replace(content, old=old, new=new)
+
+
 class Suite:
     """Collects while the files of a change pass by, so that not all are in memory at once."""
 
@@ -61,8 +69,11 @@ class Suite:
 
     def take(self, content: Content) -> None:
         path = content.file.path
+        is_link = LINK in (content.file.old_mode, content.file.new_mode)
+        if is_link:
+            content = _without_links(content)
         sides = [side for side in (content.old, content.new) if side is not None and not is_binary(side)]
-        if not sides or content.file.new_mode == "120000":
+        if not sides:
             return
         if configures(content) and content.size <= MAX_BYTES:
             self.configs.append(content)
@@ -71,7 +82,7 @@ class Suite:
         inline = language_of(path) is not None and any(_INLINE.search(side) for side in sides)
         if (is_test(path) and not _DATA.search(path)) or inline:
             self._add_test(content)
-        if not is_test(path) and not _DATA.search(path):
+        if not is_link and not is_test(path) and not _DATA.search(path):
             self._add_names(content)
 
     def _add_test(self, content: Content) -> None:

@@ -107,6 +107,35 @@ def test_protected_paths_block_unless_allowed(gates: Gates, path: str, status: s
     assert found(gates(before, after, allow=("other/**",)), "protected-path") == ["block"]
 
 
+LINK = ("120000", b"tools/a")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ".husky",
+        ".vscode",
+        "app/.claude",
+        ".GitHub/workflows",
+        ".github",
+        ".yarn",
+        ".circleci",
+        "db/migrations",
+    ],
+)
+def test_a_link_in_the_place_of_a_protected_folder_blocks(gates: Gates, path: str) -> None:
+    policy = {"protect": ("db/migrations/",)}
+    assert found(gates({}, {path: LINK}, **policy), "protected-path") == ["block"]
+    assert found(gates({path: LINK}, {}, **policy), "protected-path") == ["block"]
+    assert found(gates({path: LINK}, {path: ("120000", b"b")}, **policy), "protected-path") == ["block"]
+    assert found(gates({}, {path: LINK}, allow=(path,), **policy), "protected-path") == ["flag"]
+
+
+@pytest.mark.parametrize("path", ["docs", "husky", "src/.github", "db", ".config", "current"])
+def test_other_links_are_not_protected(gates: Gates, path: str) -> None:
+    assert found(gates({}, {path: LINK}, protect=("db/migrations/",)), "protected-path") == []
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -399,6 +428,39 @@ def test_kinds_of_entries(gates: Gates) -> None:
 def test_links_are_flagged_and_block_when_they_lead_out(gates: Gates, target: str, result: str) -> None:
     assert found(gates({}, {"d/link": ("120000", target.encode())}), "symlink") == [result]
     assert found(gates({"d/link": b"x\n"}, {"d/link": ("120000", target.encode())}), "symlink") == [result]
+
+
+TWO_TESTS = text("def test_a():", "    assert f(1) == 2", "", "", "def test_b():", "    assert f(2) == 3")
+STRICT_INI = text("[pytest]", "xfail_strict = true")
+
+
+def test_a_link_in_the_place_of_a_test_has_none(gates: Gates) -> None:
+    path, other = "tests/test_a.py", {"src/e.py": b"x = 1\n"}
+    link = {path: ("120000", b"../src/e.py")}
+    assert found(gates({path: TWO_TESTS, **other}, {**link, **other}), "weakened-tests") == ["block", "block"]
+    assert found(gates({**link, **other}, {path: TWO_TESTS, **other}), "weakened-tests") == []
+    moved = gates({path: TWO_TESTS}, {path: ("120000", b"a/test_a.py"), "tests/a/test_a.py": TWO_TESTS})
+    assert found(moved, "weakened-tests") == []
+
+
+@pytest.mark.parametrize(
+    ("path", "data"),
+    [
+        ("pytest.ini", STRICT_INI),
+        ("packages/a/package.json", b'{"scripts": {"test": "jest"}}\n'),
+        (
+            "web/jest.config.js",
+            text("module.exports = {", "  coverageThreshold: {", "    lines: 90,", "  },", "}"),
+        ),
+    ],
+)
+def test_a_link_in_the_place_of_configuration_has_none(gates: Gates, path: str, data: bytes) -> None:
+    assert "block" in found(gates({path: data}, {path: ("120000", b"b")}), "verifier-config")
+
+
+def test_configuration_that_leaves_a_link_in_its_place_has_moved(gates: Gates) -> None:
+    after = {"pytest.ini": ("120000", b"config/pytest.ini"), "config/pytest.ini": STRICT_INI}
+    assert "block" not in found(gates({"pytest.ini": STRICT_INI}, after), "verifier-config")
 
 
 @pytest.mark.parametrize(
