@@ -14,6 +14,10 @@ from honk.core.types import Change, FileChange
 
 BLOCKED_BYTES = 10_000_000
 """A file may not grow beyond this size."""
+SEARCHED_BYTES = 25_000_000
+"""A text may not grow beyond this size, whoever permits it: to look through its lines for secrets and
+hidden characters takes a second or two a megabyte, and fifty times its size in memory."""
+TOO_LONG = f"more than {SEARCHED_BYTES // 1_000_000} MB of text: too much to be looked through"
 MAX_BYTES = 500_000
 """A text of this size is no longer parsed: it is generated, or made to keep a parser busy."""
 _PROBE = 8_000  # bytes in which git looks for NUL
@@ -23,7 +27,8 @@ _BLOBS = ("100644", "100755", LINK)  # not a submodule's commit
 
 @dataclass(frozen=True)
 class Content:
-    """``added`` and ``removed`` are lines with their numbers, empty where a side is binary.
+    """``added`` and ``removed`` are lines with their numbers, empty where a side is binary, and both
+    where the text is ``too_long`` to be looked through.
 
     A line that moved within the file, or came from a deleted file (a rename), is not added.
     """
@@ -33,6 +38,7 @@ class Content:
     new: bytes | None
     added: tuple[tuple[int, str], ...]
     removed: tuple[str, ...]
+    too_long: bool = False
 
     @property
     def size(self) -> int:
@@ -46,8 +52,8 @@ def contents(change: Change, source: Source) -> Iterator[Content]:
     for file in change.files:
         old = _read(source, file.old_blob, file.old_mode)
         new = _read(source, file.new_blob, file.new_mode)
-        refused = new is not None and len(new) > BLOCKED_BYTES >= len(old or b"")  # whatever it says
-        before, after = ([], []) if refused else (_lines(old), _lines(new))
+        too_long = new is not None and len(new) > SEARCHED_BYTES >= len(old or b"") and not is_binary(new)
+        before, after = ([], []) if too_long else (_lines(old), _lines(new))
         added = _minus(after, before)
         yield Content(
             file=file,
@@ -55,6 +61,7 @@ def contents(change: Change, source: Source) -> Iterator[Content]:
             new=new,
             added=tuple(line for line in added if file.status != "A" or line[1] not in gone),
             removed=tuple(line for _, line in _minus(before, after)),
+            too_long=too_long,
         )
 
 

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from honk.core.types import Finding
-from honk.gates.content import Content
+from honk.gates.content import TOO_LONG, Content
 
 _HIDDEN = re.compile(
     "[\u061c\u115f\u1160\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb"
@@ -36,6 +36,8 @@ def hidden_characters(content: Content) -> Iterator[Finding]:
     path = content.file.path
     if content.file.status == "A" and (in_name := list(find_hidden(path))):
         yield _finding(path, "its name", in_name)
+    if content.too_long:
+        yield Finding(gate="hidden-characters", result="block", path=visible(path), detail=TOO_LONG)
     before = Counter(c for line in content.removed for c in find_hidden(line))
     found = []
     for number, line in content.added:

@@ -23,7 +23,7 @@ from typing import Literal
 from urllib.parse import quote
 
 from honk.core.types import Finding
-from honk.gates.content import Content
+from honk.gates.content import TOO_LONG, Content
 
 Result = Literal["block", "flag"]
 
@@ -145,6 +145,8 @@ def secrets(content: Content, known: Sequence[str]) -> Iterator[Finding]:
         for value in known:
             if _holds(content.new, value) and not (content.old is not None and _holds(content.old, value)):
                 yield _finding("block", shown, "it holds a secret value that honk knows")
+    if content.too_long:
+        yield _finding("block", shown, TOO_LONG)
     if content.file.status == "A":
         yield from _scan_name(path, shown, known)
     yield from _scan(content.added, shown)

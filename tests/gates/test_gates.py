@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -385,11 +386,26 @@ def test_a_byte_order_mark_is_honest_at_the_start_only(gates: Gates) -> None:
 
 
 def test_size_blocks_above_ten_megabytes(gates: Gates) -> None:
-    assert found(gates({}, {"a": b"x" * 10_000_001}), "file-size") == ["block"]
+    assert found(gates({}, {"a": b"\0" * 10_000_001}), "file-size") == ["block"]
     assert found(gates({}, {"a": b"x" * 2_000_000}), "file-size") == ["flag"]
     assert gates({}, {"a": b"x\n" * 1_000}) == ()
     big = b"x" * 10_000_000 + b"\n"
     assert found(gates({"a": big}, {"a": big + b"y\n"}), "file-size") == ["flag"]
+
+
+@pytest.mark.full  # looks through ten megabytes
+@pytest.mark.parametrize("policy", [{"allow": ("data.csv",)}, {"modes": {"file-size": "flag"}}])
+def test_a_large_file_that_is_permitted_is_looked_through(gates: Gates, policy: dict[str, Any]) -> None:
+    large = b"one,two,three,four,five,six,seven\n" * 300_000
+    findings = gates({}, {"data.csv": large + text(GITHUB, "a\u202eb")}, **policy)
+    assert found(findings, "secret") == found(findings, "hidden-characters") == ["block"]
+    assert found(findings, "file-size") == ["flag"]
+
+
+def test_a_text_too_large_to_be_looked_through_cannot_be_permitted(gates: Gates) -> None:
+    findings = gates({}, {"data.csv": b"a,b\n" * 6_300_000}, allow=("data.csv",))
+    assert found(findings, "secret") == found(findings, "hidden-characters") == ["block"]
+    assert found(gates({}, {"a.bin": b"\0" * 25_000_001}, allow=("a.bin",)), "secret") == []
 
 
 def test_a_change_larger_than_a_pull_request_shows_is_flagged(gates: Gates) -> None:
