@@ -84,7 +84,7 @@ def _file(content: Content, policy: GatePolicy) -> Iterator[Finding]:
     yield from secrets(content, policy.secrets)
     yield from hidden_characters(content)
     yield from shape(content)
-    yield from tests_changed(content.file)
+    yield from tests_changed(content)
     yield from expected_output(content)
     yield from suppressions(content)
     yield from uncompared(content)

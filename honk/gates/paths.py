@@ -10,7 +10,7 @@ from typing import Literal
 from pathspec import GitIgnoreSpec
 
 from honk.core.types import FileChange, Finding
-from honk.gates.content import LINK
+from honk.gates.content import LINK, Content
 from honk.gates.policy import GatePolicy, globs, matches
 
 # What these files say is run or obeyed by somebody who did not review it: the CI with its
@@ -175,10 +175,25 @@ TESTS = (
     "test_*.rb",
     "*[_-]test.c*",
     "*[_-]spec.lua",
+    "*_unittest.*",
+    "*-unittest.*",
     "[Tt]est_*.c*",
     "*.cy.[jt]s*",
 )
 
+# Names that some runners look for by default (node:test, Bun, Deno, what CMake is usually given), and that
+# ordinary code has as well: it depends on what the file holds.
+_MAYBE_TEST = re.compile(
+    r"(?:^|/)(?:(?P<js>(?:test[_-][^/]*|[^/]*[_-](?:test|spec)s?|tests?)\.[cm]?[jt]sx?)"
+    r"|(?:[^/]*(?:Test|Tests|Spec|_tests|-tests)|[Tt]ests?(?:[A-Z-][^/]*)?)\.(?:c|cc|cpp|cxx|h|hh|hpp|mm?))$"
+)
+_HOLDS_JS = re.compile(
+    rb"(?<![.\w$])(?:test|it|describe|suite)(?:\.\w+)*\s*\(\s*[\"'`]|\bDeno\.test\b|node:test"
+)
+_HOLDS_C = re.compile(
+    rb"\b(?:(?:TYPED_)?TEST(?:_[FPGI]|_CASE|_CASE_METHOD)?|TEMPLATE_TEST_CASE|SCENARIO|UNIT_TEST"
+    rb"|BOOST_\w{0,30}TEST\w{0,30}|CPPUNIT_TEST\w*|QTEST_\w*MAIN|EXPECT_[A-Z]+)\s*\(|\bCxxTest::|\bXCTestCase\b"
+)
 
 _EDITED = {"A": "was added", "M": "was changed", "D": "was deleted", "T": "changed its type"}
 
@@ -204,9 +219,14 @@ def _found(file: FileChange, result: Literal["block", "flag"], detail: str) -> F
     return Finding(gate="protected-path", result=result, path=file.path, detail=detail)
 
 
-def is_test(path: str) -> bool:
-    """Whether the path is one where tests, or what they need, are usually kept."""
-    return _tests().match_file(path)
+def is_test(path: str, *sides: bytes) -> bool:
+    """Whether the path is one where tests, or what they need, are usually kept; or one where they may be,
+    and one of the ``sides`` of the file has any."""
+    if _tests().match_file(path):
+        return True
+    maybe = _MAYBE_TEST.search(path)
+    pattern = _HOLDS_JS if maybe and maybe["js"] else _HOLDS_C
+    return maybe is not None and any(pattern.search(side) for side in sides)
 
 
 @cache
@@ -214,8 +234,9 @@ def _tests() -> GitIgnoreSpec:
     return globs(TESTS)
 
 
-def tests_changed(file: FileChange) -> Iterator[Finding]:
+def tests_changed(content: Content) -> Iterator[Finding]:
     """Existing tests that say something else now. New ones are welcome."""
-    if file.status != "A" and is_test(file.path):
+    file = content.file
+    if file.status != "A" and is_test(file.path, content.old or b""):
         detail = f"a test {_EDITED[file.status]}"
         yield Finding(gate="tests-changed", result="flag", path=file.path, detail=detail)

@@ -80,9 +80,10 @@ class Suite:
         if content.size <= MAX_BYTES and has_list(content):
             self.lists.append(content)
         inline = language_of(path) is not None and any(_INLINE.search(side) for side in sides)
-        if (is_test(path) and not _DATA.search(path)) or inline:
+        tests = is_test(path, *sides)
+        if (tests and not _DATA.search(path)) or inline:
             self._add_test(content)
-        if not is_link and not is_test(path) and not _DATA.search(path):
+        if not is_link and not tests and not _DATA.search(path):
             self._add_names(content)
 
     def _add_test(self, content: Content) -> None:

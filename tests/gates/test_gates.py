@@ -493,6 +493,49 @@ def test_other_files_are_no_tests(gates: Gates, path: str) -> None:
     assert gates({path: b"a\n"}, {path: b"b\n"}) == ()
 
 
+JS_TEST = text("test('adds', () => {", "  expect(add(1, 2)).toBe(3)", "})")
+CPP_TEST = text("TEST(Add, Adds) {", "  EXPECT_EQ(add(1, 2), 3);", "}")
+NAMED_FOR_A_RUNNER = {
+    **dict.fromkeys(
+        ["src/foo_test.ts", "src/foo-test.js", "src/test-foo.mjs", "src/foo_spec.tsx", "src/test.js"], JS_TEST
+    ),
+    **dict.fromkeys(
+        ["a/foo_unittest.cc", "a/FooTest.cpp", "a/FooTests.cc", "a/TestFoo.cpp", "a/foo-tests.cpp"], CPP_TEST
+    ),
+}
+
+
+@pytest.mark.parametrize("path", NAMED_FOR_A_RUNNER)
+def test_a_test_by_the_name_that_some_runner_looks_for_is_one(gates: Gates, path: str) -> None:
+    data = NAMED_FOR_A_RUNNER[path]
+    deleted = gates({path: data}, {})
+    assert found(deleted, "tests-changed") == ["flag"]
+    assert found(deleted, "weakened-tests") == ["block"]
+    emptied = b"".join(line for line in data.splitlines(True) if not line.startswith(b"  "))
+    assert found(gates({path: data}, {path: emptied}), "weakened-tests") == ["block"]
+
+
+JS_CODE = text("export function measure(text) {", "  assert(text)", "  return /a/.test('a')", "}")
+CPP_CODE = text("bool hit(Point p) {", "  ASSERT(p.x > 0);", "  CHECK(p.y);", "  return inside(p);", "}")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("src/contest.ts", "src/latest.js", "src/speed-test.tsx", "src/test-connection.ts"),
+        *("src/order_spec.ts", "src/ab_test.ts", "src/test-utils.js"),
+        *("src/HitTest.cpp", "src/DepthTest.h", "src/Contest.cpp", "src/TestRunner.cc"),
+    ],
+)
+def test_code_by_the_name_of_a_test_is_none(gates: Gates, path: str) -> None:
+    data = JS_CODE if "s" in path.rpartition(".")[2] else CPP_CODE
+    shorter = b"".join(
+        line for line in data.splitlines(True) if b"assert" not in line and b"CHECK" not in line
+    )
+    assert gates({path: data}, {path: shorter}) == ()
+    assert gates({path: data}, {}) == ()
+
+
 def test_honest_code_blocks_nothing(gates: Gates) -> None:
     """All of honk, and the modules of this Python's standard library, as if somebody had added them."""
     honk = Path(__file__).parents[2] / "honk"

@@ -18,6 +18,8 @@ ENDLESS = {
     "elements in a row": ("pom.xml", b"<artifactId>a</artifactId>" * 15_000),
     "a key of many parts": ("pyproject.toml", b"a." * 200_000),
     "brackets in settings": ("pyproject.toml", b"[[" * 100_000),
+    "a call with endless members": ("src/foo-test.js", b"it" + b".a" * 150_000),
+    "a macro of endless words": ("src/FooTest.cpp", b"BOOST_" + b"TEST" * 100_000),
     "an option of nothing but dashes": (
         "package.json",
         b'{"scripts": {"test": "pytest --cov-fail-under=80 ' + b"-" * 300_000 + b'"}}',
