@@ -341,6 +341,11 @@ HIDDEN = [
     "\ufe0f",
     "\U000e0100",
     "\ufeff",
+    "\u00ad",
+    "\u034f",
+    "\u2028",
+    "\u2029",
+    "\u2800",
 ]
 
 
@@ -370,6 +375,41 @@ def test_hidden_characters_block_in_lines_and_names(gates: Gates, character: str
 )
 def test_characters_in_their_honest_place_pass(gates: Gates, line: str) -> None:
     assert gates({}, {"a.json": text(line)}) == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "line", "result"),
+    [
+        ("src/a.js", "check() // safe\u2028grant()", "block"),
+        ("src/a.vue", "check() // safe\u2029grant()", "block"),
+        ("src/lang/parse.ts", "check() // safe\u2028grant()", "block"),
+        ("src/a.py", "if user == 'ad\u00admin':", "block"),
+        ("src/a.py", "if user == 'admin\u2800':", "block"),
+        ("Dockerfile", "RUN a\u034fb", "block"),
+        ("src/a.js", "\u00ad", "block"),
+        ("package.json", '{"test": "jest\u2028 a"}', "flag"),
+        ("config.yaml", "user: ad\u00admin", "flag"),
+        ("README.md", "one\u2028two", "flag"),
+        ("README.md", "one \u00ad two", "flag"),
+        ("src/Note.tsx", "return <p>Daten\u00adschutz</p>", "flag"),
+        ("src/locales/de.ts", "privacy: 'Daten\u00adschutz',", "flag"),
+        ("src/locales/de.json", '{"privacy": "Daten\u00adschutz"}', ""),
+        ("docs/privacy.de.html", "<p>Daten\u00adschutz</p>", ""),
+        ("src/wait.py", 'FRAMES = "⠋⠙⠹\u2800"', ""),
+        ("src/he.py", "NAME = '\u05d0\u05b7\u034f\u05b0'", ""),
+    ],
+)
+def test_what_prose_has_on_purpose_blocks_in_code_alone(
+    gates: Gates, path: str, line: str, result: str
+) -> None:
+    findings = gates({path: text("a")}, {path: text("a", line)})
+    assert found(findings, "hidden-characters") == ([result] if result else [])
+
+
+def test_a_blank_of_braille_passes_where_its_other_characters_are(gates: Gates) -> None:
+    before = {"src/wait.js": text("const frames = [", '  "⠋",', '  "⠙",', "]")}
+    after = {"src/wait.js": text("const frames = [", '  "⠋",', '  "⠙",', '  "\u2800",', "]")}
+    assert gates(before, after) == ()
 
 
 def test_a_hidden_character_that_was_in_the_line_before_is_not_new(gates: Gates) -> None:
