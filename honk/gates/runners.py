@@ -109,6 +109,43 @@ def _replaced(cases: Sequence[Case]) -> Iterator[tuple[str, str]]:
                     yield case.path, match[2]
 
 
+_CLASS = re.compile(r"^class[ \t]+(\w+)[ \t]*(?:\(([^)\n]*)\))?[ \t]*:")
+_METHOD = re.compile(r"^[ \t]+(async[ \t]+)?def[ \t]+(test\w*)[ \t]*\(")
+# The class as unittest itself has it: one of that name in Django, Twisted or Tornado waits for coroutines.
+_BASES = (
+    (re.compile(r"^import[ \t]+unittest\b", re.M), re.compile(r"\bunittest\.TestCase\b")),
+    (
+        re.compile(r"^from[ \t]+unittest[ \t]+import\b[^\n]*\bTestCase\b", re.M),
+        re.compile(r"(?<![\w.])TestCase\b"),
+    ),
+)
+
+
+def never_awaited(old: str, new: str) -> Iterator[str]:
+    """What became of each Python test that ``unittest.TestCase`` calls without waiting for it: it passes
+    whatever it asserts."""
+    had = _methods(old)
+    for name, is_lost in _methods(new).items():
+        if is_lost and had.get(name) is False:
+            yield f"the test {name} is a coroutine, which unittest.TestCase does not wait for"
+
+
+def _methods(code: str) -> dict[str, bool]:
+    """The tests in classes of a Python file, and whether nothing waits for their end."""
+    found: dict[str, bool] = {}
+    owner, plain, before = "", False, ""
+    bases = [base for imported, base in _BASES if imported.search(code)]
+    for line in code.split("\n"):
+        if match := _CLASS.match(line):
+            owner, of = match[1], match[2] or ""  # a base beside it that waits mostly says so
+            plain = any(base.search(of) for base in bases) and re.search("async|aio", of, re.I) is None
+        elif owner and (match := _METHOD.match(line)):
+            wrapped = before.lstrip().startswith("@")  # maybe by what does run it to its end
+            found[f"{owner}.{match[2]}"] = plain and match[1] is not None and not wrapped
+        before = line
+    return found
+
+
 def _called(cases: Sequence[Case]) -> set[tuple[str, str]]:
     """Path and name of what the functions and tables of C and C++ files call or hand on."""
     found: set[tuple[str, str]] = set()

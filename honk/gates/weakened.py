@@ -35,7 +35,7 @@ from honk.gates.doubt import (
 )
 from honk.gates.matching import COMMON, COMPARED, covers, difference, leaf, match_cases, pairs
 from honk.gates.request import NOTHING, Asked
-from honk.gates.runners import neutered, overwritten, unregistered
+from honk.gates.runners import neutered, never_awaited, overwritten, unregistered
 from honk.gates.skips import RERUNS, is_collected
 from honk.gates.syntax import language_of
 from honk.gates.textual import by_text, short
@@ -101,6 +101,10 @@ def weakened(
         else:
             before += old
             after += new
+    for file in files:
+        if file.old and file.new and file.size <= MAX_BYTES and language_of(file.path) == "python":
+            old_code, new_code = (side.decode("utf-8", "replace") for side in (file.old, file.new))
+            yield from (_found(file.path, detail) for detail in never_awaited(old_code, new_code))
     for path, detail in (*neutered(before, after), *unregistered(before, after), *overwritten(before, after)):
         yield _found(path, detail)
     yield from _Comparison(before, after, gone, request).findings()

@@ -166,3 +166,40 @@ def test_a_handler_that_finds_the_failure_itself_swallows_it(check: str) -> None
     body = f"  try {{\n    expect(f()).toBe(1);\n  }} catch (e) {{\n    expect(e).{check};\n  }}\n"
     after = f"test('a', () => {{\n{body}}});\n"
     assert weakening("a.test.js", JEST.format(""), after) == "block"
+
+
+METHOD = """{imports}
+
+
+class TestA({bases}):
+    {mark}def test_a(self):
+        self.assertEqual(f(1), 2)
+"""
+
+
+@pytest.mark.parametrize(
+    ("imports", "bases", "mark", "wanted"),
+    [
+        ("import unittest", "unittest.TestCase", "async ", "block"),
+        ("from unittest import TestCase, mock", "Mixin, TestCase", "async ", "block"),
+        ("import unittest", "unittest.IsolatedAsyncioTestCase", "async ", "pass"),
+        ("import unittest\nfrom django.test import TestCase", "TestCase", "async ", "pass"),
+        ("from twisted.trial import unittest", "unittest.TestCase", "async ", "pass"),
+        ("import unittest", "AsyncMixin, unittest.TestCase", "async ", "pass"),
+        ("import unittest", "unittest.TestCase", "@run\n    async ", "pass"),
+        ("import unittest", "unittest.TestCase", "", "pass"),
+    ],
+)
+def test_a_coroutine_that_nobody_waits_for_is_no_test(
+    imports: str, bases: str, mark: str, wanted: str
+) -> None:
+    before = METHOD.format(imports="import unittest", bases="unittest.TestCase", mark="")
+    after = METHOD.format(imports=imports, bases=bases, mark=mark)
+    assert weakening("tests/test_a.py", before, after) == wanted
+    assert weakening("tests/test_a.py", after, after + "\n") == "pass"
+
+
+def test_a_class_that_does_not_wait_any_more_hollows_out_its_coroutines() -> None:
+    before = METHOD.format(imports="import unittest", bases="unittest.IsolatedAsyncioTestCase", mark="async ")
+    after = before.replace("IsolatedAsyncioTestCase", "TestCase")
+    assert weakening("tests/test_a.py", before, after) == "block"
