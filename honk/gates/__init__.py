@@ -4,7 +4,7 @@
 | --- | --- | --- |
 | ``protected-path`` | CI, ownership, git, hooks, editor, agents, builds | ignore rules, bots, wrappers |
 | ``secret`` | known values anywhere; credentials by their format | formats that ordinary text also has |
-| ``hidden-characters`` | bidirectional controls, zero-width, tags, in lines and names | |
+| ``hidden-characters`` | bidirectional controls, zero-width, tags, in lines and names | what prose has |
 | ``weakened-tests`` | tests deleted, skipped, emptied, loosened | what refactoring explains as well |
 | ``verifier-config`` | thresholds, strictness, ignore lists, commands, hooks | what moved or is asked for |
 | ``junk`` | caches, build output, backups, scratch files, programs | what the request names |
@@ -112,6 +112,7 @@ def _folders(change: Change, base: Base) -> frozenset[str]:
 
 def _safe(finding: Finding, policy: GatePolicy) -> Finding:
     path, detail = (visible(mask(text, policy.secrets)) for text in (finding.path, finding.detail))
+    detail = detail.encode("utf-8", "replace").decode()  # JSON has halves of characters, a log must not
     return finding.model_copy(update={"path": path, "detail": detail})
 
 

@@ -52,6 +52,12 @@ def test_a_version_of_thousands_of_digits_ends_no_gate(gates: Gates) -> None:
     assert [finding.gate for finding in gates(endless, one)] == ["dependency-downgrade"]
 
 
+def test_half_a_character_in_a_command_can_be_written_down(gates: Gates) -> None:
+    before, after = (b'{"scripts": {"test": "jest%s"}}\n' % more for more in (b"", b" \\ud800 || true"))
+    (finding,) = gates({"package.json": before}, {"package.json": after})
+    assert (finding.result, "jest ?" in finding.model_dump_json()) == ("block", True)
+
+
 def test_a_file_that_no_parser_reads_is_compared_by_its_lines(gates: Gates) -> None:
     before = {"setup.cfg": b"[coverage:report]\nfail_under = 90\n"}
     after = {"setup.cfg": b"[coverage:report]\nomit\n    src/a.py\n"}
