@@ -127,8 +127,8 @@ def _honest(line: str, at: int) -> bool:
     if character in "\u200c\u200d":
         joins_emoji = character == "\u200d" and _is_emoji(before) and _is_emoji(line[at + 1 : at + 2])
         return joins_emoji or _script(before) in _JOINING
-    if character == "\u034f":
-        return _script(before) in _JOINING
+    if character == "\u034f":  # it orders marks, or keeps them apart
+        return any(unicodedata.combining(c) for c in line[max(at - 1, 0) : at + 2])
     if character == "\u200b":
         return _script(before) in _UNSPACED
     if character == "\u180e":

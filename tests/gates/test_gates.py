@@ -397,6 +397,7 @@ def test_characters_in_their_honest_place_pass(gates: Gates, line: str) -> None:
         ("docs/privacy.de.html", "<p>Daten\u00adschutz</p>", ""),
         ("src/wait.py", 'FRAMES = "⠋⠙⠹\u2800"', ""),
         ("src/he.py", "NAME = '\u05d0\u05b7\u034f\u05b0'", ""),
+        ("src/strange.py", "ODD = 'T\u0321\u033a\u034fo'", ""),
     ],
 )
 def test_what_prose_has_on_purpose_blocks_in_code_alone(
