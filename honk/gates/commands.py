@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
+from honk.gates.testruns import RUNS, best, kind
+
 _KEYS = re.compile(
     r"(?:^|/)scripts/(?:[\w:.-]*(?:test|lint|check|type|tsc|verify|ci|validate|coverage)[\w:.-]*)$"
     r"|(?:^|/)(?:addopts|commands|commands_pre|test_command|entry|args)$|/tasks/[\w-]*(?:test|lint"
@@ -24,9 +26,16 @@ RUNNERS = re.compile(
     r"|run-[sp]|npm-run-all|concurrently)\b|\./\S+"
 )
 _SWALLOWS = re.compile(
-    r"\|\|\s*(?:true|:|exit\s+0|echo\b|\(?exit 0)|;\s*(?:true|exit\s+0)\s*$|\bset\s+\+e\b|&\s*$"
-    r"|\|\s*(?:tee|cat|head|tail)\b(?!.*pipefail)"
+    r"\|\|\s*(?:(?:(?:/usr)?/bin/)?true\b|:|exit\s+0|echo\b|printf\b|\(?exit 0)|;\s*(?:true|exit\s+0)\s*$"
+    r"|\|\|\s*[({]\s*(?:echo|printf|true|:)(?![\w-])[^)}]{0,500}|\bset\s+\+e\b|&\s*$"
+    r"|(?<!\|)\|\s*(?:tee|cat|head|tail|[ef]?grep|sed|awk|sort|uniq|wc|tr|cut|less|more)\b"
 )
+_COPIES = re.compile(r"(?:tee|cat|head|tail)$")
+_PIPEFAIL = re.compile(r"-[a-zA-Z]{0,10}o\s+pipefail\b")
+_FAILS = re.compile(r"\bexit\s+(?!0)\S|\b(?:return|false|kill)\b|\b\w{1,40}=")
+_SAYS = re.compile(r"(?:echo|printf|true|:|/bin/true|date)(?![\w/.-])")
+_ERREXIT = re.compile(r"\bset\s+-[a-zA-Z]{0,10}e|\bset\s+-o\s+errexit")
+_IF = re.compile(r"\bif\s+(?!!)([^\n;]{1,300});?\s{0,20}\bthen\b")
 _OF_NO_CHECK = re.compile(  # what may fail: it cleans up, or looks whether something is there
     r"(?:docker|podman)(?:[ -]compose)?\s+(?:-\S+\s+\S+\s+)*(?:stop|rm|kill|down|pull|logs|network|volume)\b"
     r"|(?:rm|kill|pkill|killall|mkdir|rmdir|umount|dropdb|createdb|command|which|type|kubectl|cat|tail|git)\s"
@@ -114,8 +123,32 @@ def _swallowed(text: str, before: str) -> dict[str, str]:
         line = line_at(text, match.start())
         begin = text.rfind("\n", 0, match.start()) + 1
         chain = [part.strip() for part in text[begin : match.start()].rpartition(";")[2].split("&&")]
-        if not match[0].startswith("||") or any(_is_check(part, before) for part in chain):
+        if match[0].startswith("|") and not match[0].startswith("||"):
+            hides = not _PIPEFAIL.search(text) and (
+                _COPIES.search(match[0]) is not None or any(kind(part) == RUNS for part in chain)
+            )
+        else:
+            hides = not match[0].startswith("||") or any(_is_check(part, before) for part in chain)
+        if hides and not _FAILS.search(match[0]):
             found.setdefault(match[0].strip(), line)
+    return found | _lost(text)
+
+
+def _lost(text: str) -> dict[str, str]:
+    """Where what a shell does after the tests gives the result in their place, each with its line."""
+    if _ERREXIT.search(text):
+        return {}
+    found: dict[str, str] = {}
+    for line in text.split("\n"):
+        parts = [part for part in map(str.strip, line.split(";")) if part]
+        last = len(parts)
+        while last and _SAYS.match(parts[last - 1]):
+            last -= 1
+        if 0 < last < len(parts) and best(parts[last - 1]) == RUNS and not _FAILS.search(parts[last - 1]):
+            found.setdefault(f"; {parts[last]}", line)
+    for match in _IF.finditer(text):
+        if kind(match[1]) == RUNS and not _FAILS.search(text[match.end() : match.end() + 1_000]):
+            found.setdefault("if", line_at(text, match.start()))
     return found
 
 

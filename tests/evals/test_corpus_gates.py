@@ -17,7 +17,7 @@ from honk.evals.gates import evaluate, rates
 
 CORPUS = resources.folder("corpus") / "gates"
 THIRD = ("third-tuning", "third-held-out", "third-after", "third-last")
-FOLDERS = ("audit", "audit-after", "dev", "fourth", "held-out", "second-author", *THIRD)
+FOLDERS = ("audit", "audit-after", "dev", "fourth", "held-out", "review", "second-author", *THIRD)
 SOFTENED_LIMIT = 0.1  # share of bad changes that should be blocked and are only flagged
 
 
