@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
+from typing import Literal
 
+from honk.gates.selecting import is_share, selects
 from honk.gates.testruns import RUNS, best, kind
+
+Found = tuple[Literal["block", "flag"], str]
 
 _KEYS = re.compile(
     r"(?:^|/)scripts/(?:[\w:.-]*(?:test|lint|check|type|tsc|verify|ci|validate|coverage)[\w:.-]*)$"
@@ -58,11 +62,11 @@ _LESS = re.compile(
     r"|--grep[= ]|--only-changed|--onlyChanged|-p\s+no:|--reruns"
 )
 _TOOL = re.compile(
-    r"\b(pytest|py\.test|jest|vitest|mocha|ava|cargo\s+test|cargo\s+nextest|go\s+test|rspec|phpunit|pest|bats)"
-    r"(?=\s|$)([^\n&;|>]*)"
+    r"\b(pytest|py\.test|jest|vitest|mocha|ava|cargo\s+test|cargo\s+nextest|go\s+test|rspec|phpunit|pest|bats"
+    r"|node\s+(?:-\S+\s+)*--test)(?=\s|$)([^\n&;|>]*)"
 )
 _FLAGS = re.compile(  # options that take no value after a space; of any other the next word is its value
-    r"-(?:[qvxslfr]+|r[A-Za-z]|race|cover|short|json)|--(?:verbose|quiet|ci|coverage|silent|runInBand|recursive|color"
+    r"-(?:[qvxslf]+|r[A-Za-z]|race|cover|short|json)|--(?:verbose|quiet|ci|coverage|silent|runInBand|recursive|color"
     r"|colors|no-cov|release|all|workspace|all-features|all-targets|locked|offline|frozen|exitfirst|testdox|parallel"
     r"|lib|bins|doc|tests|examples|no-fail-fast)$"
 )
@@ -86,27 +90,48 @@ def is_test_command(key: str) -> bool:
     return bool(_KEYS.search(key))
 
 
-def weaker_command(old: Sequence[str], new: Sequence[str], key: str = "") -> Iterator[str]:
-    """Why the command lines ``new`` find less than ``old``; nothing if they do not."""
-    before, after = "\n".join(old), "\n".join(new)
-    if not before.strip():
+def weaker_command(old: Sequence[str], new: Sequence[str], key: str = "") -> Iterator[Found]:
+    """Why the command lines ``new`` of a key find less than ``old``; nothing if they do not."""
+    before, after = _text(old, key), _text(new, key)
+    if not "".join(old).strip():
         return
-    if not after.strip():
-        yield f"{_short(before)} is gone"
+    if not "".join(new).strip():
+        yield "block", f"{_short(' '.join(old))} is gone"
         return
     for had, has in ((_swallowed(before, before), _swallowed(after, before)), (_less(before), _less(after))):
         for option, line in has.items():
             if option not in had:
-                yield f"{option} in: {_short(line)}"
+                yield "block", f"{option} in: {_short(line)}"
                 return
-    yield from _values(before, after)
+    yield from _selected(before, after, key)
+    options = key.endswith("addopts")
+    yield from (("block", why) for why in _values("\n".join(old), "\n".join(new)))
     had_runner, has_runner = RUNNERS.search(_unquoted(before)), RUNNERS.search(_unquoted(after))
     if had_runner and not has_runner:
-        yield f"runs nothing any more: {_short(after)}"
-    elif not key.endswith("addopts") and _ignored(new) and not _ignored(old):
-        yield f"its failure is ignored: {_short(after)}"
-    elif not key.endswith("addopts"):
-        yield from _runs_less(_parts(before), _parts(after), fewer_lines=len(new) < len(old))
+        yield "block", f"runs nothing any more: {_short(after)}"
+    elif not options and _ignored(new) and not _ignored(old):
+        yield "block", f"its failure is ignored: {_short(after)}"
+    else:
+        fewer = _runs_less(_parts(before), _parts(after), fewer_lines=len(new) < len(old) and not options)
+        yield from (("block", why) for why in fewer)
+
+
+def _text(lines: Sequence[str], key: str) -> str:
+    """The command lines; of a list of options with the command that they are for."""
+    return f"pytest {' '.join(lines)}" if key.endswith("addopts") else "\n".join(lines)
+
+
+def _selected(before: str, after: str, key: str) -> Iterator[Found]:
+    """Options by which not all tests run. Where some were selected before, it may be the same ones by other
+    words; what has a name of its own may be there for them."""
+    had, has = selects(before), selects(after)
+    named = set(re.split(r"\W+", key.rpartition("/")[2]))
+    for option, value in has.items():
+        if had.get(option) == value:
+            continue
+        doubtful = had or is_share(option) or named.intersection(re.split(r"\W+", value) if value else ())
+        yield ("flag" if doubtful else "block"), f"runs a part of the tests: {option} {value}"
+        return
 
 
 def _less(text: str) -> dict[str, str]:
@@ -241,7 +266,7 @@ def does_nothing(old: Sequence[str], new: Sequence[str]) -> bool:
 def fewer_by_default(options: Sequence[str]) -> str:
     """The first option of a new list of default options that makes the runner find less."""
     match = _LESS.search("\n".join(options))
-    return match[0].strip() if match else ""
+    return match[0].strip() if match else next(iter(selects(_text(options, "addopts"))), "")
 
 
 def _parts(text: str) -> list[str]:

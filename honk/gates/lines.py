@@ -5,14 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from typing import Literal
 
 from honk.gates.collect import words
-from honk.gates.commands import does_nothing, weaker_command
+from honk.gates.commands import Found, does_nothing, weaker_command
 from honk.gates.hooks import weak_hooks
 from honk.gates.skips import RERUNS
-
-Found = tuple[Literal["block", "flag"], str]
 
 _SWITCHES = re.compile(
     r"<(?:testFailureIgnore|skipTests|skipITs|maven\.test\.skip|maven\.test\.failure\.ignore"
@@ -126,7 +123,7 @@ def lowered_lines(path: str, old: bytes | None, new: bytes | None) -> Iterator[F
         yield from _unstrict(added, removed)
         return
     if _SCRIPT.search(path):
-        yield from (("block", why) for why in weaker_command(before, after))
+        yield from weaker_command(before, after)
         return
     if _PROGRAM.search(path):
         yield from _program(before, after)
@@ -154,7 +151,7 @@ def _program(before: Sequence[str], after: Sequence[str]) -> Iterator[Found]:
         [" ".join(re.findall(r"[\"']([^\"']*)[\"']", run)) for run in _RUN.findall(text)]
         for text in (old, new)
     )
-    yield from (("block", why) for why in weaker_command(had, has))
+    yield from weaker_command(had, has)
 
 
 def _fresh(path: str, lines: Sequence[str]) -> Iterator[Found]:
@@ -272,8 +269,8 @@ def _make(before: Sequence[str], after: Sequence[str]) -> Iterator[Found]:
             yield "block", f"the target {name} is gone"
             continue
         now_needs, now_recipe = new[name]
-        for why in weaker_command(recipe, now_recipe) if recipe or now_recipe else ():
-            yield "block", f"{name}: {why}"
+        for result, why in weaker_command(recipe, now_recipe) if recipe or now_recipe else ():
+            yield result, f"{name}: {why}"
         lost = [
             need
             for need in needs

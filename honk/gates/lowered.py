@@ -13,11 +13,18 @@ from typing import Literal
 
 from honk.core.types import Finding
 from honk.gates.collect import words
-from honk.gates.commands import does_nothing, fewer_by_default, is_test_command, split_off, weaker_command
+from honk.gates.commands import (
+    Found,
+    does_nothing,
+    fewer_by_default,
+    is_test_command,
+    split_off,
+    weaker_command,
+)
 from honk.gates.content import MAX_BYTES, Content
 from honk.gates.elsewhere import Elsewhere, entries, of_others, said
 from honk.gates.fresh import Base, introduced, is_fresh, replaced
-from honk.gates.lines import Found, lowered_lines, narrowed
+from honk.gates.lines import lowered_lines, narrowed
 from honk.gates.narrower import narrower
 from honk.gates.paths import is_test
 from honk.gates.request import NOTHING, Asked
@@ -246,7 +253,7 @@ def _key(
     key: str, old: tuple[str, ...], new: tuple[str, ...], fresh: Sequence[str], path: str
 ) -> Iterator[Found]:
     if is_test_command(key):
-        yield from (("block", f"{key}: {why}") for why in weaker_command(old, new, key))
+        yield from ((result, f"{key}: {why}") for result, why in weaker_command(old, new, key))
     elif _BUILDS.search(key) and does_nothing(old, new):
         yield "block", f"{key} builds nothing any more"
     elif _IGNORES.search(key):

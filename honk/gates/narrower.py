@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from honk.gates.lines import Found
+from honk.gates.commands import Found
 from honk.gates.paths import is_test
 
 if TYPE_CHECKING:

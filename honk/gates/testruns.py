@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 RUNS, SEEMS, MAY, NOT = 3, 2, 1, 0
 """It runs tests; its name says so; what it starts may; it is something else."""
@@ -48,7 +49,7 @@ _LAUNCHERS = (
 _PASSED_ON = _names("run run-script exec workspaces workspace foreach affected run-many script")
 _OF_PACKAGES = re.compile(
     r"(?:i|ci|install|add|remove|rm|uninstall|update|upgrade|audit|version|publish|pack|link|init|ls|list|why|view|info"
-    r"|config|cache|login|outdated|dedupe|prune|dump-autoload|require|validate)$"
+    r"|config|cache|login|outdated|dedupe|prune|dump-autoload|require)$"
 )
 _IDLE = re.compile(r"(?:install|install-deps|open|verify|cache|info|show-report|show-trace|codegen)$")
 _TEST = re.compile(
@@ -71,17 +72,34 @@ _LESS = re.compile(
 _SCRIPT = re.compile(r"[./$]|.*\.(?:sh|bash|py|[cm]?[jt]s|rb|php|pl|ps1|bat|cmd)$")
 _VARIABLE = re.compile(r"\$[({](\w+)[)}]")
 _BETWEEN = re.compile(r"&&|\|\||[;|&\n]")
-_DEPTH = 4  # of scripts that call each other
+_CALLS = _PACKAGES | _names("npm-run-all npm-run-all2 run-s run-p concurrently")
+_ELSEWHERE = re.compile(  # another package's script
+    r"(?:-ws?|--workspaces?|-r|--recursive|--filter|--prefix|-C|--cwd|workspaces?|foreach)(?:=|$)"
+)
 
 
-def best(text: str, scripts: Scripts | None = None, depth: int = _DEPTH) -> int:
+def best(text: str, scripts: Scripts = MappingProxyType({})) -> int:
     """The most that one of the commands of ``text`` is: RUNS, SEEMS, MAY or NOT. A script of ``scripts``
     that one of them calls by its name is what it runs itself."""
-    parts = dict.fromkeys(_BETWEEN.split(text))
-    return max((kind(part, scripts or {}, depth) for part in parts), default=NOT)
+    left, seen, most = [text], set[str](), NOT
+    while left:
+        for part in dict.fromkeys(_BETWEEN.split(left.pop())):
+            called = _called(part, scripts)
+            left += ["\n".join(scripts[name]) for name in called - seen]
+            seen |= called
+            most = most if called else max(most, kind(part))
+    return most
 
 
-def kind(part: str, scripts: Scripts | None = None, depth: int = _DEPTH) -> int:
+def _called(part: str, scripts: Scripts) -> set[str]:
+    """The scripts of the same package that a command runs."""
+    words = part.split()
+    if not words or _name(words[0]) not in _CALLS or any(map(_ELSEWHERE.match, words)):
+        return set()
+    return {name for word in words[1:] if (name := word.strip("\"'").removeprefix("npm:")) in scripts}
+
+
+def kind(part: str) -> int:
     """What a single command is: RUNS, SEEMS, MAY or NOT."""
     words = [word.strip("\"'(){}`@") for word in _VARIABLE.sub(lambda m: m[1].lower(), part).split()]
     words = [word for word in words if word]
@@ -92,7 +110,7 @@ def kind(part: str, scripts: Scripts | None = None, depth: int = _DEPTH) -> int:
         return NOT
     tool, goals = _name(words[0]), [word for word in words[1:] if not word.startswith("-")]
     if tool in _LAUNCHERS:
-        return _launched(tool, goals, scripts or {}, depth)
+        return _launched(tool, goals)
     if tool in _OTHER and not (led and tool == "test"):
         return NOT
     if _TOOLS.intersection(map(_name, words)):
@@ -124,16 +142,14 @@ def _name(word: str) -> str:
     return re.sub(r"\.(?:[cm]?js|exe|cmd|bat|phar)$", "", base) if not base.startswith("-") else ""
 
 
-def _launched(tool: str, goals: Sequence[str], scripts: Scripts, depth: int) -> int:
+def _launched(tool: str, goals: Sequence[str]) -> int:
     if tool in _PACKAGES and (not goals or _OF_PACKAGES.match(goals[0])):
         return NOT
     if tool in _STRICT:
         return _strict(goals)
     if not goals:
         return SEEMS if tool == "rake" else MAY
-    return max(
-        _goal(tool, goal, scripts, depth) for goal in goals if goal not in _PASSED_ON or len(goals) == 1
-    )
+    return max(_goal(tool, goal) for goal in goals if goal not in _PASSED_ON or len(goals) == 1)
 
 
 def _strict(goals: Sequence[str]) -> int:
@@ -149,10 +165,7 @@ def _strict(goals: Sequence[str]) -> int:
     return MAY if first[:1] and first[0] in ("run", "make", "hack", "xtask", "task") else NOT
 
 
-def _goal(tool: str, goal: str, scripts: Scripts, depth: int) -> int:
-    called = goal.removeprefix("npm:")
-    if tool in _PACKAGES and called in scripts and depth:
-        return best("\n".join(scripts[called]), scripts, depth - 1)
+def _goal(tool: str, goal: str) -> int:
     own = _OWN_WORDS.get(re.sub(r"w$", "", tool))
     if _TEST.search(goal) or _name(goal) in _TOOLS or (own and own.match(goal)):
         return RUNS

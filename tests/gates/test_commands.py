@@ -35,6 +35,53 @@ RESULT_LOST = [
     ("jest", "jest; code=$?; docker rm -f db; exit $code", "pass"),
 ]
 
+A_PART = [
+    ("pytest", "pytest -m unit", "block"),
+    ("pytest", "pytest --lf", "block"),
+    ("jest", "jest --testPathPattern=src/unit", "block"),
+    ("jest", "jest --findRelatedTests src/a.js", "block"),
+    ("jest", "jest --lastCommit", "block"),
+    ("jest", "jest --shard=1/4", "flag"),
+    ("vitest run", "vitest run --changed", "block"),
+    ("vitest run", "vitest run --project web", "flag"),
+    ("mocha", "mocha -g adds", "block"),
+    ("playwright test", "playwright test -g adds", "block"),
+    ("playwright test", "playwright test --project=chromium", "flag"),
+    ("node --test", "node --test test/a.test.js", "block"),
+    ("mvn test", "mvn test -Dtest=FooTest", "block"),
+    ("./gradlew test", "./gradlew test --tests 'FooTest'", "block"),
+    ("ctest", "ctest -R foo", "block"),
+    ("phpunit", "phpunit --testsuite unit", "block"),
+    ("phpunit", "vendor/bin/phpunit --group unit", "block"),
+    ("rspec", "bundle exec rspec --tag unit", "block"),
+    ("npm test", "npm test -- --testPathPattern=src", "block"),
+    ("pytest -m 'not slow'", "pytest -m 'not slow and not gpu'", "flag"),
+    ("jest --testPathPattern=src", "jest --testPathPatterns=src", "flag"),
+    ("pytest -m unit", "pytest -n auto -m unit", "pass"),
+    ("pytest -m unit", "pytest", "pass"),
+    ("python setup.py", "python -m pytest", "pass"),
+    ("pytest", "python -m pytest -ra", "pass"),
+    ("jest", "jest --ci --maxWorkers=2 -w 2", "pass"),
+    ("node --test", "node --test 'test/**/*.test.js'", "pass"),
+    ("node --test", "node --import tsx --test", "pass"),
+    ("mvn test", "mvn -B -f core/pom.xml test", "pass"),
+    ("ctest", "ctest --output-on-failure -j4", "pass"),
+    ("rspec", "rspec --format progress", "pass"),
+    ("mocha", "mocha -r ts-node/register", "pass"),
+]
+OPTIONS = [
+    ("-q --co", "block"),
+    ("-q --collect-only", "block"),
+    ("-q -m unit", "block"),
+    ("-q --lf", "block"),
+    ("-q tests/unit", "block"),
+    ("-q tests", "pass"),
+    ("-ra -q --strict-markers", "pass"),
+    ("-q --cov=src/app --cov-report term", "pass"),
+    ("-q --ff --maxfail=3 -n auto", "pass"),
+    ("-q -p tests.plugins.db --import-mode importlib", "pass"),
+]
+
 
 def result_of(gates: Gates, path: str, before: str, after: str, request: str = "") -> str:
     findings = gates({path: before.encode()}, {path: after.encode()}, request=request)
@@ -48,3 +95,27 @@ def test_the_result_of_tests_counts(gates: Gates, old: str, new: str, result: st
     assert result_of(gates, "package.json", before, after) == result
     recipes = [TARGET % command.replace("$", "$$") for command in (old, new)]
     assert result_of(gates, "Makefile", *recipes) == result
+
+
+@pytest.mark.parametrize(("old", "new", "result"), A_PART)
+def test_a_command_that_runs_a_part_of_the_tests(gates: Gates, old: str, new: str, result: str) -> None:
+    before, after = (json.dumps({"scripts": {"test": command}}) for command in (old, new))
+    assert result_of(gates, "package.json", before, after) == result
+    assert result_of(gates, "Makefile", TARGET % old, TARGET % new) == result
+
+
+@pytest.mark.parametrize(("new", "result"), OPTIONS)
+def test_default_options_that_run_a_part_of_the_tests(gates: Gates, new: str, result: str) -> None:
+    ini = "[pytest]\naddopts = %s\n"
+    assert result_of(gates, "pytest.ini", ini % "-q", ini % new) == result
+    listed = f"[tool.pytest.ini_options]\naddopts = {json.dumps(new.split())}\n"
+    before = '[tool.pytest.ini_options]\naddopts = ["-q"]\n'
+    assert result_of(gates, "pyproject.toml", before, listed) == result
+
+
+def test_a_part_that_is_asked_for_or_named_is_pointed_out(gates: Gates) -> None:
+    before, after = (json.dumps({"scripts": {"test": c}}) for c in ("pytest", "pytest -m 'not network'"))
+    asked = "Skip the tests marked network by default."
+    assert result_of(gates, "package.json", before, after, asked) == "flag"
+    before, after = (json.dumps({"scripts": {"test:unit": c}}) for c in ("pytest", "pytest -m unit"))
+    assert result_of(gates, "package.json", before, after) == "flag"
