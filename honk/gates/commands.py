@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 from honk.gates.selecting import is_share, selects
-from honk.gates.testruns import RUNS, best, kind
+from honk.gates.testruns import MAY, NO_SCRIPTS, RUNS, Scripts, best, kind
 
 Found = tuple[Literal["block", "flag"], str]
 
@@ -90,8 +90,11 @@ def is_test_command(key: str) -> bool:
     return bool(_KEYS.search(key))
 
 
-def weaker_command(old: Sequence[str], new: Sequence[str], key: str = "") -> Iterator[Found]:
-    """Why the command lines ``new`` of a key find less than ``old``; nothing if they do not."""
+def weaker_command(
+    old: Sequence[str], new: Sequence[str], key: str = "", scripts: Scripts = NO_SCRIPTS
+) -> Iterator[Found]:
+    """Why the command lines ``new`` of a key find less than ``old``; nothing if they do not. ``scripts``
+    are those that they may call by name."""
     before, after = _text(old, key), _text(new, key)
     if not "".join(old).strip():
         return
@@ -109,6 +112,9 @@ def weaker_command(old: Sequence[str], new: Sequence[str], key: str = "") -> Ite
     had_runner, has_runner = RUNNERS.search(_unquoted(before)), RUNNERS.search(_unquoted(after))
     if had_runner and not has_runner:
         yield "block", f"runs nothing any more: {_short(after)}"
+    elif best(before) == RUNS and (runs := best(after, scripts)) <= MAY:
+        # What a script does that is called now, nobody can tell from here.
+        yield ("flag" if runs == MAY else "block"), f"runs no tests any more: {_short(after)}"
     elif not options and _ignored(new) and not _ignored(old):
         yield "block", f"its failure is ignored: {_short(after)}"
     else:
@@ -197,7 +203,13 @@ def _runs_less(old: Sequence[str], new: Sequence[str], fewer_lines: bool) -> Ite
     fresh = [part for part in new if part not in old]
     if all_of := next((part for part in fresh if _ALL_OF.match(part)), ""):
         named = [name.removeprefix("npm:") for name in re.findall(r"[\w:*.-]+", all_of)]
-        missing = [part for part in gone if not _is_named(part, named)]
+        runs_tests = kind(all_of) == RUNS  # by scripts that had no name before
+        missing = [
+            part
+            for part in gone
+            if not _is_named(part, named)
+            and not (runs_tests and kind(part) == RUNS and not _SCRIPT_OF.search(part))
+        ]
         yield from (f"no longer runs: {_short(part)}" for part in missing[:1])
         return
     changed = zip(gone, fresh, strict=False)

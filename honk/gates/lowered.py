@@ -29,6 +29,8 @@ from honk.gates.narrower import narrower
 from honk.gates.paths import is_test
 from honk.gates.request import NOTHING, Asked
 from honk.gates.settings import Flat, flatten
+from honk.gates.severity import severity
+from honk.gates.testruns import Scripts
 
 GATE = "verifier-config"
 _SHOWN = 100
@@ -125,10 +127,6 @@ _NEVER_COVERED = re.compile(
     r"pragma:|^(?:if|elif)\s+(?:0|False|typing|TYPE_CHECKING|__name__|self\.debug|settings\.DEBUG|MYPY)\b"
     r"|NotImplemented|AssertionError|assert_never|abstractmethod|overload|__repr__|__str__|Protocol|^\W*\.\W*$"
 )
-_RANK = (  # from lax to strict
-    "off", "none", "false", "0", "allow", "ignore", "info", "information", "hint", "1", "warn", "warning",
-    "warnings", "basic", "standard", "2", "deny", "error", "forbid", "true", "strict", "all", "recommended",
-)  # fmt: skip
 _SEVERITY = re.compile(
     r"rules?/|report[A-Z]\w+$|typeCheckingMode|(?:^|/)lints/|severity|/Enabled$",
     re.I,
@@ -211,6 +209,7 @@ def _compare(
     elsewhere: Elsewhere,
 ) -> Iterator[Found]:
     path = content.file.path
+    scripts = {key[8:]: values for key, values in after.items() if key.startswith("scripts/")}
     harmless = (*added, *_selected(after, _selected(before)))
     for key in dict.fromkeys((*before, *after)):
         if _MIXED.search(path) and not _TOOLS.search(key):
@@ -226,7 +225,9 @@ def _compare(
         moved = moved or (elsewhere.versions and _ENVIRONMENTS.search(key) is not None)
         if key.endswith("addopts") and not old and (less := fewer_by_default(new)):
             yield ("flag" if words(less) <= elsewhere.lost else "block"), f"{key}: {less} is new"
-        for result, detail in list(_key(key, old, new, harmless, path)) or _selection(key, old, new, after):
+        for result, detail in list(_key(key, old, new, harmless, path, scripts)) or _selection(
+            key, old, new, after
+        ):
             moved = moved or (not after and key.endswith("extends") and any(map(is_config, added)))
             yield ("flag" if moved else result), detail
     if path.endswith(".pre-commit-config.yaml"):
@@ -250,10 +251,10 @@ def _is_maximum(key: str, path: str) -> bool:
 
 
 def _key(
-    key: str, old: tuple[str, ...], new: tuple[str, ...], fresh: Sequence[str], path: str
+    key: str, old: tuple[str, ...], new: tuple[str, ...], fresh: Sequence[str], path: str, scripts: Scripts
 ) -> Iterator[Found]:
     if is_test_command(key):
-        yield from ((result, f"{key}: {why}") for result, why in weaker_command(old, new, key))
+        yield from ((result, f"{key}: {why}") for result, why in weaker_command(old, new, key, scripts))
     elif _BUILDS.search(key) and does_nothing(old, new):
         yield "block", f"{key} builds nothing any more"
     elif _IGNORES.search(key):
@@ -268,14 +269,7 @@ def _key(
     elif _LAX.search(key) and _is_true(new) and not _is_true(old):
         yield ("flag" if _UNTYPED.search(key) else "block"), f"{key} is on now"
     elif _SEVERITY.search(key):
-        yield from _severity(key, old, new)
-
-
-def _severity(key: str, old: tuple[str, ...], new: tuple[str, ...]) -> Iterator[Found]:
-    if old and new and _rank(new) < _rank(old):
-        yield "block", f"{key} goes from {old[0]} to {new[0]}"
-    elif not old and new and _rank(new) in range(6):
-        yield "block", f"{key} is {new[0]} now"
+        yield from severity(key, old, new)
 
 
 def _is_implied(key: str, after: Flat) -> bool:
@@ -379,11 +373,6 @@ def _number(values: tuple[str, ...]) -> float | None:
 
 def _is_true(values: tuple[str, ...]) -> bool:
     return bool(values) and values[0].strip().lower() in ("true", "1", "yes", "on", "error")
-
-
-def _rank(values: tuple[str, ...]) -> int:
-    word = values[0].strip().lower() if values else ""
-    return _RANK.index(word) if word in _RANK else len(_RANK)
 
 
 def _hooks(before: Flat, after: Flat) -> Iterator[Found]:

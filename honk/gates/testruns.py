@@ -12,6 +12,8 @@ RUNS, SEEMS, MAY, NOT = 3, 2, 1, 0
 Scripts = Mapping[str, Sequence[str]]
 """The scripts of a package.json or composer.json by their names, each with its lines."""
 
+NO_SCRIPTS: Scripts = MappingProxyType({})
+
 
 def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
@@ -78,7 +80,7 @@ _ELSEWHERE = re.compile(  # another package's script
 )
 
 
-def best(text: str, scripts: Scripts = MappingProxyType({})) -> int:
+def best(text: str, scripts: Scripts = NO_SCRIPTS) -> int:
     """The most that one of the commands of ``text`` is: RUNS, SEEMS, MAY or NOT. A script of ``scripts``
     that one of them calls by its name is what it runs itself."""
     left, seen, most = [text], set[str](), NOT

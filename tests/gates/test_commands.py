@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from honk.gates.testruns import NOT, best
 from tests.gates.conftest import Gates, strongest
 
 GATE = "verifier-config"
@@ -82,6 +83,44 @@ OPTIONS = [
     ("-q -p tests.plugins.db --import-mode importlib", "pass"),
 ]
 
+NO_TESTS = [
+    ("jest", "eslint .", "block"),
+    ("jest", "eslint src tests", "block"),
+    ("jest", "npm run build", "block"),
+    ("jest", "tsc --noEmit", "block"),
+    ("jest", "npm --version", "block"),
+    ("jest && eslint .", "eslint . && eslint .", "block"),
+    ("go test ./...", "go build ./...", "block"),
+    ("go test ./...", "go build ./test/...", "block"),
+    ("cargo test", "cargo check --tests", "block"),
+    ("mvn verify", "mvn compile", "block"),
+    ("./gradlew check", "./gradlew assemble", "block"),
+    ("npm test", "npm run build", "block"),
+    ("playwright test", "playwright install", "block"),
+    ("jest", "./build.sh", "flag"),
+    ("jest", "make", "flag"),
+    ("jest", "npm run test:unit && npm run test:e2e", "pass"),
+    ("jest", "run-s test:*", "pass"),
+    ("jest", "./run-tests.sh", "pass"),
+    ("jest", "npm run lint && vitest run", "pass"),
+    ("jest", "node --test", "pass"),
+    ("jest", "yarn workspaces foreach run test", "pass"),
+    ("jest", "turbo run test", "pass"),
+    ("npm test", "yarn jest", "pass"),
+    ("pytest", "tox", "pass"),
+    ("pytest", "uv run pytest", "pass"),
+    ("pytest", "docker compose run --rm app pytest", "pass"),
+    ("pytest", "hatch test", "pass"),
+    ("mvn test", "mvn verify", "pass"),
+    ("mvn test", "./mvnw -B clean install", "pass"),
+    ("mvn test", "./gradlew build", "pass"),
+    ("go test ./...", "gotestsum ./...", "pass"),
+    ("go test ./...", "make unit", "pass"),
+    ("cargo test", "cargo nextest run", "pass"),
+    ("rspec", "bundle exec rake", "pass"),
+    ("eslint .", "biome check .", "pass"),
+]
+
 
 def result_of(gates: Gates, path: str, before: str, after: str, request: str = "") -> str:
     findings = gates({path: before.encode()}, {path: after.encode()}, request=request)
@@ -119,3 +158,40 @@ def test_a_part_that_is_asked_for_or_named_is_pointed_out(gates: Gates) -> None:
     assert result_of(gates, "package.json", before, after, asked) == "flag"
     before, after = (json.dumps({"scripts": {"test:unit": c}}) for c in ("pytest", "pytest -m unit"))
     assert result_of(gates, "package.json", before, after) == "flag"
+
+
+@pytest.mark.parametrize(("old", "new", "result"), NO_TESTS)
+def test_what_runs_in_the_place_of_tests(gates: Gates, old: str, new: str, result: str) -> None:
+    before, after = (json.dumps({"scripts": {"test": command}}) for command in (old, new))
+    assert result_of(gates, "package.json", before, after) == result
+    assert result_of(gates, "Makefile", TARGET % old, TARGET % new) == result
+    tox = "[testenv]\ncommands = %s\n"
+    assert result_of(gates, "tox.ini", tox % old, tox % new) == result
+
+
+def test_another_manager_of_packages_runs_the_same_script(gates: Gates) -> None:
+    assert result_of(gates, "Makefile", TARGET % "npm test", TARGET % "pnpm test") == "pass"
+
+
+@pytest.mark.parametrize(
+    ("scripts", "result"),
+    [
+        ({"test": "npm run ut", "ut": "jest"}, "pass"),
+        ({"test": "npm run ut", "ut": "npm run ut2", "ut2": "jest"}, "pass"),
+        ({"test": "npm run build", "build": "tsc && jest"}, "pass"),
+        ({"test": "npm run ut", "ut": "tsc"}, "block"),
+        ({"test": "npm run test:unit", "test:unit": "echo ok"}, "block"),
+        ({"test": "npm run test"}, "block"),
+        ({"test": "npm run ut"}, "flag"),
+        ({"test": "npm run test --workspaces"}, "pass"),
+    ],
+)
+def test_a_script_of_the_same_file_is_followed(gates: Gates, scripts: dict[str, str], result: str) -> None:
+    before, after = (json.dumps({"scripts": s}) for s in ({"test": "jest"}, scripts))
+    assert result_of(gates, "package.json", before, after) == result
+
+
+def test_scripts_that_all_call_each_other_keep_no_gate_busy() -> None:
+    call = " && ".join(f"npm run s{number}" for number in range(300))
+    scripts = {f"s{number}": [call] for number in range(300)}
+    assert best(call, scripts) == NOT
