@@ -28,6 +28,7 @@ from honk.gates.lines import lowered_lines, narrowed
 from honk.gates.narrower import narrower
 from honk.gates.paths import is_test
 from honk.gates.request import NOTHING, Asked
+from honk.gates.selection import selection
 from honk.gates.settings import Flat, flatten
 from honk.gates.severity import severity
 from honk.gates.testruns import Scripts
@@ -171,9 +172,10 @@ def lowered(
         path = content.file.path
         elsewhere = Elsewhere(came, went, removed, request.exempts, request.versions)
         if before is None or after is None:
-            found = _lines(content, elsewhere)
+            chosen = selection(path, content.old, content.new, base.files)
+            found = (*_lines(content, elsewhere), *chosen)
         else:
-            found = _compare(content, before, after, added, base.files, elsewhere)
+            found = tuple(_compare(content, before, after, added, base.files, elsewhere))
         for result, detail in dict.fromkeys(found):
             yield _finding(path, "flag" if is_fresh(fresh, path, detail) else result, detail)
     for path, detail in replaced(configs, added, base):

@@ -18,6 +18,7 @@ _SECONDS = 2.0  # for the patterns of one key on all paths; ordinary ones take a
 _PYTEST = re.compile(r"(?:^|/)python_(files|functions|classes)$")
 _DEFAULTS = {"files": ("test_*.py", "*_test.py"), "functions": ("test",), "classes": ("Test",)}
 _MATCHES = re.compile(r"(?:^|/)(testMatch|testRegex)$")
+_BY_NAME = re.compile(r"(?:^|/)(?:f?grep|invert|[gfi])$")
 _SETUP = re.compile(r"(?:^|/)(?:setupFiles\w*|testRunner|runner|globalSetup|moduleNameMapper/.*)$")
 # On unless they say otherwise: what Cargo.toml runs as a test, golangci-lint's reading of tests.
 _UNTESTED = re.compile(
@@ -25,7 +26,7 @@ _UNTESTED = re.compile(
     r"|^package/autotests$|^run/tests$"
 )
 _RUNS = re.compile(r"^target/.*/runner$|^build/rustc(?:-workspace)?-wrapper$|^alias/(?:test|clippy|check)$")
-_SCRIPT_TEST = re.compile(r"(?:\.(?:test|spec)\.|(?:^|/)__tests__/.*\.)[cm]?[jt]sx?$")
+SCRIPT_TEST = re.compile(r"(?:\.(?:test|spec)\.|(?:^|/)__tests__/.*\.)[cm]?[jt]sx?$")
 _GLOB = re.compile(r"\*\*/|\*\*|\*|\?(?=\()|[+@](?=\()|[?(){},|]|\[[^\]]{0,200}\]|<rootDir>/?|.", re.S)
 _AS_REGEX = {
     "**/": "(?:.*/)?",
@@ -50,6 +51,8 @@ def narrower(
         yield from _jest(key, match[1] == "testRegex", old, new, _below(path, files))
     elif script and _SETUP.search(key) and key.startswith("jest") and new:
         yield "flag", f"{key} is {', '.join(new)} now"
+    elif _BY_NAME.search(key) and new and (".mocharc" in path or key.startswith("mocha/")):
+        yield ("flag" if old else "block"), f"{key} is {' '.join(new)} now: not all tests run"
     elif _UNTESTED.search(key) and new == ("false",):
         yield "block", f"{key} is off now"
     elif ".cargo/" in path and _RUNS.search(key) and new:
@@ -85,16 +88,24 @@ def _is_found(file: str, patterns: Sequence[str]) -> bool:
 def _jest(
     key: str, is_regex: bool, old: Sequence[str], new: Sequence[str], files: Sequence[str]
 ) -> Iterator[Found]:
-    usual = [file for file in files if _SCRIPT_TEST.search(file) and is_test(file)]
-    was, now = (_patterns(side, is_regex) for side in (old, new))
-    end = time.monotonic() + _SECONDS
+    usual = [file for file in files if SCRIPT_TEST.search(file) and is_test(file)]
     try:
-        lost = next((f for f in usual if (not old or _is_in(f, was, end)) and not _is_in(f, now, end)), None)
+        lost = next(unfound(usual, (new, is_regex), (old, is_regex) if old else None), None)
     except TimeoutError:
         yield "block", f"{key} takes too long to be compared"
         return
     if lost:
         yield "block", f"{key}: {lost} is not looked at any more"
+
+
+def unfound(
+    files: Iterable[str], new: tuple[Sequence[str], bool], old: tuple[Sequence[str], bool] | None = None
+) -> Iterator[str]:
+    """The files that the patterns ``new`` do not find, of those that ``old`` did, or of all. With each list,
+    whether its patterns are regular expressions. Raises TimeoutError where they take too long."""
+    now, was = _patterns(*new), _patterns(*old) if old else []
+    end = time.monotonic() + _SECONDS
+    return (f for f in files if (old is None or _is_in(f, was, end)) and not _is_in(f, now, end))
 
 
 def _is_in(file: str, patterns: Sequence[regex.Pattern[str]], end: float) -> bool:
