@@ -39,6 +39,7 @@ _PIPEFAIL = re.compile(r"-[a-zA-Z]{0,10}o\s+pipefail\b")
 _FAILS = re.compile(r"\bexit\s+(?!0)\S|\b(?:return|false|kill)\b|\b\w{1,40}=")
 _SAYS = re.compile(r"(?:echo|printf|true|:|/bin/true|date)(?![\w/.-])")
 _ERREXIT = re.compile(r"\bset\s+-[a-zA-Z]{0,10}e|\bset\s+-o\s+errexit")
+_LONGEST = 500  # characters of a line that are looked at before and after a place
 _IF = re.compile(r"\bif\s+(?!!)([^\n;]{1,300});?\s{0,20}\bthen\b")
 _OF_NO_CHECK = re.compile(  # what may fail: it cleans up, or looks whether something is there
     r"(?:docker|podman)(?:[ -]compose)?\s+(?:-\S+\s+\S+\s+)*(?:stop|rm|kill|down|pull|logs|network|volume)\b"
@@ -152,7 +153,7 @@ def _swallowed(text: str, before: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for match in _SWALLOWS.finditer(text):
         line = line_at(text, match.start())
-        begin = text.rfind("\n", 0, match.start()) + 1
+        begin = max(text.rfind("\n", 0, match.start()) + 1, match.start() - _LONGEST)
         chain = [part.strip() for part in text[begin : match.start()].rpartition(";")[2].split("&&")]
         if match[0].startswith("|") and not match[0].startswith("||"):
             hides = not _PIPEFAIL.search(text) and (
@@ -179,7 +180,8 @@ def _lost(text: str) -> dict[str, str]:
             found.setdefault(f"; {parts[last]}", line)
     for match in _IF.finditer(text):
         if kind(match[1]) == RUNS and not _FAILS.search(text[match.end() : match.end() + 1_000]):
-            found.setdefault("if", line_at(text, match.start()))
+            found["if"] = line_at(text, match.start())
+            break
     return found
 
 
@@ -320,8 +322,8 @@ def _strict(text: str) -> set[str]:
 
 def line_at(text: str, at: int) -> str:
     """The line that has the character at ``at``, without the spaces that are for its layout."""
-    start = text.rfind("\n", 0, at) + 1
-    return " ".join(text[start:].partition("\n")[0].split())
+    start = max(text.rfind("\n", 0, at) + 1, at - _LONGEST)
+    return " ".join(text[start : at + _LONGEST].partition("\n")[0].split())
 
 
 def _short(text: str) -> str:

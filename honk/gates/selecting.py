@@ -64,7 +64,7 @@ def selects(text: str) -> dict[str, str]:
         for at, word in enumerate(words):
             name, equals, value = word.partition("=")
             if name in known:
-                following = takewhile(lambda word: word[:1] != "-", words[at + 1 :][:_LONGEST])
+                following = takewhile(lambda word: word[:1] != "-", words[at + 1 : at + 1 + _LONGEST])
                 found[name] = value if equals else " ".join(following)
             elif word[:1] != "-":
                 known |= _OF.get(_ENDING.sub("", word.rpartition("/")[2]), frozenset())

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from honk.gates.commands import weaker_command
 from honk.gates.testruns import NOT, best
 from tests.gates.conftest import Gates, strongest
 
@@ -195,3 +196,10 @@ def test_scripts_that_all_call_each_other_keep_no_gate_busy() -> None:
     call = " && ".join(f"npm run s{number}" for number in range(300))
     scripts = {f"s{number}": [call] for number in range(300)}
     assert best(call, scripts) == NOT
+
+
+@pytest.mark.parametrize(
+    "piece", ["if jest;then ", "|| true ", "jest | cat ", "; echo a", "node -x ", "pytest -m "]
+)
+def test_what_a_command_repeats_keeps_no_gate_busy(piece: str) -> None:
+    assert list(weaker_command(["jest"], [piece * (400_000 // len(piece)) + "x"]))
