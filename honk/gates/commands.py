@@ -151,12 +151,13 @@ def _swallowed(text: str, before: str) -> dict[str, str]:
     the text ``before`` stands there."""
     text = text.replace("\\\n", " ")
     found: dict[str, str] = {}
+    fails_in_pipes = _PIPEFAIL.search(text) is not None
     for match in _SWALLOWS.finditer(text):
         line = line_at(text, match.start())
         begin = max(text.rfind("\n", 0, match.start()) + 1, match.start() - _LONGEST)
         chain = [part.strip() for part in text[begin : match.start()].rpartition(";")[2].split("&&")]
         if match[0].startswith("|") and not match[0].startswith("||"):
-            hides = not _PIPEFAIL.search(text) and (
+            hides = not fails_in_pipes and (
                 _COPIES.search(match[0]) is not None or any(kind(part) == RUNS for part in chain)
             )
         else:
