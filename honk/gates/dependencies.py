@@ -126,6 +126,7 @@ _POM = re.compile(
 _OWN = frozenset(  # not packages
     {"version", "python", "requires-python", "requires_python", "target-version", "go", "node", "npm", "php"}
     | {"edition", "rust-version", "line-length", "minversion", "toolchain"}
+    | {"python_version", "pythonversion", "py-version", "required-version", "java.version", "jdk.version"}
 )
 _NUMBER = re.compile(r"\d+")
 _DIGITS = 600  # of one number; more than a few thousand are an error to Python
@@ -139,9 +140,16 @@ class _Pin:
     floor: tuple[int, ...]  # the lowest version that the text allows, or the highest below a bound
 
 
+_Pins = Sequence[_Pin]
+
+
 def downgrades(content: Content, request: str) -> Iterator[Finding]:
     """Packages that a manifest allows only in older versions than before; blocked unless the
-    request names the package and speaks of going back."""
+    request names the package and speaks of going back.
+
+    A package may stand more than once, with a pin for each of several environments: its highest pin
+    decides. That only its lowest went back, or that it got a lower one besides, is flagged.
+    """
     path = content.file.path
     if content.old is None or content.new is None:
         return
@@ -149,24 +157,39 @@ def downgrades(content: Content, request: str) -> Iterator[Finding]:
     if is_lock(path):
         yield from _locked(path, before, after)
         return
-    for name, old in before.items():
-        new = after.get(name)
-        if new is None or new.text == old.text or not _older(new, old):
+    for name, pins in before.items():
+        now = after.get(name, ())
+        if not now:
             continue
+        back = _back(max(pins, key=_by_floor), max(now, key=_by_floor))
+        lowest = _back(min(pins, key=_by_floor), min(now, key=_by_floor))
         leaf = re.split(r"[/:]", name)[-1]
         asked = bool(_ASKED_BACK.search(request)) and leaf.lower() in request.lower()
-        detail = f"{name} goes back from {old.text} to {new.text}"
-        yield Finding(
-            gate="dependency-downgrade", result="flag" if asked else "block", path=path, detail=detail[:300]
-        )
+        if back or lowest:
+            yield Finding(
+                gate="dependency-downgrade",
+                result="block" if back and not asked else "flag",
+                path=path,
+                detail=(back or f"{lowest} in one place")[:300],
+            )
 
 
-def _locked(path: str, before: Mapping[str, _Pin], after: Mapping[str, _Pin]) -> Iterator[Finding]:
+def _back(old: _Pin, new: _Pin) -> str:
+    if new.text == old.text or not _older(new, old):
+        return ""
+    return f"{new.name} goes back from {old.text} to {new.text}"
+
+
+def _by_floor(pin: _Pin) -> tuple[int, ...]:
+    return pin.floor
+
+
+def _locked(path: str, before: Mapping[str, _Pins], after: Mapping[str, _Pins]) -> Iterator[Finding]:
     """What goes back in a lock file is flagged: a new package may need older ones than were chosen before."""
     back = [
-        f"{name} from {old.text} to {after[name].text}"
-        for name, old in before.items()
-        if name in after and _older(after[name], old)
+        f"{name} from {old.text} to {after[name][0].text}"
+        for name, (old,) in before.items()
+        if name in after and _older(after[name][0], old)
     ]
     if back:
         more = f" and {len(back) - _NAMED} more" if len(back) > _NAMED else ""
@@ -174,7 +197,8 @@ def _locked(path: str, before: Mapping[str, _Pin], after: Mapping[str, _Pin]) ->
         yield Finding(gate="dependency-downgrade", result="flag", path=path, detail=detail[:300])
 
 
-def _pins(path: str, data: bytes) -> dict[str, _Pin]:
+def _pins(path: str, data: bytes) -> Mapping[str, _Pins]:
+    """The pins of each package, in the order of the file; in a lock file only of those that stand once."""
     text = data[:2_000_000].decode("utf-8", "replace")
     if path.endswith("pom.xml"):
         found = [(m["name"] or m["property"], m["version"] or m["value"]) for m in _POM.finditer(text)]
@@ -191,7 +215,11 @@ def _pins(path: str, data: bytes) -> dict[str, _Pin]:
     else:
         places = (m for where, line in _COMPILED if where.search(path) for m in line.finditer(text))
         found = [(m["name"], _operator(m) + m["version"].strip()) for m in places]
-    return {name: _Pin(name, version, _floor(version)) for name, version in found if name not in _OWN}
+    pins: dict[str, list[_Pin]] = {}
+    for name, version in found:
+        if name.lower() not in _OWN:
+            pins.setdefault(name, []).append(_Pin(name, version, _floor(version)))
+    return pins
 
 
 def _operator(match: re.Match[str]) -> str:
