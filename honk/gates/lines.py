@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from honk.gates.collect import words
 from honk.gates.commands import Found, does_nothing, weaker_command
 from honk.gates.hooks import weak_hooks
+from honk.gates.places import Switch, judged
 from honk.gates.skips import RERUNS
 
 _SWITCHES = re.compile(
@@ -69,6 +70,7 @@ _NO_FAILURE = re.compile(
 _SELECTION = re.compile(
     r"^[ \t]*(?:--(?:example|example-matches|tag|pattern|exclude-pattern|only-failures)|-[etP])\b"
 )
+_PLACES = 30  # lines whose places are looked at, for each of which the file is read once more
 _IGNORE_FILES = re.compile(r"\.(?:eslint|prettier|bazel)ignore$")
 _RUNS_TESTS = re.compile(
     r"(?:^|/)(?:(?:spec|rails|test)_helper\.rb|CTestCustom\.cmake|(?:jest|vitest)\.\w+\.\w+|vite\.config\.\w+"
@@ -131,7 +133,7 @@ def lowered_lines(path: str, old: bytes | None, new: bytes | None) -> Iterator[F
         1 for line in removed if RERUNS.search(line)
     ):
         yield "flag", f"what fails is run again: {again[0].strip()}"
-    yield from _switched(added, removed)
+    yield from _switched(path, added, removed, old, new)
     yield from _shorter(added, removed)
     yield from _numbers(before, after)
     yield from _unregistered(added, removed)
@@ -172,14 +174,21 @@ def _lines(data: bytes | None) -> list[str]:
     return [line for line in lines if not re.match(r"^[ \t]*(?:#(?!!\[)|//|<!--|--\s)", line)]
 
 
-def _switched(added: Sequence[str], removed: Sequence[str]) -> Iterator[Found]:
+def _switched(
+    path: str, added: Sequence[str], removed: Sequence[str], old: bytes | None, new: bytes | None
+) -> Iterator[Found]:
+    text, now = ((data or b"").decode("utf-8", "replace") for data in (old, new))
     off, before = (
         Counter(m[0].lower() for line in lines if (m := _SWITCHES.search(line))) for lines in (added, removed)
     )
-    for line in added:
-        match = _SWITCHES.search(line)
-        if match and off[match[0].lower()] > before[match[0].lower()]:
-            yield "block", f"switched off: {line.strip()}"
+    looked_at = 0
+    for line in dict.fromkeys(added):
+        matches = list(_SWITCHES.finditer(line))
+        if matches and off[matches[0][0].lower()] > before[matches[0][0].lower()]:
+            looked_at += 1
+            spots, said = [match.start() for match in matches], [match[0] for match in matches]
+            switch = Switch(path, line, spots, said, text, now)
+            yield "block" if looked_at > _PLACES else judged(switch), f"switched off: {line.strip()}"
     yield from _unstrict(added, removed)
 
 
