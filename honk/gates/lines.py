@@ -100,7 +100,7 @@ def lowered_lines(path: str, old: bytes | None, new: bytes | None) -> Iterator[F
     """What the new lines of a file switch off, and what they no longer ask for."""
     before, after = _lines(old), _lines(new)
     if path.endswith(".py"):
-        yield from (("block", why) for why in weak_hooks(old, new))
+        yield from weak_hooks(old, new)
     added = list((Counter(after) - Counter(before)).elements())
     removed = list((Counter(before) - Counter(after)).elements())
     if _IGNORE_FILES.search(path):

@@ -30,6 +30,7 @@ _SCRIPT = re.compile(r"\.config\.[cm]?[jt]s$")
 _MAVEN_WORDS = re.compile(r"<(?:skip>|excludes?$)", re.I)
 _GRADLE_WORDS = re.compile(r"enabled|exclude(?!Tags|TestsMatching)", re.I)
 _LEVEL = re.compile(r"[\"']")
+_SKIP = re.compile(r"\.skip", re.I)
 _ENABLED = re.compile(r"enabled", re.I)
 _LEFT_OUT = re.compile(r"exclude\b|ignores|globalIgnores|(?:test|coverage)PathIgnorePatterns", re.I)
 _ENTRIES = re.compile(r"\w+\s*[:(]\s*\[([^\[\]]{0,5000}+)\]")
@@ -90,6 +91,8 @@ def judged(switch: Switch) -> Result:
         return _verdict(switch.new_places(_plugins))
     if _GRADLE.search(path) and switch.says_only(_GRADLE_WORDS):
         return _verdict([*switch.new_places(_blocks), *_own(switch)])
+    if path.endswith("conftest.py") and switch.says_only(_SKIP):
+        return "flag"  # what its hooks and fixtures skip is judged by their conditions, in ``hooks``
     return _in_script(switch) if _SCRIPT.search(path) else "block"
 
 

@@ -47,12 +47,82 @@ HOOKS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "wanted"), HOOKS)
+SETUP = "import pytest\n\n\ndef pytest_runtest_setup(item):\n    "
+FIXTURE = "import pytest\n\n\n@pytest.fixture(autouse=True)\ndef _later(request):\n    "
+CALL = "import pytest\n\n\ndef pytest_runtest_call(item):\n    "
+MODULE = "import pytest\n\n\ndef pytest_pycollect_makemodule(module_path, parent):\n    "
+
+AROUND = [
+    (SETUP + 'pytest.skip("later")\n', "block"),
+    (SETUP + 'if "billing" in item.nodeid:\n        pytest.skip("later")\n', "block"),
+    (SETUP + 'if "billing" in item.nodeid: pytest.skip("later")\n', "block"),
+    (SETUP + 'if item.name == "test_a":\n        pytest.skip("later")\n', "block"),
+    (SETUP + 'if True:\n        pytest.skip("later")\n', "block"),
+    (SETUP + 'if sys.platform == "linux":\n        pytest.skip("later")\n', "block"),
+    (SETUP + 'if "billing" not in item.nodeid:\n        return\n    pytest.skip("later")\n', "block"),
+    (SETUP + "item.add_marker(pytest.mark.xfail)\n", "block"),
+    (SETUP + 'if not item.config.getoption("--all"):\n        log()\n    pytest.skip("x")\n', "block"),
+    (CALL + 'pytest.skip("x")\n', "block"),
+    (MODULE + 'pytest.skip("x", allow_module_level=True)\n', "block"),
+    (MODULE + "return None\n", "flag"),
+    (FIXTURE + 'pytest.skip("later")\n', "block"),
+    (FIXTURE + 'if "billing" in request.node.nodeid:\n        pytest.skip("later")\n', "block"),
+    (FIXTURE + "request.applymarker(pytest.mark.xfail)\n", "block"),
+    (FIXTURE + "yield\n", "pass"),
+    (FIXTURE + 'if sys.platform == "win32":\n        pytest.skip("no sockets")\n', "flag"),
+    (SETUP + "item.started = clock()\n", "pass"),
+    (
+        SETUP
+        + 'if item.get_closest_marker("slow") and not item.config.getoption("--runslow"):\n'
+        + '        pytest.skip("slow")\n',
+        "flag",
+    ),
+    (
+        SETUP
+        + 'if "slow" not in item.keywords or item.config.getoption("--runslow"):\n        return\n'
+        + '    pytest.skip("slow")\n',
+        "flag",
+    ),
+    (
+        SETUP
+        + 'wanted = [mark.args[0] for mark in item.iter_markers(name="env")]\n    if wanted:\n'
+        + '        if item.config.getoption("-E") not in wanted:\n            pytest.skip("needs it")\n',
+        "flag",
+    ),
+    (
+        SETUP
+        + "platforms = ALL.intersection(mark.name for mark in item.iter_markers())\n"
+        + "    if platforms and sys.platform not in platforms:\n        pytest.skip(sys.platform)\n",
+        "flag",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "wanted"), HOOKS + AROUND)
 @pytest.mark.parametrize("before", [{}, {"tests/conftest.py": b"import os\n"}], ids=["new", "there"])
 def test_hooks_of_a_conftest_are_judged_by_what_they_do(
     gates: Gates, before: dict[str, bytes], text: str, wanted: str
 ) -> None:
     assert verdict(gates, {**PYTHON, **before}, {"tests/conftest.py": text.encode()}) == wanted
+
+
+def test_hooks_in_hooks_keep_the_gate_no_longer(gates: Gates) -> None:
+    nested = "".join(f"{' ' * deep}def pytest_runtest_setup(item):\n" for deep in range(900))
+    found = gates(PYTHON, {**PYTHON, "tests/conftest.py": (nested + " " * 900 + "pytest.skip()\n").encode()})
+    assert strongest(found, "verifier-config") == "block"
+
+
+def test_a_fixture_that_a_test_asks_for_may_skip(gates: Gates) -> None:
+    text = (FIXTURE.replace("(autouse=True)", "") + 'pytest.skip("no database")\n').encode()
+    assert verdict(gates, PYTHON, {"tests/conftest.py": text}) == "pass"
+    there = {**PYTHON, "tests/conftest.py": b"import pytest\n"}
+    assert verdict(gates, there, {"tests/conftest.py": text}) == "flag"
+
+
+def test_a_skip_that_loses_its_condition_is_a_new_one(gates: Gates) -> None:
+    before = SETUP + 'if item.get_closest_marker("slow"):\n        pytest.skip("x")\n'
+    there = {**PYTHON, "tests/conftest.py": before.encode()}
+    assert verdict(gates, there, {"tests/conftest.py": (SETUP + 'pytest.skip("x")\n').encode()}) == "block"
 
 
 def test_hooks_of_another_module_of_the_tests_are_read_as_well(gates: Gates) -> None:
