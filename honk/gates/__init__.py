@@ -61,7 +61,7 @@ def _inspect(change: Change, source: Source, policy: GatePolicy) -> Iterator[Fin
     suite = Suite(request.removal)
     base = _base(change, source)
     added = tuple(file.path for file in change.files if file.status == "A")
-    around = Around(_folders(change, base), added, words)
+    around = Around(_folders(change, base), added, words, base.files.keys())
     lines = 0
     for content in contents(change, source):
         lines += 0 if is_lock(content.file.path) else len(content.added) + len(content.removed)

@@ -27,7 +27,7 @@ _REMAINS = (
     "*.rej", "*.bak", "\\#*#", ".#*", ".DS_Store", "Thumbs.db", "desktop.ini", "nohup.out", "*.stackdump",
     "core.[0-9]*", "*.pid", "*.gcda", "*.gcno", "*.profraw", "CMakeCache.txt", "CMakeFiles/",
     "cmake-build-*/", ".phpunit.result.cache", ".phpunit.cache/", ".rspec_status", ".bundle/", ".cache/",
-    "TestResults/", "*.o", "*.obj", "*.lo", "*.*.old", "*.*.save", "*.*.backup",
+    "*.o", "*.lo", "*.*.old", "*.*.save", "*.*.backup",
 )  # fmt: skip
 # Build output and copies of other people's code, unless the base has such a folder.
 _OUTPUT = (
@@ -63,6 +63,17 @@ _SCRATCH = re.compile(
     r"(?:[_-]\w+)*\.(?:py|js|mjs|ts|sh|rb|go|php|java|c|cpp|rs|txt|out|json|patch|diff)$",
     re.I,
 )
+# Words that begin the name of many a module, too: among code in their language, what they hold decides.
+_ORDINARY = re.compile(
+    r"/(debug|scratch|tmp|temp|try|playground)[_-]([\w-]+)\.(py|m?js|ts|rb|go|php|java|c|cpp|rs)$", re.I
+)
+_DEFINES = re.compile(
+    rb"^[ \t]*(?:(?:(?:async[ \t]+)?def|class|module|export|module\.exports|pub|fn|impl|function|interface"
+    rb"|namespace|public|final|abstract|type|func|static|extern|struct|enum|typedef|void|int|bool|char)\b"
+    rb"(?![ \t]*main\b)|exports\.|#[ \t]*define\b)",
+    re.M,
+)
+_CALLED_AS = ("debug", "scratch", "try", "playground")  # of these, what looks at a module goes by its name
 # Also names of modules: below a folder of code they say nothing.
 _MODULE = re.compile(r"/(?:debug|reproduce|try|playground|temp)\.\w+$", re.I)
 _ROOT_SCRATCH = re.compile(
@@ -102,16 +113,49 @@ _PAPER = re.compile(
 )
 _REFUSED = r"(?:\b(?:no|not|never|without)\b|n['\u2019]t\b)(?:[^.;\n]|\.(?=\S)){0,80}"
 _SCRATCH_FILE = "a scratch file"
+_RESULTS = re.compile(r"(?:^|/)TestResults/")
+_REPORTED = re.compile(r"\.(?:trx|coverage|coveragexml)$", re.I)
+_SOURCE = re.compile(r"\.(?:[mc]?[jt]sx?|vue|svelte|py|cs|fs|go|rs|rb|java|kt|swift|php|dart)$")
 
 
 @dataclass(frozen=True)
 class Around:
-    """What a new file is judged by: ``folders`` of the base commit, ``added``: paths of all new files of
-    the change, ``request``: the requester's words without what they forbid."""
+    """What a new file is judged by: ``folders`` and ``files`` of the base commit, ``added``: paths of all
+    new files of the change, ``request``: the requester's words without what they forbid."""
 
     folders: Set[str]
     added: Sequence[str]
     request: str
+    files: Set[str] = frozenset()
+
+    @cached_property
+    def code(self) -> frozenset[tuple[str, str]]:
+        """Each folder of the base with the endings of what stands below it."""
+        found: set[tuple[str, str]] = set()
+        for path in self.files:
+            folder, ending = path, path.rpartition(".")[2]
+            while "/" in folder and (pair := ((folder := folder.rpartition("/")[0]), ending)) not in found:
+                found.add(pair)
+        return frozenset(found)
+
+    @cached_property
+    def modules(self) -> frozenset[str]:
+        """The names of all files of the base, without their endings."""
+        return frozenset(path.rpartition("/")[2].partition(".")[0] for path in self.files)
+
+    @cached_property
+    def results(self) -> frozenset[str]:
+        """New folders named ``TestResults`` that hold what a run of tests wrote."""
+        inside: dict[str, list[str]] = {}
+        for path in self.added:
+            if match := _RESULTS.search(path):
+                inside.setdefault(path[: match.end()], []).append(path)
+        return frozenset(
+            folder
+            for folder, paths in inside.items()
+            if any(map(_REPORTED.search, paths))
+            or (folder.rstrip("/") not in self.folders and not any(map(_SOURCE.search, paths)))
+        )
 
     @cached_property
     def made(self) -> frozenset[str]:
@@ -132,10 +176,12 @@ def junk(content: Content, around: Around) -> Iterator[Finding]:
     if folder:
         what = f"build output or a copy of other code: the base has no folder {folder}"
     else:
-        what = _what(path, content.new or b"")
+        what = _what(path, content.new or b"", around)
     named = _names(around.request, path) or (what == _SCRATCH_FILE and _describes(around.request, path))
     if what and (named or (folder and _wants(around.request, folder))):
         yield Finding(gate=GATE, result="flag", path=path, detail=f"{what} (the request names it)")
+    elif what == _SCRATCH_FILE and _may_be_module(path, content.new or b"", around):
+        yield Finding(gate=GATE, result="flag", path=path, detail=f"{what} by its name")
     elif what:
         yield Finding(gate=GATE, result="block", path=path, detail=f"{what}; leave it out of the change")
 
@@ -168,9 +214,25 @@ def _wants(request: str, folder: str) -> bool:
     return re.search(_ADDS + said, request, re.I) is not None
 
 
-def _what(path: str, data: bytes) -> str:
+def _may_be_module(path: str, data: bytes, around: Around) -> bool:
+    """Whether a file by the name of a scratch one stands among code in its language, defines something,
+    and is not called as what looks at a module of the base."""
+    match = _ORDINARY.search(path)
+    if not match or not _DEFINES.search(data):
+        return False
+    word, rest, ending = match.groups()
+    folders = (path[: place.start()] for place in re.finditer("/", path))
+    beside = any((folder, ending) in around.code for folder in folders)
+    return beside and not (word.lower() in _CALLED_AS and rest in around.modules)
+
+
+def _what(path: str, data: bytes, around: Around) -> str:
     elsewhere = re.search(r"(?:^|/)(?:tests?|scripts?|tools?|examples?|docs?)/", path)
-    if matches(_REMAINS, path):
+    results = _RESULTS.search(path)
+    remains = matches(_REMAINS, path) or (
+        path.endswith(".obj") and is_binary(data)
+    )  # of Wavefront, it is text
+    if remains or (results and path[: results.end()] in around.results):
         return "" if _TEST_DATA.search(path) else "left over from a tool, an editor or a build"
     if _LOG.search(path) and not elsewhere and not _TEST_DATA.search(path):
         return "left over from a program"
