@@ -10,6 +10,7 @@ from honk.gates.collect import words
 from honk.gates.commands import Found, does_nothing, weaker_command
 from honk.gates.hooks import weak_hooks
 from honk.gates.places import Switch, judged
+from honk.gates.settings import flatten
 from honk.gates.skips import RERUNS
 
 _SWITCHES = re.compile(
@@ -129,6 +130,8 @@ def lowered_lines(path: str, old: bytes | None, new: bytes | None) -> Iterator[F
         return
     if _PROGRAM.search(path):
         yield from _program(before, after)
+    if path.endswith((".yml", ".yaml")) and new and flatten(path, new) is None and flatten(path, old):
+        yield "flag", "its keys cannot be compared any more, as it has aliases or cannot be read"
     if len(again := [line for line in added if RERUNS.search(line)]) > sum(
         1 for line in removed if RERUNS.search(line)
     ):

@@ -160,3 +160,11 @@ def test_more_lines_than_are_looked_at_block(gates: Gates) -> None:
     lines = "".join(f"task{number}.enabled = false\n" for number in range(100))
     found = gates({"build.gradle": b"plugins {\n}\n"}, {"build.gradle": b"plugins {\n}\n" + lines.encode()})
     assert {finding.result for finding in found if finding.gate == "verifier-config"} == {"block", "flag"}
+
+
+def test_settings_that_can_be_compared_no_more_are_pointed_out(gates: Gates) -> None:
+    before = b"linters:\n  enable: [govet, errcheck]\n"
+    after = b"none: &a []\nlinters:\n  enable: [govet]\n  disable: *a\n"
+    for old, wanted in ((before, "flag"), (b"# ours\n" + after, "pass")):
+        found = gates({".golangci.yml": old}, {".golangci.yml": after})
+        assert strongest(found, "verifier-config") == wanted
