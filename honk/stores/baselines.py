@@ -15,7 +15,7 @@ from honk.stores.schema import baselines as table
 KEPT_SECONDS = 30 * 86_400.0
 """A base branch has moved on long before; an older result is measured again."""
 
-_FORMAT = 2  # of what is stored, names of tests with it; another number makes older results unknown
+_FORMAT = 3  # of what is stored, names of tests with it; another number makes older results unknown
 
 
 class SqlBaselines:
