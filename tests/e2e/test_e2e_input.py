@@ -256,6 +256,7 @@ def test_a_repository_without_a_check_is_skipped_before_any_cost(install: Instal
     assert not honk.service.journal
 
 
+@pytest.mark.full
 @pytest.mark.docker
 def test_what_is_not_included_is_said_and_stays_out(install: Installer) -> None:
     honk = install([GREET, FINISH])
@@ -303,13 +304,8 @@ def worktree(origin: Path) -> Path:
 
 
 @pytest.mark.docker
-@pytest.mark.parametrize(
-    "make",
-    [
-        pytest.param(make, id=make.__name__, marks=pytest.mark.full if make is not shallow else ())
-        for make in (bare, shallow, worktree)
-    ],
-)
+@pytest.mark.full
+@pytest.mark.parametrize("make", [bare, shallow, worktree], ids=lambda make: make.__name__)
 def test_unusual_local_repositories_get_their_branch(
     install: Installer, make: Callable[[Path], Path]
 ) -> None:

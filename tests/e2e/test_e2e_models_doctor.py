@@ -113,6 +113,7 @@ RARER = [
     (service_down, {"model"}, "127.0.0.1:9"),
     (wrong_token, {"repository", "workflows"}, "GITHUB_TOKEN"),
     (wrong_key, {"model"}, "Check ANTHROPIC_API_KEY"),
+    (no_push_right, {"repository"}, "write access"),
     (no_token, {"repository", "workflows"}, "Set GITHUB_TOKEN"),
     (not_signed_on, {"repository", "workflows"}, "/orgs/acme/sso?authorization_request="),
     (workflow_may_not_open, {"repository"}, "Allow GitHub Actions to create and approve"),
@@ -124,7 +125,6 @@ RARER = [
     [
         *(pytest.param(*row, marks=pytest.mark.full) for row in RARER),
         (no_engine, {"engine", "image"}, "DOCKER_HOST"),
-        (no_push_right, {"repository"}, "write access"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

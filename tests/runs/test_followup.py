@@ -345,7 +345,7 @@ class Crash(BaseException):
 @pytest.mark.parametrize(
     ("story", "step"),
     [
-        ("moved", 7),
+        pytest.param("moved", 7, marks=pytest.mark.full),
         pytest.param("moved", 1, marks=pytest.mark.full),
         pytest.param("conflict", 1, marks=pytest.mark.full),
     ],

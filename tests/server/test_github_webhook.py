@@ -291,6 +291,7 @@ def test_a_defect_behind_an_acknowledged_delivery_is_in_the_operators_log(instal
             assert not service.github.first("another", b"its body")
 
 
+@pytest.mark.full
 def test_a_bot_that_is_listed_is_heard_though_it_has_no_rights_of_its_own(
     install: Installer, hub: Hub
 ) -> None:

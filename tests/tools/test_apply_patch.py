@@ -175,7 +175,7 @@ def test_scenario(tmp_path: Path, scenario: Scenario) -> None:
     assert (failed, read(tmp_path)) == (scenario.fails, scenario.expected)
 
 
-@pytest.mark.xdist_group("codex")  # one worker fetches it
+@pytest.mark.full
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.name)
 def test_the_real_binary_agrees(real_apply_patch: Path, tmp_path: Path, scenario: Scenario) -> None:
     plant(tmp_path, scenario.before)

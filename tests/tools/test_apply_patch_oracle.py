@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from honk.tools.apply_patch import LocalFiles, PatchError, apply, parse
 
-pytestmark = pytest.mark.xdist_group("codex")  # one worker fetches it
+pytestmark = pytest.mark.full  # what it was found to do is in the scenarios of test_apply_patch
 
 Tree = dict[str, bytes]
 
@@ -171,7 +171,6 @@ def test_same_status_summary_and_tree_as_the_real_binary(
     agree(real_apply_patch, *generated)
 
 
-@pytest.mark.full
 @settings(PROFILE, max_examples=6000, derandomize=False)
 @given(case())
 def test_same_as_the_real_binary_on_thousands_of_patches(

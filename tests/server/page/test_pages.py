@@ -377,6 +377,7 @@ def test_a_run_is_started_once(site: Site, reader: Readers, tmp_path: Path) -> N
     assert [text for text in ada.said if "422" not in text] == []
 
 
+@pytest.mark.full
 def test_a_long_run_is_usable_at_once(site: Site, reader: Readers) -> None:
     asked = samples.request()
     site.begin(RUN, asked, samples.long(asked, 5000))
