@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from itertools import takewhile
 
+from honk.gates.testruns import tool_name
+
 _JEST = (
     "--testPathPattern --testPathPatterns --findRelatedTests --runTestsByPath --lastCommit --changedSince"
     " --changedFilesWithAncestor --onlyFailures --shard --selectProjects --ignoreProjects -o -f -t --filter"
@@ -52,7 +54,6 @@ _SHARES = {
 }
 _COMMAND = re.compile(r"&&|\|\||[;|\n]")
 _LONGEST = 50  # words of a value that are compared
-_ENDING = re.compile(r"\.(?:[cm]?js|exe|cmd|bat|phar)$")
 
 
 def selects(text: str) -> dict[str, str]:
@@ -67,7 +68,7 @@ def selects(text: str) -> dict[str, str]:
                 following = takewhile(lambda word: word[:1] != "-", words[at + 1 : at + 1 + _LONGEST])
                 found[name] = value if equals else " ".join(following)
             elif word[:1] != "-":
-                known |= _OF.get(_ENDING.sub("", word.rpartition("/")[2]), frozenset())
+                known |= _OF.get(tool_name(word), frozenset())
     return found
 
 

@@ -69,6 +69,7 @@ class _Key:
 
     @property
     def _is_literal(self) -> bool:
+        """Whether the value, or the first of its list, is a regular expression."""
         return self.value.lstrip("[ \t\n").startswith("/")
 
 

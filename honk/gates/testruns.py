@@ -96,7 +96,7 @@ def best(text: str, scripts: Scripts = NO_SCRIPTS) -> int:
 def _called(part: str, scripts: Scripts) -> set[str]:
     """The scripts of the same package that a command runs."""
     words = part.split()
-    if not words or _name(words[0]) not in _CALLS or any(map(_ELSEWHERE.match, words)):
+    if not words or tool_name(words[0]) not in _CALLS or any(map(_ELSEWHERE.match, words)):
         return set()
     return {name for word in words[1:] if (name := word.strip("\"'").removeprefix("npm:")) in scripts}
 
@@ -105,17 +105,17 @@ def kind(part: str) -> int:
     """What a single command is: RUNS, SEEMS, MAY or NOT."""
     words = [word.strip("\"'(){}`@") for word in _VARIABLE.sub(lambda m: m[1].lower(), part).split()]
     words = [word for word in words if word]
-    if "--test" in words and "node" in map(_name, words):
+    if "--test" in words and "node" in map(tool_name, words):
         return RUNS
     led, words = _led(words)
     if not words:
         return NOT
-    tool, goals = _name(words[0]), [word for word in words[1:] if not word.startswith("-")]
+    tool, goals = tool_name(words[0]), [word for word in words[1:] if not word.startswith("-")]
     if tool in _LAUNCHERS:
         return _launched(tool, goals)
     if tool in _OTHER and not (led and tool == "test"):
         return NOT
-    if _TOOLS.intersection(map(_name, words)):
+    if _TOOLS.intersection(map(tool_name, words)):
         return NOT if goals and tool in ("cypress", "playwright") and _IDLE.match(goals[0]) else RUNS
     if goals[:1] == ["test"]:
         return RUNS
@@ -138,7 +138,7 @@ def _led(words: Sequence[str]) -> tuple[str, list[str]]:
     return led, []
 
 
-def _name(word: str) -> str:
+def tool_name(word: str) -> str:
     """A tool without its folder and ending."""
     base = word.rpartition("/")[2]
     return re.sub(r"\.(?:[cm]?js|exe|cmd|bat|phar)$", "", base) if not base.startswith("-") else ""
@@ -151,25 +151,21 @@ def _launched(tool: str, goals: Sequence[str]) -> int:
         return _strict(goals)
     if not goals:
         return SEEMS if tool == "rake" else MAY
-    return max(_goal(tool, goal) for goal in goals if goal not in _PASSED_ON or len(goals) == 1)
+    return max((_goal(tool, goal) for goal in goals if goal not in _PASSED_ON), default=MAY)
 
 
 def _strict(goals: Sequence[str]) -> int:
     first = [goal for goal in goals[:2] if "/" not in goal]
     if any(re.match(r"(?:test|nextest|vstest|llvm-cov|tarpaulin|coverage|t)$", goal) for goal in first):
         return RUNS
-    if (
-        any(_TEST.search(goal) for goal in goals)
-        and first[:1]
-        and first[0] in ("run", "make", "hack", "xtask")
-    ):
-        return SEEMS
-    return MAY if first[:1] and first[0] in ("run", "make", "hack", "xtask", "task") else NOT
+    if not first or first[0] not in ("run", "make", "hack", "xtask", "task"):
+        return NOT
+    return SEEMS if first[0] != "task" and any(map(_TEST.search, goals)) else MAY
 
 
 def _goal(tool: str, goal: str) -> int:
     own = _OWN_WORDS.get(re.sub(r"w$", "", tool))
-    if _TEST.search(goal) or _name(goal) in _TOOLS or (own and own.match(goal)):
+    if _TEST.search(goal) or tool_name(goal) in _TOOLS or (own and own.match(goal)):
         return RUNS
     if tool in _PACKAGES and goal in ("t", "tst"):
         return RUNS

@@ -24,9 +24,7 @@ from honk.runs.workshop import Workshop, base_sha
 NAMED = 5
 """Grounds of a veto that the end of the run names; its log has them all."""
 
-_UNVERIFIED = (
-    "Mend the base, name a command with --verify, or accept an unverified draft with --untested draft."
-)
+_UNVERIFIED = "Name a command with --verify, or accept an unverified draft with --untested draft."
 
 
 def stop_gate(run: Run, services: Services, plan: Plan, workshop: Workshop) -> Ending | None:
@@ -101,15 +99,15 @@ def _verify(run: Run, services: Services, plan: Plan, workshop: Workshop) -> End
 def _nothing_passes(report: Report) -> str:
     """Why a report that blames the change for nothing is not enough."""
     flips = [c.name for c in report.checks if c.compared and c.compared.before == "passed"]
-    told = "Every check fails, as it did on the base, and no test passes"
     if not report.checks:
-        told = "The change leaves no check that concerns it"
+        return f"The change leaves no check that concerns it: nothing verifies it. {_UNVERIFIED}"
+    told = "Every check fails, as it did on the base, and no test passes"
     if flips:
         told = (
             f"No check passes. On the base {', '.join(flips)} passed; with the change it failed in every "
             "run, each time for tests that passed in another"
         )
-    return f"{told}: nothing verifies the change. {_UNVERIFIED}"
+    return f"{told}: nothing verifies the change. Mend the base. {_UNVERIFIED}"
 
 
 def _note_weakened(run: Run, services: Services, report: Report) -> None:

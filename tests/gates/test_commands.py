@@ -85,6 +85,8 @@ OPTIONS = [
 ]
 
 NO_TESTS = [
+    ("npm run test", "npm run script", "flag"),  # words of npm's own, which may be names as well
+    ("yarn test", "yarn workspaces run", "flag"),
     ("jest", "eslint .", "block"),
     ("jest", "eslint src tests", "block"),
     ("jest", "npm run build", "block"),
